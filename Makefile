@@ -1,0 +1,77 @@
+# `make` lists what there is. Everything runs in .venv, which the first command that needs it installs.
+#
+# PYTHON           the python to build .venv with
+# PROFILE          how long `make reproduce` may take: quick, cpu or gpu
+# TORCH_INDEX_URL  where torch comes from, if not from pip's usual index (the CPU build, or another CUDA)
+# PYTEST_ARGS      more for pytest, for instance PYTEST_ARGS="-m 'not slow'"
+
+PYTHON ?= python3
+PROFILE ?= quick
+TORCH_INDEX_URL ?=
+PYTEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PIP_INSTALL := $(PIP) install --quiet -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help install reproduce test lab notebooks lint format benchmark clean
+
+help: ## list these commands
+	@echo "sdm_lite: make COMMAND, of which"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-10s %s\n", $$1, $$2 }'
+	@echo "The first one that needs it installs everything into $(VENV) (about 1.5 GB; with a CUDA torch about 6 GB)."
+
+install: $(STAMP) ## install the package and all it needs into .venv, in the tested versions
+
+# torch comes first and alone, so that nothing that follows can choose another one. torchvision, which only lpips
+# needs, stays only where it can be imported: its PyPI build does not load beside a CPU-only torch, and a torchvision
+# that does not load breaks whatever looks for it. Hence lpips without its dependencies: the others are in [dev].
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 5))' 2>/dev/null || { \
+	  echo "error: the tested versions need Python 3.11.5 or newer, and $(PYTHON) is" \
+	    "$$($(PYTHON) -c 'import platform; print(platform.python_version())' 2>/dev/null || echo missing or broken)." \
+	    "Say which one to use, for instance: make $(or $(MAKECMDGOALS),install) PYTHON=python3.12" >&2; \
+	  exit 1; }
+	@test -x $(BIN)/pip || { echo "Creating $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
+	@echo "Installing torch (1 of 3)"
+	@$(PIP_INSTALL) $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL)) torch numpy
+	@echo "Installing torchvision, where it fits (2 of 3)"
+	@$(PIP_INSTALL) $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL)) torchvision \
+	  && $(BIN)/python -W ignore -c 'import torchvision' 2>/dev/null \
+	  || { $(PIP) uninstall --quiet --yes torchvision; \
+	    echo "note: no torchvision could be had that loads beside this torch. Only metrics.lpips_distance needs it."; }
+	@echo "Installing sdm_lite and its tools (3 of 3)"
+	@$(PIP_INSTALL) setuptools
+	@$(PIP_INSTALL) --no-build-isolation --editable '.[lab,dev]'
+	@$(PIP_INSTALL) --no-deps lpips
+	@touch $@
+
+reproduce: $(STAMP) ## run the notebooks in order and write the report (PROFILE=quick, cpu or gpu)
+	$(BIN)/python -m sdm_lite.reproduce --profile $(PROFILE)
+
+test: lint ## lint, then all tests, the notebooks in a very short profile among them
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lab: $(STAMP) ## open JupyterLab in notebooks/
+	cd notebooks && ../$(BIN)/python -m jupyterlab
+
+notebooks: $(STAMP) ## run the notebooks and refresh their committed outputs
+	$(BIN)/python -m sdm_lite.reproduce --refresh
+
+lint: $(STAMP) ## check style and formatting
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+
+format: $(STAMP) ## put style and formatting right where that is mechanical
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+benchmark: $(STAMP) ## measure training and sampling speed
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+clean: ## remove caches and builds (not .venv, runs/ or reports/)
+	rm -rf build dist sdm_lite.egg-info .pytest_cache .ruff_cache
+	find sdm_lite tests notebooks benchmarks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
