@@ -1,0 +1,55 @@
+"""Semantic image synthesis with diffusion models, small enough to read: Wang et al. (2022), "SDM".
+
+The public names, in reading order. Everything else is one import away in the module of its concept.
+"""
+
+from sdm_lite.checkpoints import Model, load_model, load_unet, save_model
+from sdm_lite.diffusion import (
+    Denoiser,
+    DiffusionConfig,
+    Gaussian,
+    GaussianDiffusion,
+    Losses,
+    Prediction,
+    cosine_betas,
+    linear_betas,
+)
+from sdm_lite.guidance import denoiser
+from sdm_lite.labels import Example, drop_condition, encode_labels, null_like
+from sdm_lite.sampling import SampleNoise, Step, last, sample_ddim, sample_ddpm, sample_dpmpp_2m
+from sdm_lite.scenes import Scenes
+from sdm_lite.spade import SPADE
+from sdm_lite.unet import PRESETS, SDMUNet, UNetConfig
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "PRESETS",
+    "SPADE",
+    "Denoiser",
+    "DiffusionConfig",
+    "Example",
+    "Gaussian",
+    "GaussianDiffusion",
+    "Losses",
+    "Model",
+    "Prediction",
+    "SDMUNet",
+    "SampleNoise",
+    "Scenes",
+    "Step",
+    "UNetConfig",
+    "cosine_betas",
+    "denoiser",
+    "drop_condition",
+    "encode_labels",
+    "last",
+    "linear_betas",
+    "load_model",
+    "load_unet",
+    "null_like",
+    "sample_ddim",
+    "sample_ddpm",
+    "sample_dpmpp_2m",
+    "save_model",
+]

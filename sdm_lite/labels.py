@@ -1,0 +1,135 @@
+"""From integer label maps to the condition that SPADE reads: one-hot classes, instance edges, the null label.
+
+Apart from the network because the paper's condition is made of data alone, and because every data set shares it.
+Wang et al. (2022), section 3.4 (null label) and section 4.1; edges as in Wang et al. (2018, pix2pixHD).
+
+Shapes: B batch, K condition channels, H x W pixels.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+class Example(NamedTuple):
+    """One image and what is where in it: the same for every data set.
+
+    Attributes:
+        image: (3, H, W) float32 in [-1, 1].
+        label_map: (H, W) int64 class ids.
+        instance_map: (H, W) int64 ids, equal where two pixels belong to one object.
+    """
+
+    image: Tensor
+    label_map: Tensor
+    instance_map: Tensor
+
+
+def check_labels(label_map: Tensor, num_classes: int) -> None:
+    """Reject a label map that cannot be encoded.
+
+    Args:
+        label_map: (B, H, W), an integer dtype.
+        num_classes: how many classes there are; ids run from 0 to num_classes - 1.
+
+    Raises:
+        ValueError: naming the shape, the dtype or the ids that were not expected.
+    """
+    if label_map.ndim != 3:
+        raise ValueError(f"label_map must have shape (B, H, W), got {tuple(label_map.shape)}: add a batch axis [None]")
+    if label_map.is_floating_point() or label_map.is_complex() or label_map.dtype == torch.bool:
+        raise ValueError(f"label_map must hold integer class ids, got dtype {label_map.dtype}")
+    if label_map.numel() == 0:
+        raise ValueError(f"label_map is empty: shape {tuple(label_map.shape)}")
+    low, high = int(label_map.min()), int(label_map.max())
+    if low < 0 or high >= num_classes:
+        ids, counts = torch.unique(label_map, return_counts=True)
+        bad = [f"{i} ({n} pixels)" for i, n in zip(ids.tolist(), counts.tolist(), strict=True) if not 0 <= i < num_classes]
+        raise ValueError(
+            f"label ids must lie in 0..{num_classes - 1}, got {', '.join(bad[:8])}: give unlabelled pixels a class of "
+            "their own, as the data sets of this package do"
+        )
+
+
+def instance_edges(instance_map: Tensor) -> Tensor:
+    """Mark the pixels that touch another instance.
+
+    A pixel is an edge if one of its four neighbours has another id, so both sides of a border are marked.
+
+    Args:
+        instance_map: (B, H, W), an integer dtype.
+
+    Returns:
+        (B, 1, H, W) float32, 1 on edges and 0 elsewhere.
+    """
+    edges = torch.zeros(instance_map.shape, dtype=torch.bool, device=instance_map.device)
+    rows = instance_map[:, 1:, :] != instance_map[:, :-1, :]
+    columns = instance_map[:, :, 1:] != instance_map[:, :, :-1]
+    edges[:, 1:, :] |= rows
+    edges[:, :-1, :] |= rows
+    edges[:, :, 1:] |= columns
+    edges[:, :, :-1] |= columns
+    return edges[:, None].float()
+
+
+def encode_labels(label_map: Tensor, num_classes: int, instance_map: Tensor | None = None) -> Tensor:
+    """Encode a label map as the condition: one channel a class, and one of instance edges if instances are known.
+
+    Args:
+        label_map: (B, H, W), an integer dtype, ids in 0..num_classes - 1.
+        num_classes: how many classes there are.
+        instance_map: (B, H, W), an integer dtype, or None for a condition without an edge channel.
+
+    Returns:
+        (B, K, H, W) float32 of zeros and ones; K = num_classes, + 1 with instances.
+
+    Raises:
+        ValueError: if an id lies outside the classes, or the two maps differ in shape.
+    """
+    check_labels(label_map, num_classes)
+    one_hot = F.one_hot(label_map.long(), num_classes).permute(0, 3, 1, 2).float()  # (B, num_classes, H, W)
+    if instance_map is None:
+        return one_hot.contiguous()
+    if instance_map.shape != label_map.shape:
+        raise ValueError(
+            f"instance_map must have the label map's shape {tuple(label_map.shape)}, got {tuple(instance_map.shape)}"
+        )
+    return torch.cat([one_hot, instance_edges(instance_map)], dim=1)  # (B, num_classes + 1, H, W)
+
+
+def null_like(condition: Tensor) -> Tensor:
+    """The null label: no class and no edge anywhere, Wang et al. (2022), section 3.4.
+
+    Args:
+        condition: (B, K, H, W).
+
+    Returns:
+        Zeros, (B, K, H, W). Not the same as an "unknown" class, which has a channel of its own.
+    """
+    return torch.zeros_like(condition)
+
+
+def drop_condition(condition: Tensor, probability: float, *, generator: torch.Generator | None = None) -> Tensor:
+    """Replace some examples' condition by the null label, Wang et al. (2022), Algorithm 1, line 4.
+
+    The whole condition goes, edges included; the choice is made for each example alone.
+
+    Args:
+        condition: (B, K, H, W).
+        probability: of dropping, in [0, 1]; the paper's is 0.2.
+        generator: a CPU random stream, or None for the global one.
+
+    Returns:
+        (B, K, H, W).
+
+    Raises:
+        ValueError: if the probability lies outside [0, 1].
+    """
+    if not 0 <= probability <= 1:
+        raise ValueError(f"the probability of dropping the condition must lie in [0, 1], got {probability}")
+    keep = torch.rand(condition.shape[0], 1, 1, 1, generator=generator) >= probability
+    return condition * keep.to(condition)

@@ -1,0 +1,213 @@
+"""Samplers: generators that walk from noise to an image with any denoiser, one step at a time.
+
+Apart from guidance and network, which they see only as a function (x_t, t) -> Prediction. Ancestral sampling (Ho et al., 2020;
+Wang et al., 2022, Algorithm 2 made right), DDIM (Song et al., 2020) and DPM-Solver++(2M) (Lu et al., 2022).
+
+Shapes: B batch, H x W pixels, T training timesteps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from sdm_lite.diffusion import Denoiser, GaussianDiffusion
+
+Projection = Callable[[Tensor, Tensor], Tensor]  # (x_s, s (B,)) -> x_s, applied after every step: see edit.py
+
+
+class Step(NamedTuple):
+    """Where a sampler stands after a step.
+
+    Attributes:
+        t: the timestep that x_t now has; 0 after the last step.
+        x_t: (B, 3, H, W); the finished image after the last step.
+        x0: (B, 3, H, W), the clean image that the denoiser predicted on the way here.
+    """
+
+    t: int
+    x_t: Tensor
+    x0: Tensor
+
+
+class SampleNoise:
+    """Standard normal noise with a random stream of its own for every sample.
+
+    A sample depends on its seed alone, not on the batch it is drawn in. Drawn on the CPU, so that it does not depend on the device.
+
+    Args:
+        seeds: one integer a sample.
+
+    Raises:
+        ValueError: if there are none.
+    """
+
+    def __init__(self, seeds: Sequence[int]):
+        if len(seeds) == 0:
+            raise ValueError("SampleNoise needs at least one seed: one integer for each sample")
+        self.generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+
+    def __call__(self, shape: Sequence[int]) -> Tensor:
+        """Draw (B, *shape), for a shape such as (3, H, W)."""
+        return torch.stack([torch.randn(tuple(shape), generator=generator) for generator in self.generators])
+
+
+def timestep_pairs(num_timesteps: int, num_steps: int) -> list[tuple[int, int]]:
+    """The (t, s) of every step, from T down to 0 in equal strides, rounded ("trailing" spacing: it starts at T).
+
+    Args:
+        num_timesteps: T.
+        num_steps: in 1..T.
+
+    Raises:
+        ValueError: if num_steps lies outside 1..T.
+    """
+    if isinstance(num_steps, bool) or not isinstance(num_steps, int) or not 1 <= num_steps <= num_timesteps:
+        raise ValueError(f"num_steps must be a whole number in 1..{num_timesteps}, got {num_steps!r}")
+    times = [round(num_timesteps * (num_steps - i) / num_steps) for i in range(num_steps + 1)]
+    return list(zip(times[:-1], times[1:], strict=True))
+
+
+def sample_ddpm(
+    denoiser: Denoiser,
+    diffusion: GaussianDiffusion,
+    x_T: Tensor,
+    num_steps: int,
+    noise: SampleNoise,
+    *,
+    project: Projection | None = None,
+) -> Iterator[Step]:
+    """Sample by ancestral steps with the learned variance.
+
+        x_s = mean + exp(log_variance / 2) z,    z ~ N(0, I) for s > 0 and 0 for s = 0
+
+    Ho et al. (2020), Algorithm 2; Wang et al. (2022), Algorithm 2, whose line 5 is wrong in three places and whose line 3 never
+    stops the noise (docs/errata.md). With fewer than T steps each step uses alpha_bar at its own two ends.
+
+    Args:
+        denoiser: guided or not.
+        diffusion: the process.
+        x_T: (B, 3, H, W), standard normal.
+        num_steps: in 1..T; the paper takes all T = 1000.
+        noise: called with (3, H, W) for fresh noise (B, 3, H, W) at every step.
+        project: applied to x_s after every step, if given.
+
+    Yields:
+        A Step after each of num_steps steps.
+
+    Raises:
+        ValueError: before the first step, if num_steps lies outside 1..T.
+    """
+    pairs = timestep_pairs(diffusion.num_timesteps, num_steps)
+
+    def advance(x: Tensor, t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+        prediction = denoiser(x, t)
+        mean, log_variance = diffusion.reverse(prediction, x, t, s)
+        z = noise(x.shape[1:]).to(x) * (s > 0)[:, None, None, None]
+        return mean + torch.exp(log_variance / 2) * z, prediction.x0
+
+    return _walk(advance, x_T, pairs, project)
+
+
+def sample_ddim(
+    denoiser: Denoiser, diffusion: GaussianDiffusion, x_T: Tensor, num_steps: int, *, project: Projection | None = None
+) -> Iterator[Step]:
+    """Sample by deterministic DDIM steps.
+
+        x_s = sqrt(alpha_bar_s) x_0 + sqrt(1 - alpha_bar_s) eps
+
+    Song et al. (2020), Eq. 12 with sigma = 0. `eps` is taken from the clipped x_0, so that the two agree with x_t.
+
+    Args:
+        denoiser: guided or not.
+        diffusion: the process.
+        x_T: (B, 3, H, W), standard normal.
+        num_steps: in 1..T.
+        project: applied to x_s after every step, if given.
+
+    Yields:
+        A Step after each of num_steps steps.
+
+    Raises:
+        ValueError: before the first step, if num_steps lies outside 1..T.
+    """
+    pairs = timestep_pairs(diffusion.num_timesteps, num_steps)
+
+    def advance(x: Tensor, t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+        x0 = denoiser(x, t).x0
+        return diffusion.q_sample(x0, s, diffusion.eps_from_x0(x0, x, t)), x0
+
+    return _walk(advance, x_T, pairs, project)
+
+
+def sample_dpmpp_2m(
+    denoiser: Denoiser, diffusion: GaussianDiffusion, x_T: Tensor, num_steps: int, *, project: Projection | None = None
+) -> Iterator[Step]:
+    """Sample by DPM-Solver++(2M): second order, one network evaluation a step.
+
+        x_s = sigma_s / sigma_t x_t + signal_s (1 - exp(-h)) D,    h = lambda_s - lambda_t,    lambda = log(signal / sigma)
+        D   = x_0 + h / (2 h_before) (x_0 - x_0_before)
+
+    Lu et al. (2022, DPM-Solver++), Algorithm 2. The first step has no past and the last no finite lambda: both are of first order.
+
+    Args:
+        denoiser: guided or not.
+        diffusion: the process.
+        x_T: (B, 3, H, W), standard normal.
+        num_steps: in 1..T.
+        project: applied to x_s after every step, if given.
+
+    Yields:
+        A Step after each of num_steps steps.
+
+    Raises:
+        ValueError: before the first step, if num_steps lies outside 1..T.
+    """
+    pairs = timestep_pairs(diffusion.num_timesteps, num_steps)
+    before: list[tuple[Tensor, Tensor]] = []  # (x0, lambda) of the step before this one
+
+    def advance(x: Tensor, t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+        x0 = denoiser(x, t).x0
+        (signal_t, sigma_t), (signal_s, sigma_s) = diffusion.signal_and_noise(t), diffusion.signal_and_noise(s)
+        lambda_t, lambda_s = torch.log(signal_t / sigma_t), torch.log(signal_s / sigma_s)  # inf at s = 0
+        direction = x0
+        if before and bool(torch.isfinite(lambda_s).all()):
+            x0_before, lambda_before = before[-1]
+            direction = x0 + (lambda_s - lambda_t) / (2 * (lambda_t - lambda_before)) * (x0 - x0_before)
+        before[:] = [(x0, lambda_t)]
+        decay = torch.exp(lambda_t - lambda_s)  # exp(-h), 0 at s = 0
+        return sigma_s / sigma_t * x + signal_s * (1 - decay) * direction, x0
+
+    return _walk(advance, x_T, pairs, project)
+
+
+def _walk(
+    advance: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]],
+    x: Tensor,
+    pairs: list[tuple[int, int]],
+    project: Projection | None,
+) -> Iterator[Step]:
+    """Apply `advance` to every pair; a generator of its own so that bad arguments are met at the call, not at the first step."""
+    for t, s in pairs:
+        s_batch = torch.full((x.shape[0],), s, dtype=torch.int64, device=x.device)
+        x, x0 = advance(x, torch.full_like(s_batch, t), s_batch)
+        if project is not None:
+            x = project(x, s_batch)
+        yield Step(s, x, x0)
+
+
+def last(steps: Iterable[Step]) -> Tensor:
+    """Run a sampler to its end and return the image, (B, 3, H, W).
+
+    Raises:
+        ValueError: if there was no step.
+    """
+    step = None
+    for step in steps:  # noqa: B007  (the loop runs the sampler; only its last value matters)
+        pass
+    if step is None:
+        raise ValueError("the sampler took no step: was it already used up?")
+    return step.x_t

@@ -1,0 +1,434 @@
+"""The SDM U-Net: the encoder sees the noisy image, the middle and the decoder read the label map through SPADE.
+
+Three functions in a row, and kept apart for what that saves: `encode` has no label in it, so guidance runs it once for both of
+its passes; `modulate` has no noisy image and no timestep in it, so it runs once for a whole trajectory; `decode` joins them.
+Wang et al. (2022), section 3.2, Figure 3; where the text is silent (block order, middle block, up- and down-sampling) the
+network is the published one, which builds on Dhariwal & Nichol (2021, ADM).
+
+Shapes: B batch, C feature channels, K condition channels, E embedding channels, H x W pixels, h x w of the features.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sdm_lite.spade import SPADE, PlainNorm, ScaleShift, condition_pyramid
+
+Modulation = list[ScaleShift]  # one entry for each SPADE, in the order in which `decode` meets them
+
+
+class Features(NamedTuple):
+    """What the encoder hands to the decoder: nothing in it depends on the label map.
+
+    Attributes:
+        h: (B, C, h, w), the last features.
+        skips: the features of every encoder stage, first to last.
+        embedding: (B, E), of the timestep.
+    """
+
+    h: Tensor
+    skips: tuple[Tensor, ...]
+    embedding: Tensor
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    """The numbers that make one SDM U-Net different from another. The defaults are the paper's 256 x 256 networks.
+
+    Attributes:
+        condition_channels: K, classes plus one if instance edges are used.
+        image_size: (height, width) it is meant for; others work if they can be halved often enough.
+        base_channels: width at full resolution.
+        channel_multipliers: width of each level, in units of base_channels; each level halves the resolution.
+        num_res_blocks: per level in the encoder; the decoder has one more.
+        attention_resolutions: feature-map heights, at image_size, with self-attention. The middle always has it.
+        channels_per_head: of the attention.
+        spade_hidden_channels: width of each SPADE's own network.
+        spade_kernel_size: of the convolution to gamma and beta. Lite presets use 1, the paper 3.
+        num_groups: of every group norm.
+        residual_resampling: True halves and doubles resolution inside residual blocks, as the paper's networks do; False by
+            plain averaging and repeating, without weights, as the lite presets do.
+    """
+
+    condition_channels: int
+    image_size: tuple[int, int] = (256, 256)
+    base_channels: int = 256
+    channel_multipliers: tuple[int, ...] = (1, 1, 2, 2, 4, 4)
+    num_res_blocks: int = 2
+    attention_resolutions: tuple[int, ...] = (32, 16, 8)
+    channels_per_head: int = 64
+    spade_hidden_channels: int = 128
+    spade_kernel_size: int = 3
+    num_groups: int = 32
+    residual_resampling: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("image_size", "channel_multipliers", "attention_resolutions"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON gives lists
+        if self.condition_channels < 1 or self.num_res_blocks < 1 or not self.channel_multipliers:
+            raise ValueError(f"a U-Net needs at least one condition channel, level and block a level, got {self}")
+        if self.spade_kernel_size % 2 == 0:
+            raise ValueError(f"spade_kernel_size must be odd, got {self.spade_kernel_size}")
+        for size in self.image_size:
+            if size % self.divisor:
+                raise ValueError(f"image_size {self.image_size} must be divisible by {self.divisor}: one halving a level")
+        for level, multiplier in enumerate(self.channel_multipliers):
+            channels = self.base_channels * multiplier
+            if channels % self.num_groups:
+                raise ValueError(f"level {level} has {channels} channels, not divisible into {self.num_groups} groups")
+            attends = self.attends(level) or level == len(self.channel_multipliers) - 1
+            if attends and channels % self.channels_per_head:
+                raise ValueError(
+                    f"level {level} has {channels} channels, not divisible by channels_per_head = {self.channels_per_head}"
+                )
+
+    @property
+    def divisor(self) -> int:
+        """What height and width must be divisible by."""
+        return 2 ** (len(self.channel_multipliers) - 1)
+
+    def attends(self, level: int) -> bool:
+        """Whether the blocks of a level have self-attention."""
+        return self.image_size[0] // 2**level in self.attention_resolutions
+
+
+# The lite widths were searched on two CPU cores: docs/recipe.md. 12 = 11 classes of Scenes, or of CamVid with "unlabelled",
+# and one channel of edges.
+PRESETS = {
+    "scenes-32": UNetConfig(
+        condition_channels=12,
+        image_size=(32, 32),
+        base_channels=24,
+        channel_multipliers=(1, 2, 3),
+        num_res_blocks=1,
+        attention_resolutions=(8,),
+        channels_per_head=24,
+        spade_hidden_channels=16,
+        spade_kernel_size=1,
+        num_groups=8,
+        residual_resampling=False,
+    ),
+    "scenes-64": UNetConfig(
+        condition_channels=12,
+        image_size=(64, 64),
+        base_channels=24,
+        channel_multipliers=(1, 2, 3, 4),
+        num_res_blocks=1,
+        attention_resolutions=(8,),
+        channels_per_head=24,
+        spade_hidden_channels=16,
+        spade_kernel_size=1,
+        num_groups=8,
+        residual_resampling=False,
+    ),
+    "celebamask-hq-256": UNetConfig(condition_channels=20),
+    "ade20k-256": UNetConfig(condition_channels=151),
+    "cityscapes-256x512": UNetConfig(condition_channels=36, image_size=(256, 512)),
+}
+
+
+def preset(name: str, condition_channels: int | None = None, image_size: tuple[int, int] | None = None) -> UNetConfig:
+    """A named configuration, for other classes or another size if need be.
+
+    Args:
+        name: a key of PRESETS.
+        condition_channels: K of your data, or None for the preset's.
+        image_size: (height, width) of your data, or None for the preset's.
+
+    Raises:
+        ValueError: on an unknown name, or a size that cannot be halved often enough.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"preset must be one of {', '.join(PRESETS)}; got {name!r}")
+    config = PRESETS[name]
+    if condition_channels is not None:
+        config = dataclasses.replace(config, condition_channels=condition_channels)
+    if image_size is not None:
+        scale = image_size[0] / config.image_size[0]  # keeps attention at the same levels
+        attention = tuple(round(height * scale) for height in config.attention_resolutions)
+        config = dataclasses.replace(config, image_size=image_size, attention_resolutions=attention)
+    return config
+
+
+def timestep_embedding(timestep: Tensor, channels: int) -> Tensor:
+    """Cosines and sines of the timestep at geometric frequencies, 1 down to 1/10000. Vaswani et al. (2017).
+
+    Args:
+        timestep: (B,) int64 or float.
+        channels: how many; one odd channel more is zero.
+
+    Returns:
+        (B, channels) float32, cosines first.
+    """
+    half = channels // 2
+    frequencies = torch.exp(-math.log(10_000) * torch.arange(half, device=timestep.device) / half)
+    angles = timestep.float()[:, None] * frequencies  # (B, half)
+    return F.pad(torch.cat([angles.cos(), angles.sin()], dim=1), (0, channels % 2))
+
+
+def zeroed(layer: nn.Module) -> nn.Module:
+    """The layer with all weights zero, so that what it ends adds nothing at first."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer
+
+
+class ResBlock(nn.Module):
+    """The residual block of Figure 3b. Plain norms make it the encoder's, SPADE the decoder's: the paper in one argument.
+
+    The timestep scales and shifts the features after the second norm, Eq. 6, with 1 + scale as the published code has it.
+
+    Args:
+        in_channels: of the input.
+        out_channels: of the output.
+        embedding_channels: E.
+        in_norm: a PlainNorm or SPADE of in_channels, at the input's resolution.
+        out_norm: the same of out_channels, at the output's resolution.
+        resample: changes the resolution of both branches between the first norm and convolution.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        embedding_channels: int,
+        in_norm: nn.Module,
+        out_norm: nn.Module,
+        resample: nn.Module | None = None,
+    ):
+        super().__init__()
+        self.in_norm = in_norm
+        self.resample = resample or nn.Identity()
+        self.in_conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.timestep = nn.Linear(embedding_channels, 2 * out_channels)
+        self.out_norm = out_norm
+        self.out_conv = zeroed(nn.Conv2d(out_channels, out_channels, 3, padding=1))
+        self.skip = nn.Identity() if in_channels == out_channels else nn.Conv2d(in_channels, out_channels, 1)
+
+    def forward(self, h: Tensor, embedding: Tensor, modulations: Iterator[ScaleShift] | None = None) -> Tensor:
+        """(B, in_channels, h, w) to (B, out_channels, h', w'); takes two modulations if its norms are SPADEs."""
+        first, second = (None, None) if modulations is None else (next(modulations), next(modulations))
+        scale, shift = self.timestep(F.silu(embedding))[:, :, None, None].chunk(2, dim=1)  # (B, out_channels, 1, 1)
+        out = self.in_conv(self.resample(F.silu(self.in_norm(h, first))))
+        out = torch.addcmul(shift, self.out_norm(out, second), 1 + scale)
+        out = self.out_conv(F.silu(out))
+        return self.skip(self.resample(h)) + out
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention over the pixels, with a residual connection.
+
+    Scaled dot products, as the published code has it; the paper's Eq. 7 describes cosine similarity, which is used nowhere.
+    """
+
+    def __init__(self, channels: int, *, channels_per_head: int, num_groups: int):
+        super().__init__()
+        self.num_heads = channels // channels_per_head
+        self.norm = nn.GroupNorm(num_groups, channels)
+        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
+        self.out = zeroed(nn.Conv2d(channels, channels, 1))
+
+    def forward(self, h: Tensor) -> Tensor:
+        """(B, C, h, w) to (B, C, h, w)."""
+        batch, channels, height, width = h.shape
+        qkv = self.qkv(self.norm(h)).view(batch, self.num_heads, 3, -1, height * width)  # heads are split first
+        q, k, v = qkv.transpose(-1, -2).contiguous().unbind(dim=2)  # (B, heads, h w, C / heads) each
+        mixed = F.scaled_dot_product_attention(q, k, v)
+        return h + self.out(mixed.transpose(-1, -2).reshape(batch, channels, height, width))
+
+
+class Stage(nn.Module):
+    """One step of the encoder or decoder: a residual block, perhaps attention, perhaps a doubling of the resolution."""
+
+    def __init__(self, block: nn.Module | None, attention: nn.Module | None = None, up: nn.Module | None = None):
+        super().__init__()
+        self.block = block
+        self.attention = attention
+        self.up = up
+
+    def forward(self, h: Tensor, embedding: Tensor, modulations: Iterator[ScaleShift] | None = None) -> Tensor:
+        """(B, C, h, w) to (B, C', h', w')."""
+        for layer in (self.block, self.attention, self.up):
+            if isinstance(layer, ResBlock):
+                h = layer(h, embedding, modulations)
+            elif layer is not None:
+                h = layer(h)
+        return h
+
+
+class SDMUNet(nn.Module):
+    """The denoising network of Wang et al. (2022): from x_t, t and a condition to noise and variance.
+
+    Args:
+        config: its numbers.
+    """
+
+    def __init__(self, config: UNetConfig):
+        super().__init__()
+        self.config = config
+        base, embedding = config.base_channels, 4 * config.base_channels
+        self.embed = nn.Sequential(nn.Linear(base, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
+        self.input = nn.Conv2d(3, base, 3, padding=1)
+        self.encoder, skip_channels = self._encoder()
+        channels = skip_channels[-1]
+        last = len(config.channel_multipliers) - 1
+        self.middle = nn.ModuleList(
+            [
+                Stage(self._spade_block(channels, channels, last), self._attention(channels)),
+                Stage(self._spade_block(channels, channels, last)),
+            ]
+        )
+        self.decoder = self._decoder(channels, skip_channels)
+        self.output_norm = nn.GroupNorm(config.num_groups, base)
+        self.output = zeroed(nn.Conv2d(base, 6, 3, padding=1))
+
+    def _attention(self, channels: int) -> Attention:
+        return Attention(
+            channels, channels_per_head=self.config.channels_per_head, num_groups=self.config.num_groups
+        )
+
+    def _plain_block(self, in_channels: int, out_channels: int, resample: nn.Module | None = None) -> ResBlock:
+        groups = self.config.num_groups
+        norms = PlainNorm(groups, in_channels), PlainNorm(groups, out_channels)
+        return ResBlock(in_channels, out_channels, 4 * self.config.base_channels, *norms, resample)
+
+    def _spade_block(
+        self, in_channels: int, out_channels: int, level: int, out_level: int | None = None, resample: nn.Module | None = None
+    ) -> ResBlock:
+        def spade(channels: int, level: int) -> SPADE:
+            return SPADE(
+                channels,
+                condition_channels=self.config.condition_channels,
+                hidden_channels=self.config.spade_hidden_channels,
+                num_groups=self.config.num_groups,
+                kernel_size=self.config.spade_kernel_size,
+                level=level,
+            )
+
+        norms = spade(in_channels, level), spade(out_channels, level if out_level is None else out_level)
+        return ResBlock(in_channels, out_channels, 4 * self.config.base_channels, *norms, resample)
+
+    def _encoder(self) -> tuple[nn.ModuleList, list[int]]:
+        config, stages = self.config, nn.ModuleList()
+        channels = config.base_channels
+        skip_channels = [channels]
+        for level, multiplier in enumerate(config.channel_multipliers):
+            for _ in range(config.num_res_blocks):
+                block = self._plain_block(channels, config.base_channels * multiplier)
+                channels = config.base_channels * multiplier
+                stages.append(Stage(block, self._attention(channels) if config.attends(level) else None))
+                skip_channels.append(channels)
+            if level < len(config.channel_multipliers) - 1:
+                halve = nn.AvgPool2d(2)
+                stages.append(Stage(self._plain_block(channels, channels, halve) if config.residual_resampling else halve))
+                skip_channels.append(channels)
+        return stages, skip_channels
+
+    def _decoder(self, channels: int, skip_channels: list[int]) -> nn.ModuleList:
+        config, stages, skips = self.config, nn.ModuleList(), list(skip_channels)
+        for level, multiplier in reversed(list(enumerate(config.channel_multipliers))):
+            for index in range(config.num_res_blocks + 1):
+                block = self._spade_block(channels + skips.pop(), config.base_channels * multiplier, level)
+                channels = config.base_channels * multiplier
+                attention = self._attention(channels) if config.attends(level) else None
+                up = None
+                if level > 0 and index == config.num_res_blocks:
+                    up = nn.Upsample(scale_factor=2, mode="nearest")
+                    if config.residual_resampling:
+                        up = self._spade_block(channels, channels, level, level - 1, up)
+                stages.append(Stage(block, attention, up))
+        return stages
+
+    def spades(self) -> list[SPADE]:
+        """Every SPADE, in the order in which `decode` meets them."""
+        return [module for part in (self.middle, self.decoder) for module in part.modules() if isinstance(module, SPADE)]
+
+    def check_size(self, height: int, width: int) -> None:
+        """Raise ValueError unless the network can halve both sides often enough."""
+        divisor = self.config.divisor
+        if height % divisor or width % divisor or height < divisor or width < divisor:
+            raise ValueError(
+                f"height and width must be divisible by {divisor} (this network halves them "
+                f"{len(self.config.channel_multipliers) - 1} times), got {height} x {width}"
+            )
+
+    def encode(self, x_t: Tensor, t: Tensor) -> Features:
+        """Encode the noisy image; no label in it.
+
+        Args:
+            x_t: (B, 3, H, W).
+            t: (B,) int64 in 1..T.
+
+        Returns:
+            Features for `decode`.
+
+        Raises:
+            ValueError: on another shape, or a size that cannot be halved often enough.
+        """
+        if x_t.ndim != 4 or x_t.shape[1] != 3:
+            raise ValueError(f"x_t must have shape (B, 3, H, W), got {tuple(x_t.shape)}")
+        self.check_size(*x_t.shape[2:])
+        # The published networks count timesteps from 0: here, and only here, is the one subtracted.
+        embedding = self.embed(timestep_embedding(t - 1, self.config.base_channels).to(x_t.dtype))
+        h = self.input(x_t)
+        skips = [h]
+        for stage in self.encoder:
+            h = stage(h, embedding)
+            skips.append(h)
+        return Features(h, tuple(skips), embedding)
+
+    def modulate(self, condition: Tensor) -> Modulation:
+        """Every SPADE's scale and shift; no noisy image and no timestep in it.
+
+        Args:
+            condition: (B, K, H, W), or batch 1 to share one label map among all samples.
+
+        Raises:
+            ValueError: if K is not the network's, or the size cannot be halved often enough.
+        """
+        if condition.ndim != 4 or condition.shape[1] != self.config.condition_channels:
+            raise ValueError(
+                f"condition must have shape (B, {self.config.condition_channels}, H, W), got {tuple(condition.shape)}: "
+                "one channel a class, and one for instance edges if the network was trained with them"
+            )
+        self.check_size(*condition.shape[2:])
+        pyramid = condition_pyramid(condition, len(self.config.channel_multipliers))
+        return [spade.modulation(pyramid) for spade in self.spades()]
+
+    def decode(self, features: Features, modulation: Modulation) -> Tensor:
+        """Decode the features under a modulation: (B, 6, H, W), noise channels first, then variance channels."""
+        h, skips, embedding = features
+        modulations, skips = iter(modulation), list(skips)
+        for stage in self.middle:
+            h = stage(h, embedding, modulations)
+        for stage in self.decoder:
+            h = stage(torch.cat([h, skips.pop()], dim=1), embedding, modulations)
+        return self.output(F.silu(self.output_norm(h)))
+
+    def forward(self, x_t: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+        """decode(encode(x_t, t), modulate(condition)).
+
+        Args:
+            x_t: (B, 3, H, W).
+            t: (B,) int64 in 1..T.
+            condition: (B, K, H, W).
+
+        Returns:
+            (B, 6, H, W): see `GaussianDiffusion.predict`.
+
+        Raises:
+            ValueError: if image and condition differ in size.
+        """
+        if x_t.shape[2:] != condition.shape[2:]:
+            raise ValueError(
+                f"image and label map differ in size: {tuple(x_t.shape[2:])} and {tuple(condition.shape[2:])}"
+            )
+        return self.decode(self.encode(x_t, t), self.modulate(condition))

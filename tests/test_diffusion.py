@@ -1,0 +1,203 @@
+"""The process against stored numbers of an independent implementation, and against the identities it must obey."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sdm_lite.diffusion import (
+    DiffusionConfig,
+    Gaussian,
+    GaussianDiffusion,
+    Prediction,
+    cosine_betas,
+    linear_betas,
+    normal_cdf,
+    normal_kl,
+)
+from sdm_lite.guidance import guide
+
+FIXTURE = Path(__file__).parent / "fixtures" / "diffusion_1000.npz"
+
+
+@pytest.fixture(scope="module")
+def stored():
+    return {name: torch.from_numpy(value) for name, value in np.load(FIXTURE).items() if value.dtype.kind in "fi"}
+
+
+@pytest.fixture(scope="module")
+def diffusion():
+    return GaussianDiffusion(linear_betas())
+
+
+def relative_error(got, expected):
+    """The largest difference, relative to the largest value of the same example."""
+    got, expected = got.expand(expected.shape).flatten(1), expected.flatten(1)
+    return ((got - expected).abs().amax(1) / expected.abs().amax(1)).max().item()
+
+
+def test_forward_process_agrees_with_stored_numbers(diffusion, stored):
+    t = stored["index"] + 1
+    assert relative_error(diffusion.q_sample(stored["x0"], t, stored["noise"]), stored["x_t"]) < 1e-5
+    mean, log_variance = diffusion.posterior(stored["x0"], stored["x_t"], t, t - 1)
+    assert relative_error(mean, stored["posterior_mean"]) < 1e-5
+    assert relative_error(log_variance, stored["posterior_log_variance_clipped"]) < 1e-5
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5, 3.0])
+def test_guided_reverse_step_agrees_with_stored_numbers(diffusion, stored, scale):
+    t, x_t = stored["index"] + 1, stored["x_t"]
+    output = guide(stored["output_conditional"], stored["output_null"], scale)
+    prediction = diffusion.predict(output, x_t, t)
+    mean, log_variance = diffusion.reverse(prediction, x_t, t, t - 1)
+    name = f"s{scale}".replace(".", "_")
+    assert relative_error(prediction.x0, stored[f"x0_{name}"]) < 1e-5
+    assert relative_error(mean, stored[f"mean_{name}"]) < 1e-5
+    assert relative_error(log_variance, stored[f"log_variance_{name}"]) < 1e-5
+
+
+def test_losses_agree_with_stored_numbers(diffusion, stored):
+    t = stored["index"] + 1
+    losses = diffusion.losses(stored["output_conditional"], stored["x0"], stored["x_t"], t, stored["noise"])
+    for got, name in ((losses.simple, "loss_mse"), (losses.vlb, "loss_vb"), (losses.total, "loss_loss")):
+        torch.testing.assert_close(got, stored[name], rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("betas", [linear_betas(), cosine_betas(), linear_betas(50)])
+def test_float32_coefficients_keep_double_precision_differences(betas):
+    diffusion = GaussianDiffusion(betas)
+    log_alpha_bar = torch.cat([torch.zeros(1, dtype=torch.float64), torch.log1p(-betas).cumsum(0)])
+    t = torch.arange(1, len(betas) + 1)
+    exact = -torch.expm1(log_alpha_bar[t] - log_alpha_bar[t - 1])
+    got = -torch.expm1(diffusion.log_alpha_bar(t, t - 1)).flatten().double()
+    assert ((got - exact).abs() / exact).max() < 1e-6
+    assert diffusion.alpha_bar(torch.tensor([0])).item() == 1
+
+
+def test_posterior_is_bayes_rule(diffusion):
+    """Product of the two normals q(x_s | x_0) and q(x_t | x_s), written out for one pixel, for a wide step."""
+    t, s = torch.tensor([700]), torch.tensor([300])
+    a_t, a_s = diffusion.alpha_bar(t).double(), diffusion.alpha_bar(s).double()
+    x0, x_t = torch.full((1, 1, 1, 1), 0.3), torch.full((1, 1, 1, 1), -0.8)
+    ratio = a_t / a_s
+    precision = 1 / (1 - a_s) + ratio / (1 - ratio)
+    mean = (a_s.sqrt() * x0 / (1 - a_s) + ratio.sqrt() * x_t / (1 - ratio)) / precision
+    got = diffusion.posterior(x0, x_t, t, s)
+    torch.testing.assert_close(got.mean.double(), mean, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(got.log_variance.double().exp(), 1 / precision, rtol=1e-5, atol=0)
+
+
+def test_two_steps_of_the_forward_process_are_one(diffusion):
+    generator = torch.Generator().manual_seed(0)
+    x0 = torch.full((200_000, 1, 1, 1), 0.5)
+    t, s = torch.full((len(x0),), 400), torch.full((len(x0),), 150)
+    x_s = diffusion.q_sample(x0, s, torch.randn(x0.shape, generator=generator))
+    ratio = diffusion.alpha_bar(t) / diffusion.alpha_bar(s)
+    x_t = ratio.sqrt() * x_s + (1 - ratio).sqrt() * torch.randn(x0.shape, generator=generator)
+    alpha_bar = diffusion.alpha_bar(t)[0].item()
+    assert abs(x_t.mean().item() - 0.5 * alpha_bar**0.5) < 4 * (1 - alpha_bar) ** 0.5 / len(x0) ** 0.5
+    assert abs(x_t.var().item() / (1 - alpha_bar) - 1) < 4 * (2 / len(x0)) ** 0.5
+
+
+def test_v_and_eps_say_the_same(diffusion):
+    velocity = GaussianDiffusion(linear_betas(), prediction_type="v")
+    generator = torch.Generator().manual_seed(0)
+    x0 = torch.rand(5, 3, 4, 4, generator=generator) * 2 - 1
+    noise, extra = (torch.randn(5, 3, 4, 4, generator=generator) for _ in range(2))
+    t = torch.tensor([1, 10, 300, 800, 1000])
+    x_t = diffusion.q_sample(x0, t, noise)
+    signal, sigma = diffusion.signal_and_noise(t)
+    as_eps = diffusion.predict(torch.cat([noise, extra], 1), x_t, t, clip=False)
+    as_v = velocity.predict(torch.cat([signal * noise - sigma * x0, extra], 1), x_t, t, clip=False)
+    torch.testing.assert_close(as_v.eps, noise, rtol=0, atol=1e-5)
+    torch.testing.assert_close(as_v.x0, x0, rtol=0, atol=1e-5)
+    torch.testing.assert_close(as_eps.x0, x0, rtol=0, atol=1e-3)  # at t = 1000 eps is divided by 0.006
+    torch.testing.assert_close(as_v.variance_fraction, as_eps.variance_fraction)
+
+
+def test_true_noise_and_lower_variance_cost_nothing_but_the_last_term(diffusion):
+    x0 = (torch.randint(0, 256, (3, 3, 8, 8), generator=torch.Generator().manual_seed(0)) / 127.5) - 1
+    t = torch.tensor([2, 500, 1000])
+    noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(1))
+    output = torch.cat([noise, -torch.ones_like(noise)], 1)  # fraction 0: the posterior's own variance
+    losses = diffusion.losses(output, x0, diffusion.q_sample(x0, t, noise), t, noise)
+    assert losses.simple.abs().max() < 1e-10
+    assert losses.vlb.abs().max() < 1e-5
+
+
+def test_bound_trains_the_variance_alone(diffusion):
+    x0, noise = torch.zeros(1, 3, 4, 4), torch.ones(1, 3, 4, 4)
+    t = torch.tensor([200])
+    output = torch.zeros(1, 6, 4, 4, requires_grad=True)
+    diffusion.losses(output, x0, diffusion.q_sample(x0, t, noise), t, noise).vlb.sum().backward()
+    assert output.grad[:, :3].abs().max() == 0
+    assert output.grad[:, 3:].abs().min() > 0
+
+
+def test_single_term_weighs_lambda_times_T(diffusion):
+    output = torch.randn(2, 6, 4, 4, generator=torch.Generator().manual_seed(0))
+    x0, noise, t = torch.zeros(2, 3, 4, 4), torch.ones(2, 3, 4, 4), torch.tensor([5, 900])
+    losses = diffusion.losses(output, x0, diffusion.q_sample(x0, t, noise), t, noise, vlb_weight=0.002)
+    torch.testing.assert_close(losses.total, losses.simple + 2.0 * losses.vlb)
+
+
+def test_unlimited_weight_is_the_error_in_v():
+    diffusion = GaussianDiffusion(cosine_betas(), prediction_type="v")
+    generator = torch.Generator().manual_seed(0)
+    output = torch.randn(3, 6, 4, 4, generator=generator)
+    x0, noise = torch.rand(3, 3, 4, 4, generator=generator), torch.randn(3, 3, 4, 4, generator=generator)
+    t = torch.tensor([10, 500, 900])
+    signal, sigma = diffusion.signal_and_noise(t)
+    error_in_v = ((output[:, :3] - (signal * noise - sigma * x0)) ** 2).mean((1, 2, 3))
+    x_t = diffusion.q_sample(x0, t, noise)
+    losses = diffusion.losses(output, x0, x_t, t, noise, max_simple_weight=float("inf"))
+    torch.testing.assert_close(losses.simple, error_in_v, rtol=1e-4, atol=0)
+    plain = diffusion.losses(output, x0, x_t, t, noise).simple
+    torch.testing.assert_close(plain, error_in_v * diffusion.alpha_bar(t).flatten(), rtol=1e-4, atol=0)
+
+
+def test_kl_is_zero_only_for_equal_and_asymmetric():
+    p = Gaussian(torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 1, 1))
+    q = Gaussian(torch.ones(1, 1, 1, 1), torch.ones(1, 1, 1, 1))
+    assert normal_kl(p, p).item() == 0
+    expected = torch.distributions.kl_divergence(
+        torch.distributions.Normal(1.0, torch.tensor(1.0).exp().sqrt()), torch.distributions.Normal(0.0, 1.0)
+    )
+    assert normal_kl(q, p).item() == pytest.approx(expected.item(), rel=1e-6)
+    assert normal_kl(p, q).item() != pytest.approx(expected.item(), rel=0.1)
+
+
+def test_approximate_normal_cdf_is_as_close_as_its_docstring_says():
+    z = torch.linspace(-8, 8, 100_001, dtype=torch.float64)
+    assert (normal_cdf(z) - torch.special.ndtr(z)).abs().max() < 2e-4
+
+
+@pytest.mark.parametrize("betas", [linear_betas(), cosine_betas()])
+def test_reverse_is_finite_at_every_end(betas):
+    diffusion = GaussianDiffusion(betas)
+    x = torch.zeros(1, 3, 2, 2)
+    prediction = Prediction(x, x, x + 0.5)
+    for t, s in [(1, 0), (2, 1), (2, 0), (1000, 0), (1000, 999), (1000, 1)]:
+        mean, log_variance = diffusion.reverse(prediction, x, torch.tensor([t]), torch.tensor([s]))
+        assert torch.isfinite(mean).all() and torch.isfinite(log_variance).all()
+        lower, upper = diffusion.log_variance_bounds(torch.tensor([t]), torch.tensor([s]))
+        assert (lower <= upper).all()
+
+
+@pytest.mark.parametrize(("t", "s"), [(5, 5), (5, 7), (5, -1)])
+def test_steps_that_do_not_go_down_are_rejected(diffusion, t, s):
+    x = torch.zeros(1, 3, 2, 2)
+    with pytest.raises(ValueError, match="t > s >= 0"):
+        diffusion.posterior(x, x, torch.tensor([t]), torch.tensor([s]))
+
+
+def test_bad_arguments_are_rejected(diffusion):
+    with pytest.raises(ValueError, match="betas"):
+        GaussianDiffusion(torch.tensor([0.5, 1.5]))
+    with pytest.raises(ValueError, match="'eps' or 'v'"):
+        GaussianDiffusion(linear_betas(), prediction_type="x0")
+    with pytest.raises(ValueError, match="6 channels, got 3"):
+        diffusion.predict(torch.zeros(1, 3, 2, 2), torch.zeros(1, 3, 2, 2), torch.tensor([1]))
+    with pytest.raises(ValueError, match="schedule"):
+        DiffusionConfig(schedule="quadratic")

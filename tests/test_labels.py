@@ -1,0 +1,69 @@
+import pytest
+import torch
+
+from sdm_lite.labels import drop_condition, encode_labels, instance_edges, null_like
+
+
+def test_one_hot_puts_each_pixel_in_its_class():
+    label_map = torch.tensor([[[0, 2], [1, 1]]])
+    condition = encode_labels(label_map, 3)
+    assert condition.shape == (1, 3, 2, 2) and condition.dtype == torch.float32
+    assert torch.equal(condition.argmax(1), label_map)
+    assert torch.equal(condition.sum(1), torch.ones(1, 2, 2))
+
+
+def test_edges_of_a_hand_made_example_mark_both_sides():
+    instance_map = torch.tensor([[[7, 7, 7], [7, 9, 9], [7, 9, 9]]])
+    expected = torch.tensor([[[[0, 1, 1], [1, 1, 1], [1, 1, 0]]]]).float()
+    assert torch.equal(instance_edges(instance_map), expected)
+
+
+def test_touching_instances_of_one_class_have_an_edge_between_them():
+    label_map = torch.zeros(1, 2, 4, dtype=torch.long)
+    instance_map = torch.tensor([[[26001, 26001, 26002, 26002]] * 2])
+    condition = encode_labels(label_map, 1, instance_map)
+    assert torch.equal(condition[0, 1], torch.tensor([[0.0, 1, 1, 0]] * 2))
+
+
+@pytest.mark.parametrize("bad", [3, -1, 255])
+def test_an_id_outside_the_classes_is_named(bad):
+    label_map = torch.zeros(1, 4, 4, dtype=torch.long)
+    label_map[0, 0, :2] = bad
+    with pytest.raises(ValueError, match=rf"0\.\.2.*{bad} \(2 pixels\)"):
+        encode_labels(label_map, 3)
+
+
+@pytest.mark.parametrize(
+    ("label_map", "message"),
+    [
+        (torch.zeros(4, 4, dtype=torch.long), "shape"),
+        (torch.zeros(1, 4, 4), "integer"),
+        (torch.zeros(0, 4, 4, dtype=torch.long), "empty"),
+    ],
+)
+def test_what_is_no_label_map_is_rejected(label_map, message):
+    with pytest.raises(ValueError, match=message):
+        encode_labels(label_map, 3)
+
+
+def test_instances_of_another_size_are_rejected():
+    with pytest.raises(ValueError, match="shape"):
+        encode_labels(torch.zeros(1, 4, 4, dtype=torch.long), 3, torch.zeros(1, 4, 5, dtype=torch.long))
+
+
+def test_null_is_zero_and_not_a_class():
+    condition = encode_labels(torch.zeros(2, 4, 4, dtype=torch.long), 3)
+    assert null_like(condition).abs().sum() == 0 and condition.abs().sum() > 0
+
+
+def test_dropping_takes_whole_examples_at_the_given_rate():
+    condition = torch.ones(4000, 2, 2, 2)
+    dropped = drop_condition(condition, 0.2, generator=torch.Generator().manual_seed(0))
+    per_example = dropped.flatten(1)
+    assert torch.equal(per_example.amin(1), per_example.amax(1))
+    share = (per_example.amax(1) == 0).float().mean().item()
+    assert abs(share - 0.2) < 4 * (0.2 * 0.8 / 4000) ** 0.5
+    assert torch.equal(drop_condition(condition, 0.0), condition)
+    assert drop_condition(condition, 1.0).abs().sum() == 0
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        drop_condition(condition, 1.2)
