@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors with the configuration inside, so that a file alone rebuilds its network and its process.
+"""Weights on disk: safetensors with the configuration inside, so that a file alone rebuilds network and process.
 
 Apart from training because loading must never run code, never leave half a file, and say in one line what is wrong.
 Also reads the names of the published SDM checkpoints, so that their weights fit `SDMUNet`.
@@ -58,6 +58,7 @@ def save_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[st
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
+        temporary.chmod(0o644)  # safetensors makes its files readable by their owner alone
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -82,11 +83,18 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(str(path), framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})
     except (SafetensorError, OSError, ValueError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is not a whole safetensors file ({error}): it may be truncated, or of another kind") from None
+        raise ValueError(
+            f"{path} is not a whole safetensors file ({error}): it may be truncated, or of another kind"
+        ) from None
 
 
 def save_model(
-    path: str | Path, unet: SDMUNet, diffusion: DiffusionConfig, *, facts: dict[str, object] | None = None, dtype: torch.dtype | None = None
+    path: str | Path,
+    unet: SDMUNet,
+    diffusion: DiffusionConfig,
+    *,
+    facts: dict[str, object] | None = None,
+    dtype: torch.dtype | None = None,
 ) -> None:
     """Write a network with its configuration and that of its process.
 
@@ -117,7 +125,9 @@ def resolve(name_or_path: str | Path) -> Path:
         if path.is_file():
             return path
     shipped = ", ".join(sorted(path.stem for path in DATA_DIR.glob("*.safetensors"))) or "none"
-    raise FileNotFoundError(f"no weights called {str(name_or_path)!r}: give a file, or one of the shipped names ({shipped})")
+    raise FileNotFoundError(
+        f"no weights called {str(name_or_path)!r}: give a file, or one of the shipped names ({shipped})"
+    )
 
 
 def read_config(kind: type, text: str | None, path: Path) -> object:
@@ -172,7 +182,11 @@ def load_exactly(module: torch.nn.Module, tensors: dict[str, Tensor], source: ob
     got = {name: tuple(value.shape) for name, value in tensors.items()}
     wrong = [f"missing {name}" for name in sorted(expected.keys() - got.keys())]
     wrong += [f"not expected {name}" for name in sorted(got.keys() - expected.keys())]
-    wrong += [f"{n}: expected {expected[n]}, got {got[n]}" for n in sorted(expected.keys() & got.keys()) if expected[n] != got[n]]
+    wrong += [
+        f"{n}: expected {expected[n]}, got {got[n]}"
+        for n in sorted(expected.keys() & got.keys())
+        if expected[n] != got[n]
+    ]
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise ValueError(f"{source} does not fit this network: {'; '.join(wrong[:3])}{more}")
@@ -226,10 +240,19 @@ def _block_names(block: ResBlock, ours: str, theirs: str) -> list[tuple[str, str
         for norm in ("in_norm", "out_norm"):
             names.append((f"{ours}.{norm}.shared", f"{theirs}.{norm}.mlp_shared.0", None))
             names.append((f"{ours}.{norm}.gamma_beta", f"{theirs}.{norm}", "gamma_beta"))
-        names += [(f"{ours}.in_conv", f"{theirs}.in_layers.1", None), (f"{ours}.out_conv", f"{theirs}.out_layers.2", None)]
+        names += [
+            (f"{ours}.in_conv", f"{theirs}.in_layers.1", None),
+            (f"{ours}.out_conv", f"{theirs}.out_layers.2", None),
+        ]
     else:
-        names += [(f"{ours}.in_norm", f"{theirs}.in_layers.0", None), (f"{ours}.in_conv", f"{theirs}.in_layers.2", None)]
-        names += [(f"{ours}.out_norm", f"{theirs}.out_layers.0", None), (f"{ours}.out_conv", f"{theirs}.out_layers.3", None)]
+        names += [
+            (f"{ours}.in_norm", f"{theirs}.in_layers.0", None),
+            (f"{ours}.in_conv", f"{theirs}.in_layers.2", None),
+        ]
+        names += [
+            (f"{ours}.out_norm", f"{theirs}.out_layers.0", None),
+            (f"{ours}.out_conv", f"{theirs}.out_layers.3", None),
+        ]
     if isinstance(block.skip, torch.nn.Conv2d):
         names.append((f"{ours}.skip", f"{theirs}.skip_connection", None))
     return names
@@ -260,5 +283,7 @@ def from_published(unet: SDMUNet, tensors: dict[str, Tensor]) -> dict[str, Tenso
         used.update(theirs)
     left = sorted(tensors.keys() - used)
     if left:
-        raise ValueError(f"the checkpoint has {len(left)} tensors that this network has no place for, such as {left[0]}")
+        raise ValueError(
+            f"the checkpoint has {len(left)} tensors that this network has no place for, such as {left[0]}"
+        )
     return renamed

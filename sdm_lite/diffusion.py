@@ -107,8 +107,8 @@ class GaussianDiffusion(nn.Module):
         high = log_alpha_bar.float()
         self.register_buffer("log_alpha_bar_high", high, persistent=False)
         self.register_buffer("log_alpha_bar_low", (log_alpha_bar - high.double()).float(), persistent=False)
-        # Weights that depend on one timestep alone are rounded to float32 once, from double precision: near t = T a last digit
-        # of theirs is 1e-5 of a predicted x_0.
+        # Weights that depend on one timestep alone are rounded to float32 once, from double precision: near t = T a
+        # last digit of theirs is 1e-5 of a predicted x_0.
         tables = {
             "signal": torch.exp(log_alpha_bar / 2),
             "sigma": torch.sqrt(0.0 - torch.expm1(log_alpha_bar)),  # 0 - 0, not -0, at t = 0
@@ -119,7 +119,7 @@ class GaussianDiffusion(nn.Module):
             self.register_buffer(name, table.float()[:, None, None, None], persistent=False)
 
     def log_alpha_bar(self, t: Tensor, s: Tensor | None = None) -> Tensor:
-        """log alpha_bar_t, or log (alpha_bar_t / alpha_bar_s), as (B, 1, 1, 1), for t and s (B,) int64 in 0..T."""
+        """Log alpha_bar_t, or log (alpha_bar_t / alpha_bar_s), as (B, 1, 1, 1), for t and s (B,) int64 in 0..T."""
         high, low = self.log_alpha_bar_high[t], self.log_alpha_bar_low[t]
         if s is not None:
             high, low = high - self.log_alpha_bar_high[s], low - self.log_alpha_bar_low[s]
@@ -152,8 +152,8 @@ class GaussianDiffusion(nn.Module):
     def x0_from_eps(self, eps: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
         """The clean image that a noise implies: x_t / sqrt(alpha_bar_t) - sqrt(1 / alpha_bar_t - 1) eps, (B, C, H, W).
 
-        In this order of operations, not (x_t - sigma eps) / signal, because the published code rounds like this: at t near T
-        the two differ by 1e-5.
+        In this order of operations, not (x_t - sigma eps) / signal, because the published code rounds like this: at t
+        near T the two differ by 1e-5.
         """
         return self.x0_of_x_t[t] * x_t - self.x0_of_eps[t] * eps
 
@@ -194,11 +194,11 @@ class GaussianDiffusion(nn.Module):
     def posterior(self, x0: Tensor, x_t: Tensor, t: Tensor, s: Tensor) -> Gaussian:
         """The forward process seen backwards, q(x_s | x_t, x_0).
 
-            mean = sqrt(alpha_bar_s) beta / (1 - alpha_bar_t) x_0 + sqrt(1 - beta) (1 - alpha_bar_s) / (1 - alpha_bar_t) x_t
+            mean = (sqrt(alpha_bar_s) beta x_0 + sqrt(1 - beta) (1 - alpha_bar_s) x_t) / (1 - alpha_bar_t)
             var  = beta~ = beta (1 - alpha_bar_s) / (1 - alpha_bar_t),    beta = 1 - alpha_bar_t / alpha_bar_s
 
-        Ho et al. (2020), Eqs. 6 and 7, there for s = t - 1. At s = 0 the variance is 0; its logarithm is replaced by that
-        of the step (2, 1), as in the published code, so that it stays finite (exactly: `log_variance_bounds`).
+        Ho et al. (2020), Eqs. 6 and 7, there for s = t - 1. At s = 0 the variance is 0; its logarithm is replaced by
+        that of the step (2, 1), as in the published code, so that it stays finite (exactly: `log_variance_bounds`).
 
         Args:
             x0: (B, C, H, W).
@@ -220,7 +220,7 @@ class GaussianDiffusion(nn.Module):
         return Gaussian(of_x0 * x0 + of_x_t * x_t, self.log_variance_bounds(t, s)[0])
 
     def log_variance_bounds(self, t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
-        """log beta~ and log beta of the step from t to s, each (B, 1, 1, 1): the bounds of Wang et al. (2022), Eq. 11.
+        """Log beta~ and log beta of the step from t to s, each (B, 1, 1, 1): the bounds of Wang et al. (2022), Eq. 11.
 
         At s = 0, where beta~ is zero, the lower bound is that of the step (2, 1), as in Nichol & Dhariwal's code; for a
         wider last step it never exceeds the upper.
@@ -235,8 +235,8 @@ class GaussianDiffusion(nn.Module):
     def reverse(self, prediction: Prediction, x_t: Tensor, t: Tensor, s: Tensor) -> Gaussian:
         """The model's p(x_s | x_t), one step of the reverse process.
 
-        The mean is the posterior's with the predicted x_0 for the true one; the log-variance is interpolated between its
-        bounds: log var = f log beta + (1 - f) log beta~. Nichol & Dhariwal (2021), Eq. 15; Wang et al. (2022), Eq. 11.
+        The mean is the posterior's with the predicted x_0 for the true one. The log-variance lies between its bounds,
+        log var = f log beta + (1 - f) log beta~. Nichol & Dhariwal (2021), Eq. 15; Wang et al. (2022), Eq. 11.
         Line 5 of the paper's Algorithm 2 is meant to be this and is not: see docs/errata.md.
 
         Args:
@@ -271,9 +271,10 @@ class GaussianDiffusion(nn.Module):
             simple = w(t) mean |noise - eps|^2,    w(t) = min(1 / alpha_bar_t, max_simple_weight)
             total  = simple + vlb_weight T vlb
 
-        Three things differ from the paper's text: the error is squared (Eq. 10 lacks the square); the KL is q || p (Eq. 12
-        has it the other way); and the weight 0.001 of Nichol & Dhariwal (2021) multiplies the full bound of T terms, so one
-        sampled term weighs T times that. The mean is detached from the bound, which thus trains the variance alone.
+        Three things differ from the paper's text: the error is squared (Eq. 10 lacks the square); the KL is q || p (Eq.
+        12 has it the other way); and the weight 0.001 of Nichol & Dhariwal (2021) multiplies the full bound of T terms,
+        so one sampled term weighs T times that. The mean is detached from the bound, which thus trains the variance
+        alone.
 
         Args:
             output: (B, 2 C, H, W), the network's output at x_t.
@@ -282,8 +283,8 @@ class GaussianDiffusion(nn.Module):
             t: (B,) int64 in 1..T.
             noise: (B, C, H, W), the noise in x_t.
             vlb_weight: lambda of Eq. 13.
-            max_simple_weight: 1 is the paper's plain mean squared error. More gives high noise levels more weight, up to the
-                error in v at infinity: a departure used by the lite recipe.
+            max_simple_weight: 1 is the paper's plain mean squared error. More gives high noise levels more weight, up
+                to the error in v at infinity: a departure used by the lite recipe.
 
         Returns:
             Three times (B,).
@@ -297,8 +298,8 @@ class GaussianDiffusion(nn.Module):
     def vlb_term(self, prediction: Prediction, x0: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
         """One term of the variational bound, in bits per dimension: (B,).
 
-        KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)) for t > 1, and -log p(x_0 | x_1) under a normal that is cut into the 256
-        levels of a pixel for t = 1, where the KL would be infinite. Ho et al. (2020), Eqs. 5 and 13.
+        KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)) for t > 1, and -log p(x_0 | x_1) under a normal that is cut into
+        the 256 levels of a pixel for t = 1, where the KL would be infinite. Ho et al. (2020), Eqs. 5 and 13.
 
         Args:
             prediction: unclipped in training; its mean gets no gradient from here.
@@ -336,8 +337,8 @@ def normal_kl(q: Gaussian, p: Gaussian) -> Tensor:
 def discretized_log_likelihood(x0: Tensor, p: Gaussian) -> Tensor:
     """The log-probability that `p` gives to the pixel level of x0, in nats: (B, C, H, W).
 
-    The normal is integrated over the level's interval, x0 - 1/255 to x0 + 1/255; the outermost levels reach to infinity.
-    Ho et al. (2020), Eq. 13.
+    The normal is integrated over the level's interval, x0 - 1/255 to x0 + 1/255; the outermost levels reach to
+    infinity. Ho et al. (2020), Eq. 13.
 
     Args:
         x0: (B, C, H, W) in [-1, 1], multiples of 1/127.5 less 1.
@@ -354,8 +355,8 @@ def discretized_log_likelihood(x0: Tensor, p: Gaussian) -> Tensor:
 def normal_cdf(z: Tensor) -> Tensor:
     """The standard normal distribution function as Page (1977) approximates it, off by less than 2e-4 everywhere.
 
-    The exact function is torch.special.ndtr. The published code uses this one, and a bound in bits is only comparable when
-    both use the same: the last term differs by 5e-4 of its value on the stored reference numbers.
+    The exact function is torch.special.ndtr. The published code uses this one, and a bound in bits is only comparable
+    when both use the same: the last term differs by 5e-4 of its value on the stored reference numbers.
     """
     return 0.5 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)))
 

@@ -1,11 +1,11 @@
 """From network to denoiser: plain, or pushed away from what the network would draw without labels.
 
-Apart from the sampler, which sees a function (x_t, t) -> Prediction and nothing else. Ho & Salimans (2021, classifier-free
-guidance); Wang et al. (2022), section 3.4, Algorithm 2.
+Apart from the sampler, which sees a function (x_t, t) -> Prediction and nothing else. Ho & Salimans (2021,
+classifier-free guidance); Wang et al. (2022), section 3.4, Algorithm 2.
 
-The scale s here is that of Algorithm 2 and of the published code, eps = null + s (cond - null): 0 ignores the labels, 1 is the
-plain conditional network, and the paper's values 1.5 (CelebAMask-HQ), 2.0 (Cityscapes) and 1.5 (ADE20K) are on this scale.
-Eq. 16 of the paper counts differently: its s is this one less 1.
+The scale s here is that of Algorithm 2 and of the published code, eps = null + s (cond - null): 0 ignores the labels, 1
+is the plain conditional network, and the paper's values 1.5 (CelebAMask-HQ), 2.0 (Cityscapes) and 1.5 (ADE20K) are on
+this scale. Eq. 16 of the paper counts differently: its s is this one less 1.
 
 Shapes: B batch, K condition channels, H x W pixels.
 """
@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from sdm_lite.diffusion import Denoiser, GaussianDiffusion, Prediction
-from sdm_lite.unet import SDMUNet
+from sdm_lite.spade import ScaleShift
+from sdm_lite.unet import Modulation, SDMUNet
 
 
 def check_guidance_scale(guidance_scale: float) -> float:
@@ -42,8 +43,8 @@ def check_guidance_scale(guidance_scale: float) -> float:
 def guide(conditional: Tensor, null: Tensor, guidance_scale: float) -> Tensor:
     """Guide one network output by another: null + s (conditional - null), Wang et al. (2022), Algorithm 2, line 4.
 
-    Only the first half of the channels, the noise, is guided; the variance is the conditional branch's. Whether those channels
-    say eps or v makes no difference: x_t enters both branches alike, and the weights s and 1 - s sum to 1.
+    Only the first half of the channels, the noise, is guided; the variance is the conditional branch's. Whether those
+    channels say eps or v makes no difference: x_t enters both branches alike, and the weights s and 1 - s sum to 1.
 
     Args:
         conditional: (B, 6, H, W), the output with labels.
@@ -57,13 +58,22 @@ def guide(conditional: Tensor, null: Tensor, guidance_scale: float) -> Tensor:
     return torch.cat([torch.lerp(null[:, : mean.shape[1]], mean, guidance_scale), variance], dim=1)
 
 
+def _null_modulation(unet: SDMUNet, condition: Tensor) -> Modulation:
+    """The modulation of the null label, one copy for the whole batch.
+
+    Computed for two where the batch has two or more: torch takes another convolution for a single small image than for
+    several, and the last digits would differ from those of a full forward.
+    """
+    return [ScaleShift(*(part[:1].clone() for part in one)) for one in unet.modulate(torch.zeros_like(condition[:2]))]
+
+
 def denoiser(
     unet: SDMUNet, diffusion: GaussianDiffusion, condition: Tensor, guidance_scale: float = 1.0, *, clip: bool = True
 ) -> Denoiser:
     """A guided denoiser for one set of label maps.
 
-    The label maps are read once, here, for the whole trajectory. Each step encodes x_t once and decodes it once (s = 0 or 1) or
-    twice. This is exact: the encoder has no label in it, and the labels' scale and shift no noisy image.
+    The label maps are read once, here, for the whole trajectory. Each step encodes x_t once and decodes it once (s = 0
+    or 1) or twice. This is exact: the encoder has no label in it, and the labels' scale and shift no noisy image.
 
     Args:
         unet: the network.
@@ -81,7 +91,7 @@ def denoiser(
     scale = check_guidance_scale(guidance_scale)
     with torch.no_grad():
         modulation = unet.modulate(condition) if scale != 0 else None
-        null_modulation = unet.modulate(torch.zeros_like(condition[:1])) if scale != 1 else None
+        null_modulation = _null_modulation(unet, condition) if scale != 1 else None
 
     @torch.no_grad()
     def denoise(x_t: Tensor, t: Tensor) -> Prediction:

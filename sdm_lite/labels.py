@@ -48,7 +48,9 @@ def check_labels(label_map: Tensor, num_classes: int) -> None:
     low, high = int(label_map.min()), int(label_map.max())
     if low < 0 or high >= num_classes:
         ids, counts = torch.unique(label_map, return_counts=True)
-        bad = [f"{i} ({n} pixels)" for i, n in zip(ids.tolist(), counts.tolist(), strict=True) if not 0 <= i < num_classes]
+        bad = [
+            f"{i} ({n} pixels)" for i, n in zip(ids.tolist(), counts.tolist(), strict=True) if not 0 <= i < num_classes
+        ]
         raise ValueError(
             f"label ids must lie in 0..{num_classes - 1}, got {', '.join(bad[:8])}: give unlabelled pixels a class of "
             "their own, as the data sets of this package do"

@@ -1,7 +1,7 @@
 """Samplers: generators that walk from noise to an image with any denoiser, one step at a time.
 
-Apart from guidance and network, which they see only as a function (x_t, t) -> Prediction. Ancestral sampling (Ho et al., 2020;
-Wang et al., 2022, Algorithm 2 made right), DDIM (Song et al., 2020) and DPM-Solver++(2M) (Lu et al., 2022).
+Apart from guidance and network, which they see only as a function (x_t, t) -> Prediction. Ancestral sampling (Ho et
+al., 2020; Wang et al., 2022, Algorithm 2 made right), DDIM (Song et al., 2020) and DPM-Solver++(2M) (Lu et al., 2022).
 
 Shapes: B batch, H x W pixels, T training timesteps.
 """
@@ -36,18 +36,22 @@ class Step(NamedTuple):
 class SampleNoise:
     """Standard normal noise with a random stream of its own for every sample.
 
-    A sample depends on its seed alone, not on the batch it is drawn in. Drawn on the CPU, so that it does not depend on the device.
+    A sample depends on its seed alone, not on the batch it is drawn in. Drawn on the CPU, so that it does not depend on
+    the device.
 
     Args:
-        seeds: one integer a sample.
+        seeds: one integer a sample, in 0 .. 2^32 - 1: torch's CPU generator ignores higher bits.
 
     Raises:
-        ValueError: if there are none.
+        ValueError: if there are none, or one lies outside that range.
     """
 
     def __init__(self, seeds: Sequence[int]):
         if len(seeds) == 0:
             raise ValueError("SampleNoise needs at least one seed: one integer for each sample")
+        outside = [seed for seed in seeds if not 0 <= int(seed) < 2**32]
+        if outside:
+            raise ValueError(f"seeds must lie in 0..{2**32 - 1}, got {outside[0]}")
         self.generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
 
     def __call__(self, shape: Sequence[int]) -> Tensor:
@@ -84,8 +88,8 @@ def sample_ddpm(
 
         x_s = mean + exp(log_variance / 2) z,    z ~ N(0, I) for s > 0 and 0 for s = 0
 
-    Ho et al. (2020), Algorithm 2; Wang et al. (2022), Algorithm 2, whose line 5 is wrong in three places and whose line 3 never
-    stops the noise (docs/errata.md). With fewer than T steps each step uses alpha_bar at its own two ends.
+    Ho et al. (2020), Algorithm 2; Wang et al. (2022), Algorithm 2, whose line 5 is wrong in three places and whose line
+    3 never stops the noise (docs/errata.md). With fewer than T steps each step uses alpha_bar at its own two ends.
 
     Args:
         denoiser: guided or not.
@@ -148,10 +152,12 @@ def sample_dpmpp_2m(
 ) -> Iterator[Step]:
     """Sample by DPM-Solver++(2M): second order, one network evaluation a step.
 
-        x_s = sigma_s / sigma_t x_t + signal_s (1 - exp(-h)) D,    h = lambda_s - lambda_t,    lambda = log(signal / sigma)
+        x_s = sigma_s / sigma_t x_t + signal_s (1 - exp(-h)) D
         D   = x_0 + h / (2 h_before) (x_0 - x_0_before)
+        h   = lambda_s - lambda_t,    lambda = log(signal / sigma)
 
-    Lu et al. (2022, DPM-Solver++), Algorithm 2. The first step has no past and the last no finite lambda: both are of first order.
+    Lu et al. (2022, DPM-Solver++), Algorithm 2. The first step has no past and the last no finite lambda: both are of
+    first order.
 
     Args:
         denoiser: guided or not.
@@ -190,7 +196,7 @@ def _walk(
     pairs: list[tuple[int, int]],
     project: Projection | None,
 ) -> Iterator[Step]:
-    """Apply `advance` to every pair; a generator of its own so that bad arguments are met at the call, not at the first step."""
+    """Apply `advance` to every pair; a generator of its own, so that bad arguments are met before the first step."""
     for t, s in pairs:
         s_batch = torch.full((x.shape[0],), s, dtype=torch.int64, device=x.device)
         x, x0 = advance(x, torch.full_like(s_batch, t), s_batch)

@@ -1,7 +1,8 @@
 """SPADE: a group norm whose scale and shift are read off the label map, pixel by pixel.
 
-Apart from the U-Net because it is the one place where labels enter, and because its scale and shift need neither the noisy
-image nor the timestep: computed once for a label map, they serve every step. Park et al. (2019); Wang et al. (2022), Eq. 8.
+Apart from the U-Net because it is the one place where labels enter, and because its scale and shift need neither the
+noisy image nor the timestep: computed once for a label map, they serve every step. Park et al. (2019); Wang et al.
+(2022), Eq. 8.
 
 Shapes: B batch, C feature channels, K condition channels, H x W pixels of the image, h x w of the features.
 """
@@ -30,7 +31,8 @@ def condition_pyramid(condition: Tensor, num_levels: int) -> list[Tensor]:
         num_levels: how many resolutions, the full one included.
 
     Returns:
-        num_levels tensors (B, K, H / 2^l, W / 2^l). Nearest down-sampling by a power of two keeps each cell's first pixel.
+        num_levels tensors (B, K, H / 2^l, W / 2^l). Nearest down-sampling by a power of two keeps each cell's first
+        pixel.
     """
     return [condition[:, :, :: 2**level, :: 2**level].contiguous() for level in range(num_levels)]
 
@@ -40,7 +42,8 @@ class SPADE(nn.Module):
 
         out = (1 + gamma(x)) GroupNorm(h) + beta(x)
 
-    Wang et al. (2022), Eq. 8, which writes gamma for 1 + gamma; the published code and Park et al. (2019) use this form.
+    Wang et al. (2022), Eq. 8, which writes gamma for 1 + gamma; the published code and Park et al. (2019) use this
+    form.
 
     Args:
         channels: C of the features that are normalised.

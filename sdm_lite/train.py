@@ -1,7 +1,8 @@
 """The training loop, as a generator that the caller drives, and its two phases as two configurations of it.
 
-Apart from the network and the process because all that is learned here is how to join them: draw t and noise, ask the network,
-take the hybrid loss, step, average. Wang et al. (2022), section 4.1 and Algorithm 1. `python -m sdm_lite.train` runs it.
+Apart from the network and the process because all that is learned here is how to join them: draw t and noise, ask the
+network, take the hybrid loss, step, average. Wang et al. (2022), section 4.1 and Algorithm 1. `python -m
+sdm_lite.train` runs it.
 
 Everything random in step i is drawn from (seed, i), so that a run that was stopped and resumed is the run that was not.
 
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -41,9 +43,13 @@ class TrainConfig:
 
     num_steps: int = _option(10_000, "optimizer steps; the paper does not say how many")
     batch_size: int = _option(8, "images a step; the published code uses 32")
-    learning_rate: float = _option(2e-3, "peak of AdamW's learning rate; published code: 1e-4 (ADE20K) or 2e-5 (CelebAMask-HQ)")
+    learning_rate: float = _option(
+        2e-3, "peak of AdamW's learning rate; published code: 1e-4 (ADE20K) or 2e-5 (CelebAMask-HQ)"
+    )
     warmup_steps: int = _option(100, "steps of linear warm-up; published code: none")
-    final_learning_rate_fraction: float = _option(0.0, "of the peak, reached along a cosine; 1 = constant, as published")
+    final_learning_rate_fraction: float = _option(
+        0.0, "of the peak, reached along a cosine; 1 = constant, as published"
+    )
     adam_beta1: float = _option(0.9, "AdamW's first moment decay")
     adam_beta2: float = _option(0.99, "AdamW's second moment decay; published code: 0.999")
     weight_decay: float = _option(0.0, "AdamW's; published code: 0")
@@ -75,8 +81,8 @@ class TrainConfig:
         return DiffusionConfig(self.schedule, self.num_timesteps, self.prediction_type)
 
 
-# The second phase is a configuration: Wang et al. (2022), section 3.4. The paper's rate is 2e-5 after a first phase at 1e-4; in
-# the lite recipe the first phase peaks at 2e-3 and this keeps about that proportion.
+# The second phase is a configuration: Wang et al. (2022), section 3.4. The paper's rate is 2e-5 after a first phase at
+# 1e-4; in the lite recipe the first phase peaks at 2e-3 and this keeps about that proportion.
 FINE_TUNE = {"null_probability": 0.2, "learning_rate": 5e-4}
 
 
@@ -109,7 +115,8 @@ class TrainStep(NamedTuple):
 
 def step_generator(seed: int, step: int, stream: int) -> torch.Generator:
     """A CPU random stream for one purpose of one step: the same whether or not the run was resumed before it."""
-    return torch.Generator().manual_seed((seed * 1_000_003 + step) * 16 + stream)
+    # torch's CPU generator reads 32 bits of its seed, so the three numbers are mixed, not multiplied together.
+    return torch.Generator().manual_seed(int(np.random.SeedSequence([seed, step, stream]).generate_state(1)[0]))
 
 
 class ImageBatches:
@@ -134,7 +141,9 @@ class ImageBatches:
         if len(images) < config.batch_size:
             raise ValueError(f"the data set has {len(images)} images, fewer than a batch of {config.batch_size}")
         if images.shape[0] != label_maps.shape[0] or images.shape[2:] != label_maps.shape[1:]:
-            raise ValueError(f"images {tuple(images.shape)} and label maps {tuple(label_maps.shape)} do not go together")
+            raise ValueError(
+                f"images {tuple(images.shape)} and label maps {tuple(label_maps.shape)} do not go together"
+            )
         if int(label_maps.max()) >= num_classes:
             raise ValueError(f"label ids must lie in 0..{num_classes - 1}, got {int(label_maps.max())}")
         self.images, self.label_maps, self.instance_maps = images, label_maps, instance_maps
@@ -169,7 +178,8 @@ def mirror(values: Tensor, flip: Tensor) -> Tensor:
 def draw_timesteps(batch_size: int, num_timesteps: int, generator: torch.Generator) -> Tensor:
     """Timesteps uniform in 1..T, one from each of B equal strata, in random order: (B,) int64.
 
-    Each one alone is uniform, as in Wang et al. (2022), Algorithm 1, line 3; together they cover the range, for a steadier loss.
+    Each one alone is uniform, as in Wang et al. (2022), Algorithm 1, line 3; together they cover the range, for a
+    steadier loss.
     """
     u = (torch.arange(batch_size) + torch.rand(batch_size, generator=generator)) / batch_size
     t = (u * num_timesteps).long().clamp(max=num_timesteps - 1) + 1
@@ -186,7 +196,7 @@ def learning_rate_at(step: int, config: TrainConfig) -> float:
 
 @torch.no_grad()
 def ema_update(ema: SDMUNet, unet: SDMUNet, step: int, rate: float) -> None:
-    """Move the averaged weights towards the trained ones: ema = d ema + (1 - d) unet, d = min(rate, (1 + i) / (10 + i)).
+    """Move the average to the trained weights: ema = d ema + (1 - d) unet, d = min(rate, (1 + i) / (10 + i)).
 
     The warm-up keeps the random initial weights out of a short run's average.
     """
@@ -234,9 +244,7 @@ def train(
     unet.train()
     for step in range(start, config.num_steps):
         x0, condition = (tensor.to(device) for tensor in batches(step))
-        condition = drop_condition(
-            condition, config.null_probability, generator=step_generator(config.seed, step, 3)
-        )
+        condition = drop_condition(condition, config.null_probability, generator=step_generator(config.seed, step, 3))
         generator = step_generator(config.seed, step, 4)
         t = draw_timesteps(len(x0), diffusion.num_timesteps, generator).to(device)
         noise = torch.randn(x0.shape, generator=generator).to(device)
@@ -311,10 +319,16 @@ def load_run(path: Path, run: Run, config: TrainConfig) -> Run:
         state = torch.load(path, weights_only=True, map_location="cpu")
         saved, unet_config = state["train_config"], state["unet_config"]
     except Exception as error:  # a truncated file fails in many ways
-        raise ValueError(f"{path} is not a whole training checkpoint ({type(error).__name__}): delete it to start afresh") from None
+        raise ValueError(
+            f"{path} is not a whole training checkpoint ({type(error).__name__}): delete it to start afresh"
+        ) from None
     wanted = dataclasses.asdict(config) | {f"unet {k}": v for k, v in dataclasses.asdict(run.unet.config).items()}
     got = saved | {f"unet {k}": v for k, v in unet_config.items()}
-    different = [f"{k} was {got.get(k)!r}, now {wanted.get(k)!r}" for k in sorted(wanted.keys() | got.keys()) if wanted.get(k) != got.get(k)]
+    different = [
+        f"{k} was {got.get(k)!r}, now {wanted.get(k)!r}"
+        for k in sorted(wanted.keys() | got.keys())
+        if wanted.get(k) != got.get(k)
+    ]
     if different:
         raise ValueError(f"{path} is of another run: {'; '.join(different)}. Use the same options, or another --output")
     load_exactly(run.unet, state["unet"], path)

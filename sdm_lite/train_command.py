@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
 from sdm_lite.checkpoints import load_exactly, load_model, save_model
 from sdm_lite.diffusion import GaussianDiffusion
@@ -80,7 +79,9 @@ def camvid_data(args: argparse.Namespace, config: TrainConfig) -> Data:
 DATASETS = {"scenes": scenes_data, "camvid": camvid_data}
 
 
-def sample_grid(unet: SDMUNet, diffusion: GaussianDiffusion, data: Data, *, guidance_scale: float, num_steps: int) -> object:
+def sample_grid(
+    unet: SDMUNet, diffusion: GaussianDiffusion, data: Data, *, guidance_scale: float, num_steps: int
+) -> object:
     """A picture of held-out examples: label map, real image, two samples of the network, a column each."""
     from sdm_lite.viz import colorize, image_grid, to_uint8
 
@@ -108,22 +109,32 @@ def parse(argv: list[str] | None) -> tuple[argparse.Namespace, TrainConfig]:
     parser.add_argument("--root", help="the data set's folder, if it has one")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="scenes-32", help="the network")
     parser.add_argument("--size", type=int, nargs=2, metavar=("H", "W"), help="of the images; default: the preset's")
-    parser.add_argument("--output", type=Path, default=Path("runs/latest"), help="folder for checkpoint, log and results")
-    parser.add_argument("--save", type=Path, help="also write the finished averaged weights to this .safetensors file")
+    parser.add_argument(
+        "--output", type=Path, default=Path("runs/latest"), help="folder for checkpoint, log and results"
+    )
+    parser.add_argument("--save", type=Path, help="also write the finished averaged weights here, 16 bits each")
     parser.add_argument("--start-from", help="weights to start from: a shipped name or a file")
-    parser.add_argument("--fine-tune", action="store_true", help=f"null-label fine-tuning: sets {FINE_TUNE} unless given")
+    parser.add_argument(
+        "--fine-tune", action="store_true", help=f"null-label fine-tuning: sets {FINE_TUNE} unless given"
+    )
     parser.add_argument("--num-images", type=int, default=20_000, help="Scenes to render for training")
     parser.add_argument("--data-seed", type=int, default=0, help="of Scenes; the next seed is held out")
     parser.add_argument("--num-samples", type=int, default=8, help="held-out label maps in the sample grid")
-    parser.add_argument("--guidance-scale", type=float, help="of the sample grid; default: 1.5 if labels were dropped, else 1")
+    parser.add_argument(
+        "--guidance-scale", type=float, help="of the sample grid; default: 1.5 if labels were dropped, else 1"
+    )
     parser.add_argument("--checkpoint-minutes", type=float, default=2.0, help="between checkpoints")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="where to compute")
     recipe = parser.add_argument_group("recipe")
     for option in dataclasses.fields(TrainConfig):
         flag = "--" + option.name.replace("_", "-")
-        recipe.add_argument(flag, type=type(option.default), default=None, help=f"{option.metadata['help']} [{option.default}]")
+        recipe.add_argument(
+            flag, type=type(option.default), default=None, help=f"{option.metadata['help']} [{option.default}]"
+        )
     args = parser.parse_args(argv)
-    given = {o.name: getattr(args, o.name) for o in dataclasses.fields(TrainConfig) if getattr(args, o.name) is not None}
+    given = {
+        o.name: getattr(args, o.name) for o in dataclasses.fields(TrainConfig) if getattr(args, o.name) is not None
+    }
     config = TrainConfig(**((FINE_TUNE if args.fine_tune else {}) | given))
     if args.fine_tune and not args.start_from:
         raise ValueError("--fine-tune needs --start-from: the model of the first phase")
@@ -154,12 +165,16 @@ def prepare(args: argparse.Namespace, config: TrainConfig) -> tuple[Run, Data]:
         load_exactly(unet, source.unet.state_dict(), args.start_from)
         process = (source.diffusion.num_timesteps, source.diffusion.prediction_type)
         if process != (config.num_timesteps, config.prediction_type):
-            raise ValueError(f"{args.start_from} was trained with T, prediction type = {process}: give the same options")
+            raise ValueError(
+                f"{args.start_from} was trained with T, prediction type = {process}: give the same options"
+            )
     data = DATASETS[args.dataset](args, config)
     channels = data.batches.condition_channels
     if channels != unet.config.condition_channels:
         if args.start_from:
-            raise ValueError(f"{args.start_from} reads {unet.config.condition_channels} condition channels, the data has {channels}")
+            raise ValueError(
+                f"{args.start_from} reads {unet.config.condition_channels} condition channels, the data has {channels}"
+            )
         unet = SDMUNet(preset(args.preset, channels, args.size))
     run = new_run(unet.to(args.device), config)
     checkpoint = args.output / "checkpoint.pt"
@@ -169,13 +184,18 @@ def prepare(args: argparse.Namespace, config: TrainConfig) -> tuple[Run, Data]:
     return run, data
 
 
-def train_and_log(run: Run, data: Data, diffusion: GaussianDiffusion, args: argparse.Namespace, config: TrainConfig) -> Run:
+def train_and_log(
+    run: Run, data: Data, diffusion: GaussianDiffusion, args: argparse.Namespace, config: TrainConfig
+) -> Run:
     """Run the loop with a progress bar, a JSON line every 50 steps, and checkpoints."""
     from tqdm.auto import tqdm
 
     steps = train(run.unet, run.ema, diffusion, data.batches, config, optimizer=run.optimizer, start=run.step)
     before, started, saved = run.seconds, time.monotonic(), time.monotonic()
-    with open(args.output / "log.jsonl", "a") as log, tqdm(total=config.num_steps, initial=run.step, mininterval=1.0) as bar:
+    with (
+        open(args.output / "log.jsonl", "a") as log,
+        tqdm(total=config.num_steps, initial=run.step, mininterval=1.0) as bar,
+    ):
         for step in steps:
             run = run._replace(step=step.step, seconds=before + time.monotonic() - started)
             bar.update()
@@ -191,7 +211,9 @@ def train_and_log(run: Run, data: Data, diffusion: GaussianDiffusion, args: argp
     return run
 
 
-def finish(run: Run, data: Data, diffusion: GaussianDiffusion, args: argparse.Namespace, config: TrainConfig, argv: list[str]) -> None:
+def finish(
+    run: Run, data: Data, diffusion: GaussianDiffusion, args: argparse.Namespace, config: TrainConfig, argv: list[str]
+) -> None:
     """Write the averaged weights with the facts of their making, and a grid of samples."""
     from sdm_lite.viz import save_png
 
@@ -207,12 +229,15 @@ def finish(run: Run, data: Data, diffusion: GaussianDiffusion, args: argparse.Na
         "train_config": dataclasses.asdict(config),
     }
     ema = deepcopy(run.ema).cpu().eval()
-    for path in filter(None, [args.output / "model.safetensors", args.save]):
-        save_model(path, ema, config.diffusion(), facts=facts)
-        print(f"wrote {path}")
+    save_model(args.output / "model.safetensors", ema, config.diffusion(), facts=facts)
+    if args.save:
+        save_model(args.save, ema, config.diffusion(), facts=facts, dtype=torch.float16)
+        print(f"wrote {args.save}")
     grid = sample_grid(ema, config.diffusion().build(), data, guidance_scale=args.guidance_scale, num_steps=25)
     save_png(args.output / "samples.png", grid)
-    print(f"wrote {args.output / 'samples.png'}: label map, real image, two samples; guidance scale {args.guidance_scale}")
+    print(
+        f"wrote {args.output / 'samples.png'}: label map, real image, two samples; guidance scale {args.guidance_scale}"
+    )
 
 
 def main(argv: list[str] | None = None) -> int:

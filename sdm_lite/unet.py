@@ -1,9 +1,9 @@
 """The SDM U-Net: the encoder sees the noisy image, the middle and the decoder read the label map through SPADE.
 
-Three functions in a row, and kept apart for what that saves: `encode` has no label in it, so guidance runs it once for both of
-its passes; `modulate` has no noisy image and no timestep in it, so it runs once for a whole trajectory; `decode` joins them.
-Wang et al. (2022), section 3.2, Figure 3; where the text is silent (block order, middle block, up- and down-sampling) the
-network is the published one, which builds on Dhariwal & Nichol (2021, ADM).
+Three functions in a row, and kept apart for what that saves: `encode` has no label in it, so guidance runs it once for
+both of its passes; `modulate` has no noisy image and no timestep in it, so it runs once for a whole trajectory;
+`decode` joins them. Wang et al. (2022), section 3.2, Figure 3; where the text is silent (block order, middle block, up-
+and down-sampling) the network is the published one, which builds on Dhariwal & Nichol (2021, ADM).
 
 Shapes: B batch, C feature channels, K condition channels, E embedding channels, H x W pixels, h x w of the features.
 """
@@ -54,8 +54,8 @@ class UNetConfig:
         spade_hidden_channels: width of each SPADE's own network.
         spade_kernel_size: of the convolution to gamma and beta. Lite presets use 1, the paper 3.
         num_groups: of every group norm.
-        residual_resampling: True halves and doubles resolution inside residual blocks, as the paper's networks do; False by
-            plain averaging and repeating, without weights, as the lite presets do.
+        residual_resampling: True halves and doubles resolution inside residual blocks, as the paper's networks do;
+            False by plain averaging and repeating, without weights, as the lite presets do.
     """
 
     condition_channels: int
@@ -79,7 +79,9 @@ class UNetConfig:
             raise ValueError(f"spade_kernel_size must be odd, got {self.spade_kernel_size}")
         for size in self.image_size:
             if size % self.divisor:
-                raise ValueError(f"image_size {self.image_size} must be divisible by {self.divisor}: one halving a level")
+                raise ValueError(
+                    f"image_size {self.image_size} must be divisible by {self.divisor}: one halving a level"
+                )
         for level, multiplier in enumerate(self.channel_multipliers):
             channels = self.base_channels * multiplier
             if channels % self.num_groups:
@@ -87,7 +89,8 @@ class UNetConfig:
             attends = self.attends(level) or level == len(self.channel_multipliers) - 1
             if attends and channels % self.channels_per_head:
                 raise ValueError(
-                    f"level {level} has {channels} channels, not divisible by channels_per_head = {self.channels_per_head}"
+                    f"level {level} has {channels} channels, not divisible by "
+                    f"channels_per_head = {self.channels_per_head}"
                 )
 
     @property
@@ -100,18 +103,18 @@ class UNetConfig:
         return self.image_size[0] // 2**level in self.attention_resolutions
 
 
-# The lite widths were searched on two CPU cores: docs/recipe.md. 12 = 11 classes of Scenes, or of CamVid with "unlabelled",
-# and one channel of edges.
+# The lite widths were searched on two CPU cores: docs/recipe.md. 12 = 11 classes of Scenes, or of CamVid with
+# "unlabelled", and one channel of edges.
 PRESETS = {
     "scenes-32": UNetConfig(
         condition_channels=12,
         image_size=(32, 32),
-        base_channels=24,
+        base_channels=32,
         channel_multipliers=(1, 2, 3),
         num_res_blocks=1,
         attention_resolutions=(8,),
-        channels_per_head=24,
-        spade_hidden_channels=16,
+        channels_per_head=32,
+        spade_hidden_channels=32,
         spade_kernel_size=1,
         num_groups=8,
         residual_resampling=False,
@@ -119,12 +122,12 @@ PRESETS = {
     "scenes-64": UNetConfig(
         condition_channels=12,
         image_size=(64, 64),
-        base_channels=24,
+        base_channels=32,
         channel_multipliers=(1, 2, 3, 4),
         num_res_blocks=1,
         attention_resolutions=(8,),
-        channels_per_head=24,
-        spade_hidden_channels=16,
+        channels_per_head=32,
+        spade_hidden_channels=32,
         spade_kernel_size=1,
         num_groups=8,
         residual_resampling=False,
@@ -182,9 +185,10 @@ def zeroed(layer: nn.Module) -> nn.Module:
 
 
 class ResBlock(nn.Module):
-    """The residual block of Figure 3b. Plain norms make it the encoder's, SPADE the decoder's: the paper in one argument.
+    """The residual block of Figure 3b. Plain norms make it the encoder's, SPADE the decoder's: one argument apart.
 
-    The timestep scales and shifts the features after the second norm, Eq. 6, with 1 + scale as the published code has it.
+    The timestep scales and shifts the features after the second norm, Eq. 6, with 1 + scale as the published code has
+    it.
 
     Args:
         in_channels: of the input.
@@ -226,7 +230,8 @@ class ResBlock(nn.Module):
 class Attention(nn.Module):
     """Multi-head self-attention over the pixels, with a residual connection.
 
-    Scaled dot products, as the published code has it; the paper's Eq. 7 describes cosine similarity, which is used nowhere.
+    Scaled dot products, as the published code has it; the paper's Eq. 7 describes cosine similarity, which is used
+    nowhere.
     """
 
     def __init__(self, channels: int, *, channels_per_head: int, num_groups: int):
@@ -291,9 +296,7 @@ class SDMUNet(nn.Module):
         self.output = zeroed(nn.Conv2d(base, 6, 3, padding=1))
 
     def _attention(self, channels: int) -> Attention:
-        return Attention(
-            channels, channels_per_head=self.config.channels_per_head, num_groups=self.config.num_groups
-        )
+        return Attention(channels, channels_per_head=self.config.channels_per_head, num_groups=self.config.num_groups)
 
     def _plain_block(self, in_channels: int, out_channels: int, resample: nn.Module | None = None) -> ResBlock:
         groups = self.config.num_groups
@@ -301,7 +304,12 @@ class SDMUNet(nn.Module):
         return ResBlock(in_channels, out_channels, 4 * self.config.base_channels, *norms, resample)
 
     def _spade_block(
-        self, in_channels: int, out_channels: int, level: int, out_level: int | None = None, resample: nn.Module | None = None
+        self,
+        in_channels: int,
+        out_channels: int,
+        level: int,
+        out_level: int | None = None,
+        resample: nn.Module | None = None,
     ) -> ResBlock:
         def spade(channels: int, level: int) -> SPADE:
             return SPADE(
@@ -328,7 +336,9 @@ class SDMUNet(nn.Module):
                 skip_channels.append(channels)
             if level < len(config.channel_multipliers) - 1:
                 halve = nn.AvgPool2d(2)
-                stages.append(Stage(self._plain_block(channels, channels, halve) if config.residual_resampling else halve))
+                stages.append(
+                    Stage(self._plain_block(channels, channels, halve) if config.residual_resampling else halve)
+                )
                 skip_channels.append(channels)
         return stages, skip_channels
 
@@ -349,7 +359,9 @@ class SDMUNet(nn.Module):
 
     def spades(self) -> list[SPADE]:
         """Every SPADE, in the order in which `decode` meets them."""
-        return [module for part in (self.middle, self.decoder) for module in part.modules() if isinstance(module, SPADE)]
+        return [
+            module for part in (self.middle, self.decoder) for module in part.modules() if isinstance(module, SPADE)
+        ]
 
     def check_size(self, height: int, width: int) -> None:
         """Raise ValueError unless the network can halve both sides often enough."""

@@ -1,0 +1,384 @@
+"""Figures: grids of images with names, denoising strips, legends, curves.
+
+Apart because it is the one door of matplotlib, and knows no model. Functions return a matplotlib Figure, which a
+notebook shows as the last expression of a cell or by `display(figure)`. What `sdm_lite.pictures` makes of arrays can be
+had from here too.
+
+Shapes: B batch, H x W pixels.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sdm_lite.pictures import (
+    OKABE_ITO,
+    Row,
+    as_tiles,
+    colorize,
+    default_palette,
+    image_grid,
+    png_bytes,
+    tile_size,
+    to_uint8,
+    write_whole,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "OKABE_ITO",
+    "Row",
+    "colorize",
+    "default_palette",
+    "denoising_strip",
+    "figure_png",
+    "image_grid",
+    "legend",
+    "plot_lines",
+    "png_bytes",
+    "save_png",
+    "show_grid",
+    "to_uint8",
+    "use_style",
+]
+
+DPI = 110
+TEXT, FAINT = "#1c2430", "#5c6773"
+
+
+def use_style() -> None:
+    """Sets matplotlib's defaults for a notebook's own plots to those of this module."""
+    import matplotlib
+
+    matplotlib.rcParams.update(_style())
+
+
+def figure_png(figure: Figure) -> bytes:
+    """A figure as the bytes of a PNG file, cropped to what is drawn on it."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", bbox_inches="tight", pad_inches=0.1, facecolor="white")
+    return buffer.getvalue()
+
+
+def save_png(path: str | Path, picture: np.ndarray | Figure) -> Path:
+    """Writes an array or a figure as PNG: the file is there whole, or not at all.
+
+    Args:
+        path: where to; missing folders are made.
+        picture: (H, W, 3) uint8, or a Figure.
+
+    Returns:
+        The path.
+    """
+    return write_whole(path, png_bytes(picture) if isinstance(picture, np.ndarray) else figure_png(picture))
+
+
+def show_grid(
+    rows: Sequence[Row],
+    *,
+    row_labels: Sequence[str] | None = None,
+    column_labels: Sequence[str] | None = None,
+    scale: int | None = None,
+    title: str | None = None,
+    caption: str | None = None,
+    legend: tuple[Sequence[str], np.ndarray] | None = None,
+) -> Figure:
+    """A grid of images with names for rows and columns.
+
+    Args:
+        rows: as for `image_grid`.
+        row_labels: one for each row, at its left.
+        column_labels: one for each column, above it.
+        scale: whole enlargement factor; chosen from the size of the images if None.
+        title: above everything.
+        caption: below everything, wrapped to the width of the grid.
+        legend: (class names, palette), set as swatches under the grid.
+
+    Returns:
+        The figure, closed for pyplot, so that it shows where it is displayed and only there.
+
+    Raises:
+        ValueError: if the number of labels is not that of rows or columns, or as for `image_grid`.
+    """
+    tiles = [as_tiles(row) for row in rows]
+    height, width = tile_size(tiles)
+    num_columns, padding = max(len(row) for row in tiles), 4
+    _check_labels(row_labels, len(tiles), "row")
+    _check_labels(column_labels, num_columns, "column")
+    if scale is None:
+        scale = max(1, min(160 // max(height, width), 900 // (num_columns * width)))
+    grid = image_grid(tiles, padding=padding, scale=scale)
+    with _image_axes(grid) as (figure, axes):
+        if row_labels is not None:
+            centres = np.arange(len(tiles)) * (height * scale + padding) + height * scale / 2
+            axes.set_yticks(centres, [textwrap.fill(label, 16) for label in row_labels])
+        if column_labels is not None:
+            axes.set_xticks(np.arange(num_columns) * (width * scale + padding) + width * scale / 2, column_labels)
+            _fit_column_labels(figure, axes, column_labels, width * scale)
+        if title is not None:
+            axes.set_title(textwrap.fill(title, max(24, grid.shape[1] // 9)))
+        if legend is not None:
+            _add_legend(axes, *legend, columns=max(1, grid.shape[1] // 120))
+        if caption is not None:
+            _add_caption(figure, axes, textwrap.fill(caption, max(32, grid.shape[1] // 7)))
+    return figure
+
+
+def legend(class_names: Sequence[str], palette: np.ndarray, *, label_map: Tensor | None = None) -> Figure:
+    """The classes and their colours.
+
+    Args:
+        class_names: one for each class.
+        palette: (num_classes, 3) uint8.
+        label_map: if given, only the classes that occur in it are listed.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: if there are not as many names as colours.
+    """
+    _check_labels(class_names, len(palette), "class")
+    present = range(len(palette)) if label_map is None else torch.unique(label_map).tolist()
+    names, colours = [class_names[i] for i in present], np.asarray(palette)[list(present)]
+    with _image_axes(np.full((1, 1, 3), 255, dtype=np.uint8)) as (figure, axes):
+        _add_legend(axes, names, colours, columns=6)
+    return figure
+
+
+def denoising_strip(
+    steps: Iterable[Any],
+    *,
+    num_columns: int = 8,
+    sample: int = 0,
+    scale: int | None = None,
+    title: str | None = None,
+    caption: str | None = None,
+) -> Figure:
+    """One sample on its way from noise to image: x_t above, the clean image predicted from it below.
+
+    Args:
+        steps: what a sampler yields: t (an integer or (B,) integers), x_t and x0, (B, 3, H, W) each. A generator is
+            run.
+        num_columns: how many of the steps are shown, evenly spaced, first and last among them.
+        sample: which of the batch.
+        scale: as for `show_grid`.
+        title: above the strip.
+        caption: below the strip.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: if there are no steps, or fewer than one column is wanted.
+    """
+    steps = list(steps)
+    if not steps or num_columns < 1:
+        raise ValueError(f"expected at least one step and one column, got {len(steps)} steps and {num_columns} columns")
+    places = np.unique(np.linspace(0, len(steps) - 1, num_columns).round().astype(int))
+    chosen = [steps[i] for i in places]
+    times = [int(torch.as_tensor(step.t).flatten()[0]) for step in chosen]
+    return show_grid(
+        [[step.x_t[sample] for step in chosen], [step.x0[sample] for step in chosen]],
+        row_labels=["$x_t$", "predicted $x_0$"],
+        column_labels=[f"$t$ = {t}" for t in times],
+        scale=scale,
+        title=title,
+        caption=caption,
+    )
+
+
+def plot_lines(
+    x: Sequence[float],
+    lines: Mapping[str, Sequence[float]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    intervals: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
+    references: Mapping[str, float] | None = None,
+    log_x: bool = False,
+    log_y: bool = False,
+    markers: bool = False,
+    title: str | None = None,
+) -> Figure:
+    """Curves over one axis, with intervals as bands and fixed values as dashed lines.
+
+    Args:
+        x: (N,) places on the horizontal axis.
+        lines: name -> (N,) values; NaN leaves a gap.
+        xlabel: quantity and unit.
+        ylabel: quantity and unit.
+        intervals: name of a line -> (lower (N,), upper (N,)).
+        references: name -> a value to compare with, such as what true images score.
+        log_x: logarithmic horizontal axis.
+        log_y: logarithmic vertical axis.
+        markers: mark each value, for curves of few measurements.
+        title: above the axes.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: if a line has another length than x, or an interval belongs to no line.
+    """
+    intervals, references = intervals or {}, references or {}
+    _check_lines(x, lines, intervals)
+    with _styled_axes(6.4, 3.6) as (figure, axes):
+        for name, y in lines.items():
+            (line,) = axes.plot(x, y, label=name, marker="o" if markers else None)
+            if name in intervals:
+                axes.fill_between(x, *intervals[name], color=line.get_color(), alpha=0.18, linewidth=0)
+        for (name, value), dashes in zip(references.items(), cycle(("--", ":", "-."))):
+            axes.axhline(value, label=name, color=FAINT, linestyle=dashes, linewidth=1.2, zorder=1)
+        axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if log_x else "linear", yscale="log" if log_y else "linear")
+        if title is not None:
+            axes.set_title(title)
+        if len(lines) + len(references) > 1:
+            axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0)
+    return figure
+
+
+# What the above is made of.
+
+
+def _check_labels(labels: Sequence[str] | None, expected: int, kind: str) -> None:
+    if labels is not None and len(labels) != expected:
+        raise ValueError(f"expected {expected} {kind} labels, got {len(labels)}: {list(labels)}")
+
+
+def _check_lines(x: Sequence[float], lines: Mapping, intervals: Mapping) -> None:
+    for name, y in lines.items():
+        if len(y) != len(x):
+            raise ValueError(f"expected {len(x)} values for line {name!r}, as many as x has, got {len(y)}")
+    for name in intervals:
+        if name not in lines:
+            raise ValueError(f"expected intervals for the lines {list(lines)}, got one for {name!r}")
+
+
+def _style() -> dict[str, Any]:
+    from matplotlib import cycler
+
+    return {
+        "figure.dpi": DPI,
+        "figure.facecolor": "white",
+        "savefig.bbox": "tight",
+        "savefig.dpi": "figure",
+        "font.family": "sans-serif",
+        "font.size": 10,
+        "text.color": TEXT,
+        "axes.labelcolor": TEXT,
+        "axes.edgecolor": FAINT,
+        "axes.titlesize": 11,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "axes.prop_cycle": cycler(color=OKABE_ITO),
+        "grid.color": "#e3e6ea",
+        "grid.linewidth": 0.8,
+        "lines.linewidth": 1.8,
+        "lines.markersize": 4.5,
+        "xtick.color": FAINT,
+        "ytick.color": FAINT,
+        "xtick.labelcolor": TEXT,
+        "ytick.labelcolor": TEXT,
+        "legend.frameon": False,
+        "legend.fontsize": 9,
+        "image.interpolation": "nearest",
+    }
+
+
+@contextmanager
+def _styled_axes(width: float, height: float, *, bare: bool = False) -> Iterator[tuple[Figure, Any]]:
+    """A new figure of width x height inches and its only axes, to be drawn on inside the `with` block.
+
+    It is closed for pyplot at once: an open one is drawn a second time by the notebook at the end of the cell. Ticks
+    are made, and take their style, when a figure is laid out, so that is done before the style is left.
+    """
+    import matplotlib.pyplot as plt
+
+    with plt.rc_context(_style()):
+        figure = plt.figure(figsize=(width, height))
+        plt.close(figure)
+        axes = figure.add_axes((0, 0, 1, 1)) if bare else figure.add_subplot()
+        if bare:
+            axes.grid(False)
+            axes.spines[:].set_visible(False)
+            axes.set(xticks=[], yticks=[])
+            axes.tick_params(length=0, pad=5)
+            axes.xaxis.tick_top()
+        yield figure, axes
+        figure.draw_without_rendering()
+
+
+@contextmanager
+def _image_axes(image: np.ndarray) -> Iterator[tuple[Figure, Any]]:
+    """Axes that show a uint8 image pixel for pixel; labels lie outside of the figure's box and widen it when saved."""
+    height, width = image.shape[:2]
+    with _styled_axes(width / DPI, height / DPI, bare=True) as (figure, axes):
+        axes.imshow(image, extent=(0, width, height, 0), interpolation="nearest")
+        yield figure, axes
+
+
+def _fit_column_labels(figure: Figure, axes: Any, labels: Sequence[str], room: int) -> None:
+    """Wraps the labels that are too wide for their column, `room` pixels; then shrinks all, then breaks words."""
+    for size, break_words in ((10, False), (9, False), (8, False), (8, True)):
+        axes.set_xticklabels(labels, fontsize=size)
+        letters = [
+            max(3, int(len(label) * room / width) - break_words) if width > room else 1 + len(label)
+            for label, width in zip(labels, _tick_widths(figure, axes), strict=True)
+        ]
+        axes.set_xticklabels(
+            [textwrap.fill(label, n, break_long_words=break_words) for label, n in zip(labels, letters, strict=True)],
+            fontsize=size,
+        )
+        if max(_tick_widths(figure, axes)) <= room + 2:
+            return
+
+
+def _tick_widths(figure: Figure, axes: Any) -> list[float]:
+    figure.draw_without_rendering()
+    return [label.get_window_extent().width for label in axes.get_xticklabels()]
+
+
+def _add_legend(axes: Any, class_names: Sequence[str], palette: np.ndarray, *, columns: int) -> None:
+    from matplotlib.patches import Patch
+
+    swatches = [
+        Patch(facecolor=np.asarray(colour) / 255, edgecolor=FAINT, linewidth=0.4, label=name)
+        for name, colour in zip(class_names, palette, strict=True)
+    ]
+    axes.legend(
+        handles=swatches,
+        loc="upper left",
+        bbox_to_anchor=(0, -8 / axes.bbox.height),
+        ncols=min(columns, len(swatches)),
+        borderaxespad=0,
+        borderpad=0,
+        handlelength=1.2,
+        handleheight=1.0,
+        columnspacing=1.4,
+    )
+
+
+def _add_caption(figure: Figure, axes: Any, caption: str) -> None:
+    """Sets a caption under whatever is lowest so far: the images or their legend."""
+    figure.draw_without_rendering()
+    lowest = axes.get_legend().get_window_extent().y0 if axes.get_legend() else 0
+    # In axes coordinates: cropping a figure on saving moves its pixels.
+    place = (lowest - 8) / axes.bbox.height
+    axes.text(0, place, caption, transform=axes.transAxes, va="top", color=FAINT, fontsize=9)

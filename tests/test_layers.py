@@ -1,0 +1,219 @@
+"""Who may import whom: DESIGN.md's layers, read off the source, and what `import sdm_lite` costs."""
+
+import ast
+import json
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "sdm_lite"
+
+LAYER_1 = {"labels", "diffusion", "spade", "metrics", "pictures", "viz", "progress"}
+SCENES = {"scenes", "scenes_layout", "scenes_land", "scenes_things", "scenes_render", "scenes_look"}
+LAYER_2 = {"unet", "guidance", "sampling", "checkpoints", "datasets"} | SCENES
+LAYER_3 = {"edit", "train", "judge", "judge_training"}
+LITE = LAYER_1 | LAYER_2 | LAYER_3 | {"evaluate", "evaluate_scores"}
+NOTEBOOK_MACHINERY = {"claims", "display", "execute", "pages", "refresh", "report", "runner"}
+
+# Module -> the modules of this package that it may import.
+MAY_IMPORT = {
+    "__init__": LITE,
+    "labels": set(),
+    "diffusion": set(),
+    "spade": set(),
+    "metrics": set(),
+    "pictures": set(),
+    "viz": {"pictures"},
+    "progress": set(),
+    "unet": {"spade"},
+    "guidance": {"diffusion", "spade", "unet"},
+    "sampling": {"diffusion"},
+    "checkpoints": {"unet", "diffusion"},
+    "scenes_look": set(),
+    "scenes_render": {"scenes_look"},
+    "scenes_land": {"scenes_look", "scenes_render"},
+    "scenes_things": {"scenes_look", "scenes_render"},
+    "scenes_layout": {"scenes_land", "scenes_look", "scenes_render", "scenes_things"},
+    "scenes": {"labels", "scenes_layout", "scenes_look", "scenes_render"},
+    "datasets": {"labels"},
+    "edit": {"diffusion", "sampling"},
+    "train": {"unet", "diffusion", "labels", "checkpoints", "progress"},
+    "train_command": LITE,
+    "judge": {"checkpoints", "scenes"},
+    "judge_training": {"judge", "metrics", "progress", "scenes"},
+    "judge_command": {"judge", "judge_training", "progress", "scenes"},
+    "evaluate_scores": {"judge", "metrics"},
+    "evaluate": LAYER_1 | LAYER_2 | LAYER_3 | {"evaluate_scores"},
+    "evaluate_command": LITE,
+    "widgets": {"progress", "viz", "labels", "guidance", "sampling", "scenes"},
+    "claims": set(),
+    "display": {"progress"},
+    "execute": set(),
+    "pages": set(),
+    "refresh": set(),
+    "report": {"claims", "execute", "pages", "refresh"},
+    "runner": {"claims", "display", "execute", "pages", "progress", "refresh", "report"},
+    "reproduce": LITE | NOTEBOOK_MACHINERY | {"__init__", "widgets"},
+}
+# The same, for imports inside a function: what only a command line needs.
+MAY_IMPORT_INSIDE = {
+    "evaluate": {"evaluate_command"},
+    "judge": {"judge_command"},
+    "scenes": {"viz"},
+    "train": {"train_command", "scenes", "datasets", "guidance", "sampling", "viz", "judge", "metrics"},
+}
+# Third-party package -> the modules that may import it. Nobody else may, not even inside a function.
+DOORS = {
+    "accelerate": {"train"},
+    "anywidget": {"widgets"},
+    "bs4": {"pages"},
+    "cycler": set(),
+    "IPython": {"widgets"},
+    "ipywidgets": {"widgets"},
+    "jupyter_client": {"reproduce", "runner"},
+    "latex2mathml": {"pages"},
+    "lpips": {"metrics"},
+    "matplotlib": {"viz"},
+    "nbclient": {"execute"},
+    "nbconvert": {"pages"},
+    "nbformat": {"execute", "refresh", "report", "reproduce", "runner"},
+    "papermill": {"execute"},
+    "PIL": {"pictures", "datasets"},
+    "psutil": {"execute"},
+    "pygments": {"pages"},
+    "safetensors": {"checkpoints"},
+    "scipy": set(),
+    "torchmetrics": set(),
+    "torchvision": set(),
+    "tqdm": {"display", "progress", "train_command"},
+    "yaml": set(),
+}
+
+
+class Imports(NamedTuple):
+    """Full names of what a file imports: on being imported, later (in functions and commands), for type checkers."""
+
+    top: set[str]
+    inside: set[str]
+    types: set[str]
+
+
+def imported_names(node: ast.Import | ast.ImportFrom, modules: set[str]) -> set[str]:
+    """Full names of the modules that one import statement names, relative ones resolved."""
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names}
+    base = ".".join(filter(None, ["sdm_lite" if node.level else "", node.module or ""]))
+    if base != "sdm_lite":
+        return {base}
+    # `from sdm_lite import name`: a module of the package, or something that only __init__ has.
+    return {f"sdm_lite.{alias.name if alias.name in modules else '__init__'}" for alias in node.names}
+
+
+def read_imports(source: str, modules: set[str]) -> Imports:
+    """What a source text imports."""
+    found = Imports(set(), set(), set())
+
+    def visit(node: ast.AST, names: set[str]) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Import | ast.ImportFrom):
+                names |= imported_names(child, modules)
+            elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+                visit(child, found.inside)
+            elif isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
+                visit(child, found.types)
+            elif isinstance(child, ast.If) and ast.unparse(child.test).startswith("__name__"):
+                visit(child, found.inside)
+            else:
+                visit(child, names)
+
+    visit(ast.parse(source), found.top)
+    return found
+
+
+def violations(module: str, imports: Imports) -> list[str]:
+    """Every import of a module that the tables do not allow, as a sentence."""
+    if module not in MAY_IMPORT:
+        return [f"{module}.py is in no layer: add it to MAY_IMPORT in tests/test_layers.py"]
+    below = MAY_IMPORT[module]
+    wrong = []
+    for name in sorted(imports.top | imports.types | imports.inside):
+        package, _, rest = name.partition(".")
+        target = rest.partition(".")[0] or "__init__"
+        allowed = below if name in imports.top | imports.types else below | MAY_IMPORT_INSIDE.get(module, set())
+        if package == "sdm_lite" and target not in allowed:
+            wrong.append(f"{module}.py imports {name}: not a layer below it")
+        if module not in DOORS.get(package, {module}) and name in imports.top | imports.inside:
+            wrong.append(f"{module}.py imports {name}: that comes in by {sorted(DOORS[package]) or 'nobody'} only")
+    return wrong
+
+
+MODULES = {path.stem for path in PACKAGE.glob("*.py")}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_a_module_imports_only_what_lies_below_it(module):
+    imports = read_imports((PACKAGE / f"{module}.py").read_text(encoding="utf-8"), MODULES)
+    assert violations(module, imports) == []
+
+
+def test_the_package_is_flat():
+    assert [str(path) for path in PACKAGE.glob("*/**/*.py") if path.parent.name != "data"] == []
+
+
+def test_the_layers_have_no_circle():
+    TopologicalSorter(MAY_IMPORT).prepare()  # Raises CycleError.
+
+
+@pytest.mark.parametrize(
+    "module, source, number",
+    [
+        ("labels", "import torch, math", 0),
+        ("unet", "from sdm_lite.spade import SPADE", 0),
+        ("unet", "from .spade import SPADE", 0),
+        ("spade", "from .unet import SDMUNet", 1),
+        ("spade", "import sdm_lite.unet", 1),
+        ("spade", "from sdm_lite import unet", 1),
+        ("spade", "from . import unet", 1),
+        ("sampling", "from sdm_lite import GaussianDiffusion", 1),
+        ("sampling", "if True:\n    from sdm_lite import guidance", 1),
+        ("sampling", "def f():\n    from .guidance import denoiser", 1),
+        ("train", "def main():\n    from .scenes import Scenes", 0),
+        ("train", "from .scenes import Scenes", 1),
+        ("train", "if __name__ == '__main__':\n    from .scenes import Scenes", 0),
+        ("labels", "def f():\n    import matplotlib.pyplot as plt", 1),
+        ("labels", "from PIL import Image", 1),
+        ("viz", "from matplotlib import pyplot", 0),
+        ("labels", "if TYPE_CHECKING:\n    from matplotlib.figure import Figure", 0),
+        ("spade", "if TYPE_CHECKING:\n    from .unet import SDMUNet", 1),
+        ("utils", "", 1),
+    ],
+)
+def test_the_check_sees_a_wrong_import(module, source, number):
+    assert len(violations(module, read_imports(source, {"spade", "unet", "guidance", "scenes"}))) == number
+
+
+PROBE = """
+import json, sys, time
+start = time.process_time()
+import numpy, torch
+torch_seconds = time.process_time() - start
+before = set(sys.modules)
+start = time.process_time()
+import sdm_lite
+seconds = time.process_time() - start
+loaded = {name.partition(".")[0] for name in set(sys.modules) - before} - sys.stdlib_module_names
+print(json.dumps({"loaded": sorted(loaded), "ratio": seconds / torch_seconds}))
+"""
+
+
+def test_importing_the_package_needs_torch_and_numpy_alone():
+    command = [sys.executable, "-c", PROBE]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=PACKAGE.parent, check=False)
+    assert done.returncode == 0, done.stderr
+    measured = json.loads(done.stdout)
+    assert set(measured["loaded"]) <= {"sdm_lite", "torch", "numpy"}
+    assert measured["ratio"] < 0.25

@@ -1,0 +1,73 @@
+"""Progress: items pass unchanged, static output is one line, nothing is lost on interruption."""
+
+import re
+import sys
+
+import pytest
+
+from sdm_lite.progress import Progress, is_static, progress
+
+
+@pytest.mark.parametrize("value, static", [("1", True), ("yes", True), ("0", False), ("", False)])
+def test_the_environment_decides(monkeypatch, value, static):
+    monkeypatch.setenv("SDM_LITE_STATIC", value)
+    assert is_static() is static
+
+
+def test_static_output_is_one_line(monkeypatch, capsys):
+    monkeypatch.setenv("SDM_LITE_STATIC", "1")
+    assert list(progress(range(25), description="denoising")) == list(range(25))
+    out, err = capsys.readouterr()
+    assert re.fullmatch(r"denoising: 25 steps in \d+\.\d s\n", out)
+    assert err == ""
+
+
+def test_without_tqdm_it_is_one_line_too(monkeypatch, capsys):
+    monkeypatch.delenv("SDM_LITE_STATIC", raising=False)
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    assert list(progress("ab", description="letters")) == ["a", "b"]
+    assert re.fullmatch(r"letters: 2 steps in \d+\.\d s\n", capsys.readouterr().out)
+
+
+def test_a_bar_is_drawn_when_somebody_watches(monkeypatch, capsys):
+    pytest.importorskip("tqdm")
+    monkeypatch.delenv("SDM_LITE_STATIC", raising=False)
+    assert list(progress(iter([3, 1, 2]), description="counting", total=3)) == [3, 1, 2]
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "counting" in err and "3/3" in err
+
+
+def test_an_interrupted_loop_says_how_far_it_came(monkeypatch, capsys):
+    monkeypatch.setenv("SDM_LITE_STATIC", "1")
+    items = progress(range(10), description="training")
+    for item in items:
+        if item == 4:
+            break
+    items.close()
+    assert capsys.readouterr().out.startswith("training: 4 of 10 steps in ")
+
+
+def test_a_loop_of_unknown_length(monkeypatch, capsys):
+    monkeypatch.setenv("SDM_LITE_STATIC", "1")
+    assert list(progress((i for i in [7]), description="one")) == [7]
+    assert capsys.readouterr().out.startswith("one: 1 step in ")
+
+
+def test_the_manual_form_ends_once_and_lets_errors_pass(monkeypatch, capsys):
+    monkeypatch.setenv("SDM_LITE_STATIC", "1")
+    with pytest.raises(KeyboardInterrupt), Progress("training", total=100) as count:
+        count.update(60)
+        raise KeyboardInterrupt
+    count.close()
+    out = capsys.readouterr().out
+    assert out.startswith("training: 60 of 100 steps in ") and out.count("\n") == 1
+
+
+def test_long_times_are_told_in_minutes(monkeypatch, capsys):
+    monkeypatch.setenv("SDM_LITE_STATIC", "1")
+    clock = iter([0.0, 125.4])
+    monkeypatch.setattr("sdm_lite.progress.time.perf_counter", lambda: next(clock))
+    Progress("training").close()
+    assert capsys.readouterr().out == "training: 0 steps in 2 min 5 s\n"

@@ -1,0 +1,224 @@
+"""The U-Net: what depends on what, the published architecture, and an independent implementation's outputs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sdm_lite.checkpoints import from_published, load_exactly, published_names
+from sdm_lite.labels import encode_labels, null_like
+from sdm_lite.spade import SPADE, condition_pyramid
+from sdm_lite.unet import PRESETS, SDMUNet, UNetConfig, preset, timestep_embedding
+
+FIXTURE = Path(__file__).parent / "fixtures" / "unet_small.npz"
+TINY = UNetConfig(
+    condition_channels=4,
+    image_size=(16, 16),
+    base_channels=8,
+    channel_multipliers=(1, 2),
+    num_res_blocks=1,
+    attention_resolutions=(8,),
+    channels_per_head=8,
+    spade_hidden_channels=8,
+    num_groups=4,
+)
+
+
+def randomised(config, seed=0):
+    """A network whose zero-initialised layers are not zero, so that everything reaches the output."""
+    torch.manual_seed(seed)
+    unet = SDMUNet(config)
+    for parameter in unet.parameters():
+        if parameter.abs().max() == 0:
+            torch.nn.init.normal_(parameter, std=0.1)
+    return unet.eval()
+
+
+def tiny_inputs(batch=2, size=16):
+    generator = torch.Generator().manual_seed(1)
+    x_t = torch.randn(batch, 3, size, size, generator=generator)
+    t = torch.randint(1, 1001, (batch,), generator=generator)
+    label_map = torch.randint(0, 4, (batch, size, size), generator=generator)
+    return x_t, t, encode_labels(label_map, 4)
+
+
+def formula_weights(unet):
+    """Weights by the formula of the stored example: cosines, over the alphabetical order of the published names."""
+    shapes = {}
+    state = unet.state_dict()
+    for ours, theirs in published_names(unet):
+        shape = list(state[ours].shape)
+        shape[0] //= len(theirs)
+        for name in theirs:
+            one_dimensional = name.endswith("weight") and (".qkv." in name or ".proj_out." in name)
+            shapes[name] = shape[:3] if one_dimensional else shape
+    weights = {}
+    for k, name in enumerate(sorted(shapes)):
+        shape = shapes[name]
+        fan = np.prod(shape[1:]) if len(shape) > 1 else 16
+        values = np.cos(0.7390851 * np.arange(np.prod(shape)) + 0.31 * k) * np.sqrt(2 / fan)
+        weights[name] = torch.from_numpy(values.astype(np.float32).reshape(shape))
+    return weights
+
+
+def test_outputs_equal_an_independent_implementation():
+    stored = np.load(FIXTURE)
+    c = json.loads(str(stored["config"]))
+    config = UNetConfig(
+        condition_channels=c["condition_channels"],
+        image_size=(c["height"], c["width"]),
+        base_channels=c["num_channels"],
+        channel_multipliers=c["channel_mult"],
+        num_res_blocks=c["num_res_blocks"],
+        attention_resolutions=c["attention_resolutions"],
+        channels_per_head=c["num_head_channels"],
+    )
+    unet = SDMUNet(config).eval()
+    load_exactly(unet, from_published(unet, formula_weights(unet)), "the formula")
+    condition = encode_labels(torch.from_numpy(stored["label_map"]), config.condition_channels)
+    x_t, t = torch.from_numpy(stored["x_t"]), torch.from_numpy(stored["t_index"]) + 1
+    with torch.no_grad():
+        for name, labels in (("conditional", condition), ("null", null_like(condition))):
+            expected = torch.from_numpy(stored[f"output_{name}"])
+            torch.testing.assert_close(unet(x_t, t, labels), expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("celebamask-hq-256", 653_062_918), ("ade20k-256", 660_608_518), ("cityscapes-256x512", 653_984_518)],
+)
+def test_paper_presets_have_the_published_number_of_parameters(name, count):
+    with torch.device("meta"):
+        unet = SDMUNet(PRESETS[name])
+    assert sum(parameter.numel() for parameter in unet.parameters()) == count
+
+
+def test_encoder_has_no_label_and_modulation_no_image():
+    unet = randomised(TINY)
+    x_t, t, condition = tiny_inputs()
+    x_t.requires_grad_()
+    condition.requires_grad_()
+    features = unet.encode(x_t, t)
+    modulation = unet.modulate(condition)
+    (gradient,) = torch.autograd.grad(features.h.sum(), condition, allow_unused=True)
+    assert gradient is None
+    (gradient,) = torch.autograd.grad(modulation[0].scale.sum(), x_t, allow_unused=True)
+    assert gradient is None
+    output = unet.decode(features, modulation)
+    for wanted in torch.autograd.grad(output.sum(), (x_t, condition)):
+        assert wanted.abs().max() > 0
+
+
+def test_forward_is_decode_of_encode_and_modulate():
+    unet = randomised(TINY)
+    x_t, t, condition = tiny_inputs()
+    with torch.no_grad():
+        assert torch.equal(unet(x_t, t, condition), unet.decode(unet.encode(x_t, t), unet.modulate(condition)))
+
+
+def test_output_is_zero_at_first():
+    x_t, t, condition = tiny_inputs()
+    assert SDMUNet(TINY)(x_t, t, condition).abs().max() == 0
+
+
+def test_every_weight_learns():
+    unet = randomised(TINY)
+    unet(*tiny_inputs()).square().mean().backward()
+    idle = [
+        name for name, parameter in unet.named_parameters() if parameter.grad is None or parameter.grad.abs().max() == 0
+    ]
+    # One label channel or another may be absent from a tiny batch, but no whole tensor may be unused.
+    assert idle == []
+
+
+@pytest.mark.parametrize("name", ["scenes-32", "scenes-64"])
+def test_lite_presets_run_at_their_size_and_another(name):
+    config = PRESETS[name]
+    unet = SDMUNet(config).eval()
+    for size in (config.image_size[0], config.image_size[0] * 2):
+        label_map = torch.zeros(1, size, size, dtype=torch.long)
+        with torch.no_grad():
+            output = unet(torch.zeros(1, 3, size, size), torch.tensor([1]), encode_labels(label_map, 11, label_map))
+        assert output.shape == (1, 6, size, size)
+
+
+def test_sides_may_differ():
+    x_t, t, _ = tiny_inputs()
+    condition = encode_labels(torch.zeros(2, 16, 32, dtype=torch.long), 4)
+    with torch.no_grad():
+        assert randomised(TINY)(torch.cat([x_t, x_t], 3), t, condition).shape == (2, 6, 16, 32)
+
+
+def test_preset_for_another_size_keeps_attention_at_its_levels():
+    config = preset("scenes-32", condition_channels=12, image_size=(48, 64))
+    assert [config.attends(level) for level in range(3)] == [PRESETS["scenes-32"].attends(level) for level in range(3)]
+
+
+def test_spade_scales_and_shifts_the_normalised_features():
+    torch.manual_seed(0)
+    spade = SPADE(8, condition_channels=3, hidden_channels=4, num_groups=4)
+    h, condition = torch.randn(2, 8, 6, 6), torch.rand(2, 3, 6, 6)
+    modulation = spade.modulation([condition])
+    group = h.view(2, 4, -1)
+    normalised = (
+        (group - group.mean(-1, keepdim=True)) / (group.var(-1, keepdim=True, unbiased=False) + 1e-5).sqrt()
+    ).view_as(h)
+    torch.testing.assert_close(spade(h, modulation), normalised * modulation.scale + modulation.shift)
+    gamma = spade.gamma_beta(torch.relu(spade.shared(condition)))[:, :8]
+    torch.testing.assert_close(modulation.scale, 1 + gamma)
+
+
+def test_pyramid_is_nearest_neighbour():
+    condition = torch.rand(1, 2, 16, 24)
+    for level, small in enumerate(condition_pyramid(condition, 4)):
+        expected = torch.nn.functional.interpolate(condition, size=(16 >> level, 24 >> level), mode="nearest")
+        assert torch.equal(small, expected)
+
+
+def test_null_label_gives_a_constant_modulation_inside():
+    unet = randomised(TINY)
+    scale, shift = unet.modulate(torch.zeros(1, 4, 16, 16))[-1]
+    for map_ in (scale, shift):
+        inside = map_[:, :, 1:-1, 1:-1]
+        assert (inside - inside[:, :, :1, :1]).abs().max() < 1e-6
+
+
+def test_timestep_embedding_tells_all_timesteps_apart():
+    embedding = timestep_embedding(torch.arange(1000), 32)
+    assert embedding.shape == (1000, 32)
+    distance = torch.cdist(embedding, embedding) + torch.eye(1000) * 100
+    assert distance.min() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image_size": (18, 17)}, "divisible by 2"),
+        ({"num_groups": 5}, "groups"),
+        ({"channels_per_head": 7}, "channels_per_head"),
+        ({"spade_kernel_size": 2}, "odd"),
+        ({"condition_channels": 0}, "condition channel"),
+    ],
+)
+def test_a_configuration_that_cannot_be_built_is_told(change, message):
+    from dataclasses import replace
+
+    with pytest.raises(ValueError, match=message):
+        replace(TINY, **change)
+
+
+def test_inputs_that_do_not_fit_are_told():
+    unet = SDMUNet(TINY)
+    x_t, t, condition = tiny_inputs()
+    with pytest.raises(ValueError, match="differ in size"):
+        unet(x_t, t, condition[:, :, :8, :8])
+    with pytest.raises(ValueError, match=r"condition must have shape \(B, 4, H, W\)"):
+        unet(x_t, t, condition[:, :3])
+    with pytest.raises(ValueError, match="divisible by 2"):
+        unet.encode(x_t[..., :15], t)
+    with pytest.raises(ValueError, match="x_t must have shape"):
+        unet.encode(x_t[:, :2], t)
+    with pytest.raises(ValueError, match="preset must be one of"):
+        preset("scenes-31")
