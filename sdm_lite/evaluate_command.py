@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from sdm_lite.checkpoints import load_model
+from sdm_lite.checkpoints import load_facts, load_model
 from sdm_lite.evaluate import evaluate_model
 from sdm_lite.evaluate_scores import NAMES, ScenesScores
 from sdm_lite.judge import load_judge, metric_name
@@ -41,6 +41,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--batch-size", type=int, default=32, help="samples at a time (default 32)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="where to compute")
     parser.add_argument("--json", type=Path, help="also write the scores to this file")
+    parser.add_argument(
+        "--card", type=Path, help="also write the model's card, Markdown: how it was made, and its scores"
+    )
     arguments = parser.parse_args(argv)
     try:
         scores = _run(arguments)
@@ -50,10 +53,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> ScenesScores:
-    if arguments.json is not None:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=arguments.json.parent):
+    for path in filter(None, (arguments.json, arguments.card)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
             pass  # an unwritable folder is met now and not after the work
+    if arguments.card is not None and "train_config" not in load_facts(arguments.model):
+        raise ValueError(f"{arguments.model} does not say how it was made: --card needs what sdm_lite.train wrote")
     scores = evaluate_model(
         load_model(arguments.model, device=arguments.device),
         load_judge(arguments.judge, device=arguments.device),
@@ -70,10 +75,49 @@ def _run(arguments: argparse.Namespace) -> ScenesScores:
     )
     if arguments.json is not None:
         text = json.dumps({"model": arguments.model, "judge": arguments.judge, **dataclasses.asdict(scores)}, indent=1)
-        temporary = arguments.json.with_name(f".{arguments.json.name}.{os.getpid()}.tmp")
-        temporary.write_text(text + "\n")
-        temporary.replace(arguments.json)
+        _write_whole(arguments.json, text + "\n")
+    if arguments.card is not None:
+        _write_whole(arguments.card, format_card(arguments, scores))
     return scores
+
+
+def _write_whole(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
+def format_card(arguments: argparse.Namespace, scores: ScenesScores) -> str:
+    """A model's card: the facts that its file holds of its making, and the scores just measured."""
+    facts = load_facts(arguments.model)
+    config = load_model(arguments.model).unet.config
+    recipe = facts["train_config"]
+    device = f"{facts['device']}, {facts['threads']} threads, torch {facts['torch']}"
+    made = (
+        f"{facts['steps']:,} steps of {recipe['batch_size']} images, {facts['images']:,} images in {facts['seconds']} s"
+    )
+    scored = f"python -m sdm_lite.evaluate {arguments.model} --guidance-scale {arguments.guidance_scale}"
+    return f"""# {Path(arguments.model).stem}
+
+An SDM U-Net for Scenes at {config.image_size[0]} x {config.image_size[1]} with {config.base_channels} base channels and
+multipliers {config.channel_multipliers}. Written by
+
+    {facts["command"]}
+
+{made} ({device}).
+Trained on Scenes(seed={facts["data_seed"]}), scored on Scenes(seed={scores.settings["scenes_seed"]}).
+Labels dropped with probability {recipe["null_probability"]}.
+The whole recipe is inside the file: `checkpoints.load_facts`.
+
+Scores, with 95 % bootstrap intervals, by `{scored}`:
+
+```
+{format_scores(scores)}
+```
+
+Every number here was written by a command. The judge is a small network of this package: nothing here can be compared
+with the paper's tables.
+"""
 
 
 def format_scores(scores: ScenesScores) -> str:

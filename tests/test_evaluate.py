@@ -264,3 +264,21 @@ def test_the_command_prints_every_score_and_writes_json(tmp_path, model, judge, 
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["scores.json"]
     with pytest.raises(SystemExit, match="error: no weights called 'nowhere'"):
         evaluate_command.main(["nowhere", *options])
+
+
+def test_a_card_says_how_the_model_was_made_and_what_it_scores(tmp_path, model, judge, capsys, monkeypatch):
+    monkeypatch.setenv("SDM_LITE_STATIC", "1")
+    made = {"command": "train it", "steps": 1234, "images": 9872, "seconds": 5.5, "device": "cpu", "threads": 2}
+    made |= {"torch": "2", "data_seed": 0, "train_config": {"batch_size": 8, "null_probability": 0.2}}
+    save_model(tmp_path / "made.safetensors", model.unet, DiffusionConfig(), facts=made)
+    save_model(tmp_path / "found.safetensors", model.unet, DiffusionConfig())
+    save_judge(tmp_path / "judge.safetensors", judge)
+    options = "--num-layouts 6 --num-renders 3 --samples-per-layout 2 --num-diversity-layouts 4 --num-steps 2".split()
+    options += ["--judge", str(tmp_path / "judge.safetensors"), "--device", "cpu", "--card", str(tmp_path / "card.md")]
+    with pytest.raises(SystemExit, match="does not say how it was made"):
+        evaluate_command.main([str(tmp_path / "found.safetensors"), *options])
+    assert not (tmp_path / "card.md").exists()
+    evaluate_command.main([str(tmp_path / "made.safetensors"), *options])
+    card = (tmp_path / "card.md").read_text()
+    assert "train it" in card and "1,234 steps of 8 images" in card
+    assert capsys.readouterr().out.strip() in card

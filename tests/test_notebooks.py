@@ -191,6 +191,7 @@ def test_profile_sizes_name_every_profile(notebook):
 
 
 @pytest.mark.slow
+@pytest.mark.notebooks
 def test_all_notebooks_run_in_the_shortest_profile(tmp_path):
     plan = make_plan(profile="test", output=tmp_path / "run", timeout=300.0)
     status = run(plan)
