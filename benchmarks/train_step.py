@@ -17,9 +17,10 @@ from copy import deepcopy
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from sdm_lite.presets import PRESETS
 from sdm_lite.scenes import Scenes
 from sdm_lite.train import ImageBatches, TrainConfig, train
-from sdm_lite.unet import PRESETS, SDMUNet
+from sdm_lite.unet import SDMUNet
 
 
 def matmul_flops_per_second(device: str, size: int = 1536, repeats: int = 10) -> float:

@@ -18,9 +18,10 @@ from sdm_lite.diffusion import (
 )
 from sdm_lite.guidance import denoiser
 from sdm_lite.labels import Example, drop_condition, encode_labels, null_like
+from sdm_lite.presets import PRESETS, UNetConfig
 from sdm_lite.sampling import SampleNoise, Step, last, sample_ddim, sample_ddpm, sample_dpmpp_2m
 from sdm_lite.spade import SPADE
-from sdm_lite.unet import PRESETS, SDMUNet, UNetConfig
+from sdm_lite.unet import SDMUNet
 
 if TYPE_CHECKING:
     from sdm_lite.scenes import Scenes

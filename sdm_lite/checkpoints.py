@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from sdm_lite.diffusion import DiffusionConfig, GaussianDiffusion
-from sdm_lite.unet import ResBlock, SDMUNet, Stage, UNetConfig
+from sdm_lite.presets import UNetConfig
+from sdm_lite.unet import ResBlock, SDMUNet, Stage
 
 FORMAT = "sdm_lite model 1"
 

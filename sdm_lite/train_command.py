@@ -20,9 +20,10 @@ from sdm_lite.checkpoints import load_exactly, load_model, save_model
 from sdm_lite.diffusion import GaussianDiffusion
 from sdm_lite.guidance import denoiser
 from sdm_lite.labels import Example, encode_labels
+from sdm_lite.presets import PRESETS, preset
 from sdm_lite.sampling import SampleNoise, last, sample_ddim
 from sdm_lite.train import FINE_TUNE, ImageBatches, Run, TrainConfig, load_run, new_run, save_run, train
-from sdm_lite.unet import PRESETS, SDMUNet, preset
+from sdm_lite.unet import SDMUNet
 
 
 class Data(NamedTuple):

@@ -10,16 +10,15 @@ Shapes: B batch, C feature channels, K condition channels, E embedding channels,
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sdm_lite.presets import UNetConfig
 from sdm_lite.spade import SPADE, PlainNorm, ScaleShift, condition_pyramid
 
 Modulation = list[ScaleShift]  # one entry for each SPADE, in the order in which `decode` meets them
@@ -37,128 +36,6 @@ class Features(NamedTuple):
     h: Tensor
     skips: tuple[Tensor, ...]
     embedding: Tensor
-
-
-@dataclass(frozen=True)
-class UNetConfig:
-    """The numbers that make one SDM U-Net different from another. The defaults are the paper's 256 x 256 networks.
-
-    Attributes:
-        condition_channels: K, classes plus one if instance edges are used.
-        image_size: (height, width) it is meant for; others work if they can be halved often enough.
-        base_channels: width at full resolution.
-        channel_multipliers: width of each level, in units of base_channels; each level halves the resolution.
-        num_res_blocks: per level in the encoder; the decoder has one more.
-        attention_resolutions: feature-map heights, at image_size, with self-attention. The middle always has it.
-        channels_per_head: of the attention.
-        spade_hidden_channels: width of each SPADE's own network.
-        spade_kernel_size: of the convolution to gamma and beta. Lite presets use 1, the paper 3.
-        num_groups: of every group norm.
-        residual_resampling: True halves and doubles resolution inside residual blocks, as the paper's networks do;
-            False by plain averaging and repeating, without weights, as the lite presets do.
-    """
-
-    condition_channels: int
-    image_size: tuple[int, int] = (256, 256)
-    base_channels: int = 256
-    channel_multipliers: tuple[int, ...] = (1, 1, 2, 2, 4, 4)
-    num_res_blocks: int = 2
-    attention_resolutions: tuple[int, ...] = (32, 16, 8)
-    channels_per_head: int = 64
-    spade_hidden_channels: int = 128
-    spade_kernel_size: int = 3
-    num_groups: int = 32
-    residual_resampling: bool = True
-
-    def __post_init__(self) -> None:
-        for name in ("image_size", "channel_multipliers", "attention_resolutions"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON gives lists
-        if self.condition_channels < 1 or self.num_res_blocks < 1 or not self.channel_multipliers:
-            raise ValueError(f"a U-Net needs at least one condition channel, level and block a level, got {self}")
-        if self.spade_kernel_size % 2 == 0:
-            raise ValueError(f"spade_kernel_size must be odd, got {self.spade_kernel_size}")
-        for size in self.image_size:
-            if size % self.divisor:
-                raise ValueError(
-                    f"image_size {self.image_size} must be divisible by {self.divisor}: one halving a level"
-                )
-        for level, multiplier in enumerate(self.channel_multipliers):
-            channels = self.base_channels * multiplier
-            if channels % self.num_groups:
-                raise ValueError(f"level {level} has {channels} channels, not divisible into {self.num_groups} groups")
-            attends = self.attends(level) or level == len(self.channel_multipliers) - 1
-            if attends and channels % self.channels_per_head:
-                raise ValueError(
-                    f"level {level} has {channels} channels, not divisible by "
-                    f"channels_per_head = {self.channels_per_head}"
-                )
-
-    @property
-    def divisor(self) -> int:
-        """What height and width must be divisible by."""
-        return 2 ** (len(self.channel_multipliers) - 1)
-
-    def attends(self, level: int) -> bool:
-        """Whether the blocks of a level have self-attention."""
-        return self.image_size[0] // 2**level in self.attention_resolutions
-
-
-# The lite widths were searched on two CPU cores: docs/recipe.md. 12 = 11 classes of Scenes, or of CamVid with
-# "unlabelled", and one channel of edges.
-PRESETS = {
-    "scenes-32": UNetConfig(
-        condition_channels=12,
-        image_size=(32, 32),
-        base_channels=32,
-        channel_multipliers=(1, 2, 3),
-        num_res_blocks=1,
-        attention_resolutions=(8,),
-        channels_per_head=32,
-        spade_hidden_channels=32,
-        spade_kernel_size=1,
-        num_groups=8,
-        residual_resampling=False,
-    ),
-    "scenes-64": UNetConfig(
-        condition_channels=12,
-        image_size=(64, 64),
-        base_channels=32,
-        channel_multipliers=(1, 2, 3, 4),
-        num_res_blocks=1,
-        attention_resolutions=(8,),
-        channels_per_head=32,
-        spade_hidden_channels=32,
-        spade_kernel_size=1,
-        num_groups=8,
-        residual_resampling=False,
-    ),
-    "celebamask-hq-256": UNetConfig(condition_channels=20),
-    "ade20k-256": UNetConfig(condition_channels=151),
-    "cityscapes-256x512": UNetConfig(condition_channels=36, image_size=(256, 512)),
-}
-
-
-def preset(name: str, condition_channels: int | None = None, image_size: tuple[int, int] | None = None) -> UNetConfig:
-    """A named configuration, for other classes or another size if need be.
-
-    Args:
-        name: a key of PRESETS.
-        condition_channels: K of your data, or None for the preset's.
-        image_size: (height, width) of your data, or None for the preset's.
-
-    Raises:
-        ValueError: on an unknown name, or a size that cannot be halved often enough.
-    """
-    if name not in PRESETS:
-        raise ValueError(f"preset must be one of {', '.join(PRESETS)}; got {name!r}")
-    config = PRESETS[name]
-    if condition_channels is not None:
-        config = dataclasses.replace(config, condition_channels=condition_channels)
-    if image_size is not None:
-        scale = image_size[0] / config.image_size[0]  # keeps attention at the same levels
-        attention = tuple(round(height * scale) for height in config.attention_resolutions)
-        config = dataclasses.replace(config, image_size=image_size, attention_resolutions=attention)
-    return config
 
 
 def timestep_embedding(timestep: Tensor, channels: int) -> Tensor:

@@ -15,7 +15,8 @@ from sdm_lite.checkpoints import (
     save_tensors,
 )
 from sdm_lite.diffusion import DiffusionConfig
-from sdm_lite.unet import PRESETS, SDMUNet
+from sdm_lite.presets import PRESETS
+from sdm_lite.unet import SDMUNet
 
 PROCESS = DiffusionConfig("cosine", 100, "v")
 

@@ -14,9 +14,10 @@ from sdm_lite.checkpoints import Model, save_model
 from sdm_lite.diffusion import DiffusionConfig
 from sdm_lite.evaluate import Measurements, Truth
 from sdm_lite.judge import HELD_OUT_SEED, Judge, JudgeConfig, save_judge
+from sdm_lite.presets import UNetConfig
 from sdm_lite.sampling import sample_ddim, sample_ddpm
 from sdm_lite.scenes import Scenes
-from sdm_lite.unet import SDMUNet, UNetConfig
+from sdm_lite.unet import SDMUNet
 
 UNET = UNetConfig(
     condition_channels=12,

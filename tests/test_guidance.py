@@ -5,8 +5,8 @@ from test_unet import TINY, randomised, tiny_inputs
 from sdm_lite.diffusion import DiffusionConfig, GaussianDiffusion, linear_betas
 from sdm_lite.guidance import denoiser, guide
 from sdm_lite.labels import encode_labels, null_like
+from sdm_lite.presets import PRESETS
 from sdm_lite.sampling import SampleNoise, last, sample_ddim
-from sdm_lite.unet import PRESETS
 
 
 @pytest.fixture(scope="module")

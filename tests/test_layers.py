@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "sdm_lite"
 
-LAYER_1 = {"labels", "diffusion", "spade", "metrics", "pictures", "viz", "progress"}
+LAYER_1 = {"labels", "diffusion", "presets", "spade", "metrics", "pictures", "viz", "progress"}
 SCENES = {"scenes", "scenes_layout", "scenes_land", "scenes_things", "scenes_render", "scenes_look"}
 LAYER_2 = {"unet", "guidance", "sampling", "checkpoints", "datasets"} | SCENES
 LAYER_3 = {"edit", "train", "judge", "judge_training"}
@@ -29,10 +29,11 @@ MAY_IMPORT = {
     "pictures": set(),
     "viz": {"pictures"},
     "progress": set(),
-    "unet": {"spade"},
+    "presets": set(),
+    "unet": {"presets", "spade"},
     "guidance": {"diffusion", "spade", "unet"},
     "sampling": {"diffusion"},
-    "checkpoints": {"unet", "diffusion"},
+    "checkpoints": {"unet", "presets", "diffusion"},
     "scenes_look": set(),
     "scenes_render": {"scenes_look"},
     "scenes_land": {"scenes_look", "scenes_render"},

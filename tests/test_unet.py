@@ -9,8 +9,9 @@ import torch
 
 from sdm_lite.checkpoints import from_published, load_exactly, published_names
 from sdm_lite.labels import encode_labels, null_like
+from sdm_lite.presets import PRESETS, UNetConfig, preset
 from sdm_lite.spade import SPADE, condition_pyramid
-from sdm_lite.unet import PRESETS, SDMUNet, UNetConfig, preset, timestep_embedding
+from sdm_lite.unet import SDMUNet, timestep_embedding
 
 FIXTURE = Path(__file__).parent / "fixtures" / "unet_small.npz"
 TINY = UNetConfig(
