@@ -8,7 +8,7 @@ from sdm_lite import SampleNoise, Scenes, denoiser, encode_labels, last, load_mo
 from sdm_lite.viz import colorize, image_grid, save_png, to_uint8
 
 FOLDER = Path(__file__).parent / "images"
-LAYOUTS = (4, 7, 9, 10, 14, 23, 28, 31)  # of the held-out Scenes(seed=1), chosen by eye before any was sampled
+LAYOUTS = (4, 7, 9, 10, 14, 23, 28, 31)  # of the held-out Scenes(seed=1), picked before any of them was sampled
 SCALES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0)
 
 

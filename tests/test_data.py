@@ -1,0 +1,67 @@
+"""What ships in data/: small, whole, each with a card that says how it was made, and good for what it is for."""
+
+import pytest
+import torch
+
+from sdm_lite.checkpoints import DATA_DIR, load_facts, load_model
+from sdm_lite.evaluate import draw_samples, evaluate_images
+from sdm_lite.judge import load_judge
+from sdm_lite.labels import encode_labels
+from sdm_lite.metrics import mean_iou
+from sdm_lite.scenes import Scenes
+
+WEIGHTS = sorted(DATA_DIR.glob("*.safetensors"))
+MODELS = ["scenes-32-conditional", "scenes-32"]
+
+
+def test_all_that_the_course_needs_is_there_and_small():
+    assert {path.stem for path in WEIGHTS} >= {*MODELS, "judge-32"}
+    assert sum(path.stat().st_size for path in WEIGHTS) < 15e6
+
+
+@pytest.mark.parametrize("path", WEIGHTS, ids=lambda path: path.stem)
+def test_each_file_has_its_card(path):
+    card = path.with_suffix(".md").read_text()
+    assert path.stem in card and "python -m sdm_lite." in card
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_s_card_holds_the_facts_of_its_file(name):
+    facts = load_facts(name)
+    card = (DATA_DIR / f"{name}.md").read_text()
+    assert facts["command"] in card and f"{facts['steps']:,} steps" in card
+    assert facts["train_config"]["null_probability"] == (0.2 if name == "scenes-32" else 0.0)
+
+
+def test_samples_of_the_shipped_model_are_read_as_their_label_maps():
+    scenes = Scenes(32, length=16, seed=1)
+    label_maps, instance_maps = (torch.stack(part) for part in zip(*(scenes.layout(i) for i in range(16)), strict=True))
+    judge = load_judge("judge-32")
+    samples = draw_samples(
+        load_model("scenes-32"), label_maps, instance_maps, range(16), guidance_scale=1.5, num_steps=10
+    )
+    renders = torch.stack([scenes[i].image for i in range(16)])
+    of_samples, of_renders = (
+        mean_iou(evaluate_images(judge, images[:, None], label_maps).confusion.sum(0)) for images in (samples, renders)
+    )
+    assert of_samples > 0.95 * of_renders
+
+
+def test_fine_tuning_taught_the_null_label():
+    """Under the null label it errs less than the network that never met it, and under labels about as much."""
+    scenes = Scenes(32, length=32, seed=1)
+    images, label_maps, instance_maps = scenes.materialize(range(32))
+    x0 = images.float() / 127.5 - 1
+    condition = encode_labels(label_maps.long(), scenes.num_classes, instance_maps.long())
+    t = torch.arange(32) * 31 + 5
+    noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(0))
+    error = {}
+    for name in MODELS:
+        unet, diffusion = load_model(name)
+        x_t = diffusion.q_sample(x0, t, noise)
+        for kind, labels in (("labels", condition), ("null", torch.zeros_like(condition))):
+            with torch.no_grad():
+                output = unet(x_t, t, labels)
+            error[name, kind] = diffusion.losses(output, x0, x_t, t, noise, max_simple_weight=1e4).simple.mean().item()
+    assert error["scenes-32", "null"] < 0.9 * error["scenes-32-conditional", "null"]
+    assert error["scenes-32", "labels"] < 1.1 * error["scenes-32-conditional", "labels"]
