@@ -96,15 +96,16 @@ def format_card(arguments: argparse.Namespace, scores: ScenesScores) -> str:
     made = (
         f"{facts['steps']:,} steps of {recipe['batch_size']} images, {facts['images']:,} images in {facts['seconds']} s"
     )
+    commands = "\n".join(f"    {phase['command']}" for phase in [*facts.get("before", []), facts])
     scored = f"python -m sdm_lite.evaluate {arguments.model} --guidance-scale {arguments.guidance_scale}"
     return f"""# {Path(arguments.model).stem}
 
 An SDM U-Net for Scenes at {config.image_size[0]} x {config.image_size[1]} with {config.base_channels} base channels and
 multipliers {config.channel_multipliers}. Written by
 
-    {facts["command"]}
+{commands}
 
-{made} ({device}).
+The last phase: {made} ({device}).
 Trained on Scenes(seed={facts["data_seed"]}), scored on Scenes(seed={scores.settings["scenes_seed"]}).
 Labels dropped with probability {recipe["null_probability"]}.
 The whole recipe is inside the file: `checkpoints.load_facts`.

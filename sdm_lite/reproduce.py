@@ -205,7 +205,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--notebooks", type=Path, help="folder of the notebooks (default: the course's)")
     add("--only", nargs="+", default=[], metavar="NN", help="run these notebooks only, for example 03 05")
     add("--from", metavar="NN", help="run from this notebook on")
-    add("--resume", action="store_true", help="skip what already succeeded in this output folder and has not changed")
+    add(
+        "--resume",
+        action="store_true",
+        help="skip what already succeeded in this output folder and has not changed; with --refresh, write that back",
+    )
     add("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="set a parameter, e.g. SEED=1")
     add("--timeout", type=float, default=1800, metavar="SECONDS", help="time limit of a cell (default 1800)")
     add("--kernel", default="python3", help="Jupyter kernel to run in (default python3)")

@@ -63,6 +63,7 @@ def run(plan: Plan, *, resume: bool = False) -> int:
         try:
             for path in plan.notebooks:
                 if resume and _is_done(results.get(path.stem), path):
+                    status = max(status, int(not _written_back_again(plan, path, results[path.stem])))
                     display.skip(path.stem)
                     continue
                 results.pop(path.stem, None)
@@ -153,6 +154,18 @@ def _write_back(plan: Plan, path: Path, source, executed, outcome: Outcome) -> O
         failure = Failure(0, len(source.cells), "", "", f"not written back: {error}")
         return replace(outcome, failure=failure)
     return outcome
+
+
+def _written_back_again(plan: Plan, path: Path, result: dict[str, Any]) -> bool:
+    """Writes a notebook back, where asked for, from the copy that an earlier run executed; False if unfit."""
+    if plan.write_back is None:
+        return True
+    executed = nbformat.read(plan.output / "executed" / f"{path.stem}.ipynb", as_version=4)
+    source = nbformat.read(path, as_version=4)
+    outcome = _write_back(plan, path, source, executed, Outcome(seconds=result["seconds"]))
+    if outcome.failure is not None:
+        print(f"{path.name}: {outcome.failure.error}")
+    return outcome.failure is None
 
 
 def parameter_names(notebook) -> set[str]:

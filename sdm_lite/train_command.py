@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import torch
 
-from sdm_lite.checkpoints import load_exactly, load_model, save_model
+from sdm_lite.checkpoints import load_exactly, load_facts, load_model, save_model
 from sdm_lite.diffusion import GaussianDiffusion
 from sdm_lite.guidance import denoiser
 from sdm_lite.labels import Example, encode_labels
@@ -212,6 +212,14 @@ def train_and_log(
     return run
 
 
+def facts_before(start_from: str | None) -> list[dict[str, object]]:
+    """The facts of the phases that came before this one, first to last."""
+    if start_from is None:
+        return []
+    facts = load_facts(start_from)
+    return [*facts.get("before", []), {name: facts[name] for name in ("command", "steps", "seconds") if name in facts}]
+
+
 def finish(
     run: Run, data: Data, diffusion: GaussianDiffusion, args: argparse.Namespace, config: TrainConfig, argv: list[str]
 ) -> None:
@@ -228,6 +236,7 @@ def finish(
         "torch": torch.__version__,
         "data_seed": args.data_seed,
         "train_config": dataclasses.asdict(config),
+        "before": facts_before(args.start_from),
     }
     ema = deepcopy(run.ema).cpu().eval()
     save_model(args.output / "model.safetensors", ema, config.diffusion(), facts=facts)

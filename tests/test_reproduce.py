@@ -191,6 +191,19 @@ def test_refresh_writes_the_committed_form_and_the_time(tmp_path):
 
 
 @pytest.mark.slow
+def test_refresh_takes_what_a_finished_run_executed(tmp_path, monkeypatch):
+    path = make_notebook(tmp_path / "nb" / "00_a.ipynb", "1 + 1", "print(PROFILE)")
+    arguments = ["--notebooks", str(path.parent), "--output", str(tmp_path / "out")]
+    assert main(arguments) == 0 and nbformat.read(path, as_version=4).cells[3].outputs == []
+    monkeypatch.setattr("sdm_lite.runner.execute", lambda *_, **__: pytest.fail("it was executed once more"))
+    assert main([*arguments, "--refresh", "--resume"]) == 0
+    notebook = nbformat.read(path, as_version=4)
+    assert [cell.get("execution_count") for cell in notebook.cells] == [None, 1, 2, 3]
+    assert notebook.cells[3].outputs[0].text == "quick\n"
+    assert refresh.measured_seconds(notebook, "quick") is not None
+
+
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done_and_leaves_no_kernel(tmp_path):
     make_notebook(tmp_path / "nb" / "00_a.ipynb", "1")
     make_notebook(
