@@ -211,7 +211,14 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_no_kernel(tmp_path):
     )
     command = [sys.executable, "-m", "sdm_lite.reproduce", "--notebooks", "nb", "--output", "out"]
     path = os.environ | {"PYTHONPATH": str(refresh.REPOSITORY)}
-    process = subprocess.Popen(command, cwd=tmp_path, env=path, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(  # a shell in the background ignores SIGINT, and its children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        args=command,
+        cwd=tmp_path,
+        env=path,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     pid = tmp_path / "nb" / "pid"
     for _ in range(1200):
         if pid.exists() and pid.read_text():
