@@ -26,6 +26,7 @@ from torch import Tensor
 
 from sdm_lite import metrics
 from sdm_lite.checkpoints import Model
+from sdm_lite.diffusion import Denoiser
 from sdm_lite.evaluate_scores import NAMES, Measurements, ScenesScores, Sizes, Truth, score
 from sdm_lite.guidance import check_guidance_scale, denoiser
 from sdm_lite.judge import HELD_OUT_SEED, Judge
@@ -50,6 +51,7 @@ __all__ = [
 ]
 
 Sampler = Callable[..., Iterator[Step]]
+MakeDenoiser = Callable[..., Denoiser]  # (unet, diffusion, condition, guidance_scale) -> Denoiser
 ShowProgress = Callable[..., Iterable]  # called as progress(items, description="...")
 
 
@@ -178,6 +180,7 @@ def draw_samples(
     guidance_scale: float,
     num_steps: int,
     sampler: Sampler = sample_ddim,
+    make_denoiser: MakeDenoiser = denoiser,
 ) -> Tensor:
     """One sample for each label map.
 
@@ -189,6 +192,7 @@ def draw_samples(
         guidance_scale: s >= 0.
         num_steps: of the sampler.
         sampler: sample_ddim, sample_ddpm, or any other of their form.
+        make_denoiser: `guidance.denoiser`, or any other of its form.
 
     Returns:
         (B, 3, H, W) in [-1, 1].
@@ -198,7 +202,7 @@ def draw_samples(
     condition = encode_labels(label_maps, Scenes.num_classes, instance_maps if with_edges else None).to(device)
     noise = SampleNoise(seeds)
     x_T = noise((3, *label_maps.shape[1:])).to(device)
-    draw = denoiser(model.unet, model.diffusion, condition, guidance_scale)
+    draw = make_denoiser(model.unet, model.diffusion, condition, guidance_scale)
     fresh_noise = (noise,) if sampler is sample_ddpm else ()
     return last(sampler(draw, model.diffusion, x_T, num_steps, *fresh_noise)).clamp(-1, 1)
 
@@ -214,6 +218,7 @@ def evaluate_model(
     guidance_scale: float = 1.5,
     num_steps: int = 25,
     sampler: Sampler = sample_ddim,
+    make_denoiser: MakeDenoiser = denoiser,
     seed: int = 0,
     batch_size: int = 32,
     num_resamples: int = 200,
@@ -234,6 +239,7 @@ def evaluate_model(
         guidance_scale: s >= 0.
         num_steps: of the sampler.
         sampler: sample_ddim, sample_ddpm or sample_dpmpp_2m.
+        make_denoiser: `guidance.denoiser`, or any other of its form, to try another kind of guidance.
         seed: of the samples; each has a stream of its own, so that batch_size changes nothing.
         batch_size: samples at a time.
         num_resamples: R, of the intervals' bootstrap.
@@ -254,7 +260,14 @@ def evaluate_model(
         truth = measure_truth(judge, **sizes._asdict(), progress=progress)
     elif truth.sizes != sizes:
         raise ValueError(f"the truth was measured with other numbers: expected {sizes}, got {truth.sizes}")
-    draw = partial(draw_samples, model, guidance_scale=guidance_scale, num_steps=num_steps, sampler=sampler)
+    draw = partial(
+        draw_samples,
+        model,
+        guidance_scale=guidance_scale,
+        num_steps=num_steps,
+        sampler=sampler,
+        make_denoiser=make_denoiser,
+    )
     start = time.perf_counter()
     drawn = _draw_all(draw, judge.config.image_size, sizes, seed, batch_size, progress or _silently)
     seconds = time.perf_counter() - start

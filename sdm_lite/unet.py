@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sdm_lite.presets import UNetConfig
-from sdm_lite.spade import SPADE, PlainNorm, ScaleShift, condition_pyramid
+from sdm_lite.spade import SPADE, Modulator, PlainNorm, Recomputed, condition_pyramid
 
-Modulation = list[ScaleShift]  # one entry for each SPADE, in the order in which `decode` meets them
+Modulation = list[Modulator]  # one entry for each SPADE, in the order in which `decode` meets them
 
 
 class Features(NamedTuple):
@@ -94,7 +94,7 @@ class ResBlock(nn.Module):
         self.out_conv = zeroed(nn.Conv2d(out_channels, out_channels, 3, padding=1))
         self.skip = nn.Identity() if in_channels == out_channels else nn.Conv2d(in_channels, out_channels, 1)
 
-    def forward(self, h: Tensor, embedding: Tensor, modulations: Iterator[ScaleShift] | None = None) -> Tensor:
+    def forward(self, h: Tensor, embedding: Tensor, modulations: Iterator[Modulator] | None = None) -> Tensor:
         """(B, in_channels, h, w) to (B, out_channels, h', w'); takes two modulations if its norms are SPADEs."""
         first, second = (None, None) if modulations is None else (next(modulations), next(modulations))
         scale, shift = self.timestep(F.silu(embedding))[:, :, None, None].chunk(2, dim=1)  # (B, out_channels, 1, 1)
@@ -136,7 +136,7 @@ class Stage(nn.Module):
         self.attention = attention
         self.up = up
 
-    def forward(self, h: Tensor, embedding: Tensor, modulations: Iterator[ScaleShift] | None = None) -> Tensor:
+    def forward(self, h: Tensor, embedding: Tensor, modulations: Iterator[Modulator] | None = None) -> Tensor:
         """(B, C, h, w) to (B, C', h', w')."""
         for layer in (self.block, self.attention, self.up):
             if isinstance(layer, ResBlock):
@@ -274,23 +274,62 @@ class SDMUNet(nn.Module):
             skips.append(h)
         return Features(h, tuple(skips), embedding)
 
-    def modulate(self, condition: Tensor) -> Modulation:
+    def modulate(self, condition: Tensor, *, max_bytes: int | None = None) -> Modulation:
         """Every SPADE's scale and shift; no noisy image and no timestep in it.
 
         Args:
             condition: (B, K, H, W), or batch 1 to share one label map among all samples.
+            max_bytes: keep no more than this. Levels that do not fit, the largest first, are not kept but read off the
+                label map in each `decode`, with the same result. None keeps all.
 
         Raises:
-            ValueError: if K is not the network's, or the size cannot be halved often enough.
+            ValueError: if K is not the network's, or the size cannot be halved often enough, or max_bytes < 0.
         """
+        pyramid = self._pyramid(condition)
+        kept = self._kept_levels(condition, max_bytes)
+        return [
+            spade.modulation(pyramid) if spade.level in kept else Recomputed(spade, pyramid[spade.level])
+            for spade in self.spades()
+        ]
+
+    def modulate_null(self, condition: Tensor) -> Modulation:
+        """Every SPADE's scale and shift under the null label, one copy for the whole batch: it takes next to no memory.
+
+        Args:
+            condition: (B, K, H, W), whose null label it is; read for its shape alone.
+
+        Raises:
+            ValueError: as `modulate`.
+        """
+        pyramid = self._pyramid(torch.zeros_like(condition[:2]))
+        return [spade.null_modulation(pyramid) for spade in self.spades()]
+
+    def modulation_bytes(self, condition: Tensor) -> list[int]:
+        """How much memory `modulate` takes for each level of a condition, full resolution first."""
+        batch, _, height, width = condition.shape
+        sizes = [0] * len(self.config.channel_multipliers)
+        for spade in self.spades():
+            pixels = (height >> spade.level) * (width >> spade.level)
+            sizes[spade.level] += batch * spade.gamma_beta.out_channels * pixels * condition.element_size()
+        return sizes
+
+    def _kept_levels(self, condition: Tensor, max_bytes: int | None) -> range:
+        sizes = self.modulation_bytes(condition)
+        if max_bytes is None:
+            return range(len(sizes))
+        if max_bytes < 0:
+            raise ValueError(f"max_bytes must be at least 0, or None to keep all, got {max_bytes}")
+        first = next(level for level in range(len(sizes) + 1) if sum(sizes[level:]) <= max_bytes)
+        return range(first, len(sizes))
+
+    def _pyramid(self, condition: Tensor) -> list[Tensor]:
         if condition.ndim != 4 or condition.shape[1] != self.config.condition_channels:
             raise ValueError(
                 f"condition must have shape (B, {self.config.condition_channels}, H, W), got {tuple(condition.shape)}: "
                 "one channel a class, and one for instance edges if the network was trained with them"
             )
         self.check_size(*condition.shape[2:])
-        pyramid = condition_pyramid(condition, len(self.config.channel_multipliers))
-        return [spade.modulation(pyramid) for spade in self.spades()]
+        return condition_pyramid(condition, len(self.config.channel_multipliers))
 
     def decode(self, features: Features, modulation: Modulation) -> Tensor:
         """Decode the features under a modulation: (B, 6, H, W), noise channels first, then variance channels."""

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 from test_unet import TINY, randomised, tiny_inputs
@@ -87,6 +89,48 @@ def test_bit_for_bit_at_the_shipped_size_too(batch):
         expected = guide(unet(x_t, t, condition), unet(x_t, t, null_like(condition)), 1.5)
     got = denoiser(unet, diffusion, condition, 1.5)(x_t, t)
     assert torch.equal(got.eps, diffusion.predict(expected, x_t, t).eps)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("kernel_size", [1, 3, 5])
+@pytest.mark.parametrize("size", [(16, 16), (8, 24), (72, 80)])
+def test_the_null_label_s_modulation_is_the_whole_one_s_in_little_memory(kernel_size, size, batch):
+    unet = randomised(dataclasses.replace(TINY, spade_kernel_size=kernel_size))
+    condition = torch.ones(batch, TINY.condition_channels, *size)
+    with torch.no_grad():
+        whole, small = unet.modulate(null_like(condition)), unet.modulate_null(condition)
+        for spade, one, other in zip(unet.spades(), whole, small, strict=True):
+            h = torch.randn(batch, one.scale.shape[1], *(side >> spade.level for side in size))
+            assert torch.equal(spade(h, one), spade(h, other))
+            if min(h.shape[2:]) >= kernel_size:  # else it is all border
+                assert other.num_bytes <= min(spade.gamma_beta.out_channels * 4 * kernel_size**2, one.num_bytes)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_memory_bound_drops_the_largest_levels_first_and_changes_no_bit(unet, diffusion, batch):
+    x_t, t, condition = tiny_inputs(batch)
+    sizes = unet.modulation_bytes(condition)
+    assert sum(sizes) == sum(one.num_bytes for one in unet.modulate(condition))
+    expected = denoiser(unet, diffusion, condition, 1.5)(x_t, t)
+    for dropped in range(len(sizes) + 1):
+        bound = sum(sizes[dropped:])
+        for max_bytes in (bound, bound + 1):
+            levels = [s.level for s, m in zip(unet.spades(), unet.modulate(condition, max_bytes=max_bytes), strict=True)
+                      if m.num_bytes]  # fmt: skip
+            assert min(levels, default=len(sizes)) == dropped
+        got = denoiser(unet, diffusion, condition, 1.5, max_modulation_bytes=bound)(x_t, t)
+        assert torch.equal(got.eps, expected.eps) and torch.equal(got.variance_fraction, expected.variance_fraction)
+    with pytest.raises(ValueError, match="max_bytes must be at least 0"):
+        denoiser(unet, diffusion, condition, 1.5, max_modulation_bytes=-1)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_both_branches_can_be_decoded_in_one_batch(unet, diffusion, shared):
+    x_t, t, condition = tiny_inputs(batch=3)
+    condition = condition[:1] if shared else condition
+    apart, together = (denoiser(unet, diffusion, condition, 2.0, decode_together=one)(x_t, t) for one in (False, True))
+    torch.testing.assert_close(together.eps, apart.eps, rtol=0, atol=1e-5)
+    torch.testing.assert_close(together.variance_fraction, apart.variance_fraction, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("scale", [-0.1, float("nan"), float("inf"), "much", None])

@@ -1,0 +1,250 @@
+"""One guided step: encoder and labels shared, against the plain way, in operations, seconds and bytes.
+
+The plain way is the same network, nothing else changed, run twice as a whole: once with the labels, once with the null
+label, every SPADE reading its label map each time. Both ways give the same numbers. Reading the labels once for a whole
+trajectory is counted apart, as "set-up".
+
+    python benchmarks/guided_step.py [NAME ...] [--markdown FILE] [--plot FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from sdm_lite.diffusion import DiffusionConfig, Prediction
+from sdm_lite.guidance import denoiser, guide
+from sdm_lite.labels import encode_labels, null_like
+from sdm_lite.presets import PRESETS, UNetConfig
+from sdm_lite.unet import SDMUNet
+
+GUIDANCE_SCALE = 1.5
+# The lite networks at the paper's hidden width and kernel size, for comparison: 12 = 11 classes and edges.
+WIDE_32 = UNetConfig(12, (32, 32), 32, (1, 2, 2), 1, (8,), 32, 128, 3, 32, True)
+WIDE_64 = UNetConfig(12, (64, 64), 64, (1, 2, 3, 4), 2, (16, 8), 32, 128, 3, 32, True)
+
+
+class Case(NamedTuple):
+    """A network and the batch that it is measured at."""
+
+    config: UNetConfig
+    batch_size: int
+
+
+CASES = {
+    "scenes-32": Case(PRESETS["scenes-32"], 4),
+    "scenes-64": Case(PRESETS["scenes-64"], 1),
+    "32 px, hidden width 128": Case(WIDE_32, 4),
+    "64 px, hidden width 128": Case(WIDE_64, 1),
+    "celebamask-hq-256": Case(PRESETS["celebamask-hq-256"], 1),
+}
+
+
+class Ways(NamedTuple):
+    """The two ways to take one guided step, and what ours does beforehand."""
+
+    plain: Callable[[], Prediction]
+    shared: Callable[[], Prediction]
+    set_up: Callable[[], object]
+
+
+def ways(case: Case, device: str) -> Ways:
+    """Network, noisy images and label maps of a case, ready to be run both ways."""
+    config, batch = case
+    with torch.device(device):
+        unet = SDMUNet(config).eval()
+    diffusion = DiffusionConfig().build().to(device)
+    generator = torch.Generator().manual_seed(0)
+    x_t = torch.randn(batch, 3, *config.image_size, generator=generator).to(device)
+    label_map = torch.randint(0, config.condition_channels, (batch, *config.image_size), generator=generator)
+    condition = encode_labels(label_map, config.condition_channels).to(device)
+    t = torch.full((batch,), 500, device=device)
+
+    @torch.no_grad()
+    def plain() -> Prediction:
+        output = guide(unet(x_t, t, condition), unet(x_t, t, null_like(condition)), GUIDANCE_SCALE)
+        return diffusion.predict(output, x_t, t)
+
+    draw = denoiser(unet, diffusion, condition, GUIDANCE_SCALE)
+    return Ways(plain, lambda: draw(x_t, t), lambda: denoiser(unet, diffusion, condition, GUIDANCE_SCALE))
+
+
+def operations(step: Callable[[], object]) -> int:
+    """Floating-point operations by torch's counter: a multiplication and an addition are two."""
+    with FlopCounterMode(display=False) as counter:
+        step()
+    return counter.get_total_flops()
+
+
+def seconds(steps: tuple[Callable[[], object], ...], repeats: int) -> list[list[float]]:
+    """Times of each, taken in turns so that a change of the machine's speed meets all alike; the first is dropped."""
+    times: list[list[float]] = [[] for _ in steps]
+    for _ in range(repeats + 1):
+        for step, taken in zip(steps, times, strict=True):
+            started = time.perf_counter()
+            step()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            taken.append(time.perf_counter() - started)
+    return [taken[1:] for taken in times]
+
+
+def peak_bytes(name: str, way: str, device: str) -> int:
+    """Memory that one way needs on top of the network, in a process of its own."""
+    command = [sys.executable, __file__, name, "--device", device, "--peak-of", way]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def print_peak(case: Case, way: str, device: str) -> None:
+    """What `peak_bytes` starts: prints the growth of the peak over what the network alone takes."""
+    config, batch = case
+    if device == "cuda":
+        made = ways(case, device)
+        weights = sum(p.nbytes for p in SDMUNet(config).parameters())
+        getattr(made, way)()
+        print(torch.cuda.max_memory_allocated() - weights)
+        return
+    import resource
+
+    with torch.device(device):
+        unet = SDMUNet(config)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    del unet
+    made = ways(case, device)
+    getattr(made, way)()
+    print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+
+
+class Result(NamedTuple):
+    """What one case gave."""
+
+    name: str
+    batch_size: int
+    operations_plain: int
+    operations_shared: int
+    operations_set_up: int
+    seconds_plain: float
+    seconds_shared: float
+    seconds_set_up: float
+    bytes_plain: int
+    bytes_shared: int
+
+    @property
+    def operation_ratio(self) -> float:
+        """Ours by plain: below 1 is less work."""
+        return self.operations_shared / self.operations_plain
+
+    @property
+    def speedup(self) -> float:
+        """Plain by ours: above 1 is faster."""
+        return self.seconds_plain / self.seconds_shared
+
+
+def measure(name: str, repeats: int, device: str) -> Result:
+    """Measure one case."""
+    case = CASES[name]
+    counted = ways(case, "meta")
+    made = ways(case, device)
+    times = [statistics.median(taken) for taken in seconds(made, repeats)]
+    del made
+    memory = [peak_bytes(name, way, device) for way in ("plain", "shared")]
+    return Result(name, case.batch_size, *(operations(step) for step in counted), *times, *memory)
+
+
+HEADER = (
+    "network | batch | operations, plain | shared | ratio | plain | shared | faster | set-up | memory, plain | shared"
+)
+
+
+def table(results: list[Result]) -> list[list[str]]:
+    """Rows of text, header first."""
+    rows = [HEADER.split(" | ")]
+    for r in results:
+        billions = [f"{count / 1e9:.2f} G" for count in (r.operations_plain, r.operations_shared)]
+        times = [f"{1e3 * taken:.1f} ms" for taken in (r.seconds_plain, r.seconds_shared)]
+        memory = [f"{size / 2**20:.0f} MiB" for size in (r.bytes_plain, r.bytes_shared)]
+        rows.append(
+            [r.name, str(r.batch_size), *billions, f"{r.operation_ratio:.3f}", *times, f"{r.speedup:.2f} times"]
+            + [f"{1e3 * r.seconds_set_up:.1f} ms", *memory]
+        )
+    return rows
+
+
+def print_table(rows: list[list[str]]) -> None:
+    """Columns padded to their widest entry."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(entry.ljust(width) for entry, width in zip(row, widths, strict=True)).rstrip())
+
+
+def draw_plot(results: list[Result], path: Path, title: str) -> None:
+    """Bars: our share of the plain way's operations and seconds."""
+    import matplotlib.pyplot as plt
+
+    from sdm_lite.viz import save_png, use_style
+
+    use_style()
+    figure, axes = plt.subplots(figsize=(7.5, 0.9 + 0.62 * len(results)), layout="constrained")
+    for offset, label, share, colour in (
+        (-0.19, "operations", [r.operation_ratio for r in results], "C0"),
+        (0.19, "seconds", [1 / r.speedup for r in results], "C1"),
+    ):
+        bars = axes.barh([i + offset for i in range(len(results))], share, height=0.36, label=label, color=colour)
+        axes.bar_label(bars, [f"{value:.2f}" for value in share], padding=3)
+    axes.axvline(1, color="0.4", linewidth=1)
+    axes.set_yticks(range(len(results)), [f"{r.name}, batch {r.batch_size}" for r in results])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.08)
+    axes.set_xlabel("share of what two whole passes take")
+    axes.set_title(title, loc="left")
+    axes.legend(loc="lower right")
+    save_png(path, figure)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", default=list(CASES), help=f"of {', '.join(CASES)}; default: all")
+    parser.add_argument("--repeats", type=int, help="default: 30, and 2 at paper size")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--markdown", type=Path, help="also write the table here")
+    parser.add_argument("--plot", type=Path, help="also draw the plot here (PNG)")
+    parser.add_argument("--peak-of", choices=["plain", "shared"], help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    unknown = [name for name in args.names if name not in CASES]
+    if unknown:
+        parser.error(f"no case called {unknown[0]!r}; there are {', '.join(CASES)}")
+    if args.peak_of:
+        print_peak(CASES[args.names[0]], args.peak_of, args.device)
+        return
+    hardware = torch.cuda.get_device_name() if args.device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    hardware = f"{hardware}, torch {torch.__version__}"
+    print(hardware)
+    results = []
+    for name in args.names:
+        large = args.device == "cpu" and CASES[name].config.image_size[0] >= 256
+        results.append(measure(name, args.repeats or (2 if large else 30), args.device))
+        print_table(table(results)[-1:])
+    rows = table(results)
+    print()
+    print_table(rows)
+    if args.markdown:
+        lines = ["| " + " | ".join(row) + " |" for row in rows]
+        lines.insert(1, "|---" * len(rows[0]) + "|")
+        args.markdown.write_text(f"{hardware}\n\n" + "\n".join(lines) + "\n")
+    if args.plot:
+        draw_plot(results, args.plot, f"One guided step, {hardware}")
+
+
+if __name__ == "__main__":
+    main()
