@@ -22,7 +22,7 @@ from typing import NamedTuple
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from sdm_lite.diffusion import DiffusionConfig, Prediction
+from sdm_lite.diffusion import Denoiser, DiffusionConfig, Prediction
 from sdm_lite.guidance import denoiser, guide
 from sdm_lite.labels import encode_labels, null_like
 from sdm_lite.presets import PRESETS, UNetConfig
@@ -58,11 +58,15 @@ class Ways(NamedTuple):
     set_up: Callable[[], object]
 
 
-def ways(case: Case, device: str) -> Ways:
-    """Network, noisy images and label maps of a case, ready to be run both ways."""
-    config, batch = case
+def network(case: Case, device: str) -> SDMUNet:
+    """The case's network, with random weights."""
     with torch.device(device):
-        unet = SDMUNet(config).eval()
+        return SDMUNet(case.config).eval()
+
+
+def ways(case: Case, unet: SDMUNet, device: str, *, only: str = "") -> Ways:
+    """Noisy images and label maps of a case, ready to be run both ways; the labels are not read if only="plain"."""
+    config, batch = case
     diffusion = DiffusionConfig().build().to(device)
     generator = torch.Generator().manual_seed(0)
     x_t = torch.randn(batch, 3, *config.image_size, generator=generator).to(device)
@@ -75,8 +79,11 @@ def ways(case: Case, device: str) -> Ways:
         output = guide(unet(x_t, t, condition), unet(x_t, t, null_like(condition)), GUIDANCE_SCALE)
         return diffusion.predict(output, x_t, t)
 
-    draw = denoiser(unet, diffusion, condition, GUIDANCE_SCALE)
-    return Ways(plain, lambda: draw(x_t, t), lambda: denoiser(unet, diffusion, condition, GUIDANCE_SCALE))
+    def set_up() -> Denoiser:
+        return denoiser(unet, diffusion, condition, GUIDANCE_SCALE)
+
+    draw = None if only == "plain" else set_up()
+    return Ways(plain, lambda: draw(x_t, t), set_up)
 
 
 def operations(step: Callable[[], object]) -> int:
@@ -105,24 +112,25 @@ def peak_bytes(name: str, way: str, device: str) -> int:
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def print_peak(case: Case, way: str, device: str) -> None:
-    """What `peak_bytes` starts: prints the growth of the peak over what the network alone takes."""
-    config, batch = case
-    if device == "cuda":
-        made = ways(case, device)
-        weights = sum(p.nbytes for p in SDMUNet(config).parameters())
-        getattr(made, way)()
-        print(torch.cuda.max_memory_allocated() - weights)
-        return
-    import resource
+def resident_bytes(name: str) -> int:
+    """VmRSS (now) or VmHWM (peak) of this process; Linux only."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * int(next(line.split()[1] for line in lines if line.startswith(f"{name}:")))
 
-    with torch.device(device):
-        unet = SDMUNet(config)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    del unet
-    made = ways(case, device)
-    getattr(made, way)()
-    print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+
+def print_peak(case: Case, way: str, device: str) -> None:
+    """What `peak_bytes` starts: prints how far the memory grows over what the network alone takes."""
+    unet = network(case, device)
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        getattr(ways(case, unet, device, only=way), way)()
+        print(torch.cuda.max_memory_allocated() - before)
+        return
+    before = resident_bytes("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
+    getattr(ways(case, unet, device, only=way), way)()
+    print(resident_bytes("VmHWM") - before)
 
 
 class Result(NamedTuple):
@@ -153,10 +161,10 @@ class Result(NamedTuple):
 def measure(name: str, repeats: int, device: str) -> Result:
     """Measure one case."""
     case = CASES[name]
-    counted = ways(case, "meta")
-    made = ways(case, device)
+    counted = ways(case, network(case, "meta"), "meta")
+    made = ways(case, network(case, device), device)
     times = [statistics.median(taken) for taken in seconds(made, repeats)]
-    del made
+    del made  # the processes that measure memory need it
     memory = [peak_bytes(name, way, device) for way in ("plain", "shared")]
     return Result(name, case.batch_size, *(operations(step) for step in counted), *times, *memory)
 

@@ -37,39 +37,49 @@ class ScaleShift(NamedTuple):
 
 
 class NullScaleShift(NamedTuple):
-    """The same for the null label, whose scale and shift are constant but for a border: (1, C, 2 p + 1, 2 p + 1) each.
+    """The same for the null label, whose scale and shift are constant but for a border.
 
-    p is the padding of SPADE's last convolution (1 for the paper's 3x3, 0 for 1x1). Entry (p, p) holds everywhere
-    further than p pixels from the border, the others along the border that they lie on. Its first convolution sees
-    zeros everywhere, padding included, and so has no border of its own.
+    SPADE's first convolution sees zeros everywhere, padding included, so that its output is one number a channel; its
+    last one pads that with zeros, and differs along as many pixels p as it pads (1 for the paper's 3x3, 0 for 1x1).
+
+    Attributes:
+        inside: of every pixel further than p from the border, 1 x 1.
+        rows: the p top and p bottom rows, 2 p x w.
+        columns: the p left and p right columns, h x 2 p.
     """
 
-    scale: Tensor
-    shift: Tensor
+    inside: ScaleShift
+    rows: ScaleShift
+    columns: ScaleShift
+
+    @classmethod
+    def of(cls, table: ScaleShift, height: int, width: int) -> NullScaleShift:
+        """From a table of (1, C, 2 p + 1, 2 p + 1), whose middle row and column stand for all between the borders."""
+        p = table.scale.shape[-1] // 2
+        border = [*range(p), *range(p + 1, 2 * p + 1)]
+        down, across = (
+            torch.tensor([*range(p), *[p] * (side - 2 * p), *range(p + 1, 2 * p + 1)]) for side in (height, width)
+        )
+        return cls(
+            ScaleShift(*(part[..., p : p + 1, p : p + 1] for part in table)),
+            ScaleShift(*(part[..., border, :][..., across] for part in table)),
+            ScaleShift(*(part[..., border][..., down, :] for part in table)),
+        )
 
     def __call__(self, normalised: Tensor) -> Tensor:
-        """Scale and shift (B, C, h, w): the inside in one go, then the border over it."""
-        p = self.scale.shape[-1] // 2
-        centre = (..., slice(p, p + 1), slice(p, p + 1))
-        out = torch.addcmul(self.shift[centre], normalised, self.scale[centre])
+        """Scale and shift (B, C, h, w): everything as if it were inside, then the border over it."""
+        out = self.inside(normalised)
+        p = self.rows.scale.shape[-2] // 2
         for i in (*range(p), *range(-p, 0)):
-            scale, shift = (self._line(part[..., i, :], normalised.shape[3]) for part in self)
-            out[..., i, :] = torch.addcmul(shift, normalised[..., i, :], scale)
-            scale, shift = (self._line(part[..., i], normalised.shape[2]) for part in self)
-            out[..., i] = torch.addcmul(shift, normalised[..., i], scale)
+            row, column = (..., i, slice(None)), (..., i)
+            torch.addcmul(self.rows.shift[row], normalised[row], self.rows.scale[row], out=out[row])
+            torch.addcmul(self.columns.shift[column], normalised[column], self.columns.scale[column], out=out[column])
         return out
-
-    @staticmethod
-    def _line(values: Tensor, length: int) -> Tensor:
-        """Stretch the middle one of 2 p + 1 values (1, C, 2 p + 1) until there are `length`."""
-        p = values.shape[-1] // 2
-        middle = values[..., p : p + 1].expand(*values.shape[:-1], length - 2 * p)
-        return torch.cat([values[..., :p], middle, values[..., p + 1 :]], dim=-1)
 
     @property
     def num_bytes(self) -> int:
         """Memory that it takes."""
-        return self.scale.nbytes + self.shift.nbytes
+        return self.inside.num_bytes + self.rows.num_bytes + self.columns.num_bytes
 
 
 class Recomputed(NamedTuple):
@@ -174,7 +184,8 @@ class SPADE(nn.Module):
         if min(null.shape[2:]) <= 2 * border:
             return ScaleShift(*(part.clone() for part in whole))
         lines = [*range(border + 1), *range(-border, 0)]
-        return NullScaleShift(*(part[..., lines, :][..., lines] for part in whole))
+        table = ScaleShift(*(part[..., lines, :][..., lines] for part in whole))
+        return NullScaleShift.of(table, *null.shape[2:])
 
     def forward(self, h: Tensor, modulation: Modulator) -> Tensor:
         """Normalise (B, C, h, w) features, then scale and shift them."""

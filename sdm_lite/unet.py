@@ -97,7 +97,10 @@ class ResBlock(nn.Module):
     def forward(self, h: Tensor, embedding: Tensor, modulations: Iterator[Modulator] | None = None) -> Tensor:
         """(B, in_channels, h, w) to (B, out_channels, h', w'); takes two modulations if its norms are SPADEs."""
         first, second = (None, None) if modulations is None else (next(modulations), next(modulations))
-        scale, shift = self.timestep(F.silu(embedding))[:, :, None, None].chunk(2, dim=1)  # (B, out_channels, 1, 1)
+        scale_shift = self.timestep(F.silu(embedding))[:, :, None, None]
+        if len(h) > len(embedding):  # two branches of one batch, which share their timesteps
+            scale_shift = torch.cat([scale_shift, scale_shift])
+        scale, shift = scale_shift.chunk(2, dim=1)  # (B, out_channels, 1, 1) each
         out = self.in_conv(self.resample(F.silu(self.in_norm(h, first))))
         out = torch.addcmul(shift, self.out_norm(out, second), 1 + scale)
         out = self.out_conv(F.silu(out))
@@ -121,7 +124,7 @@ class Attention(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         """(B, C, h, w) to (B, C, h, w)."""
         batch, channels, height, width = h.shape
-        qkv = self.qkv(self.norm(h)).view(batch, self.num_heads, 3, -1, height * width)  # heads are split first
+        qkv = self.qkv(self.norm(h)).reshape(batch, self.num_heads, 3, -1, height * width)  # heads are split first
         q, k, v = qkv.transpose(-1, -2).contiguous().unbind(dim=2)  # (B, heads, h w, C / heads) each
         mixed = F.scaled_dot_product_attention(q, k, v)
         return h + self.out(mixed.transpose(-1, -2).reshape(batch, channels, height, width))
@@ -171,6 +174,8 @@ class SDMUNet(nn.Module):
         self.decoder = self._decoder(channels, skip_channels)
         self.output_norm = nn.GroupNorm(config.num_groups, base)
         self.output = zeroed(nn.Conv2d(base, 6, 3, padding=1))
+        # Channels last in memory: what convolutions of every device are fastest with. Shapes and values are the same.
+        self.to(memory_format=torch.channels_last)
 
     def _attention(self, channels: int) -> Attention:
         return Attention(channels, channels_per_head=self.config.channels_per_head, num_groups=self.config.num_groups)
