@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sdm_lite.pyramid import Level, convolve
+
 # What SPADE does to its normalised features, (B, C, h, w) to the same: scales and shifts them, pixel by pixel.
 Modulator = Callable[[Tensor], Tensor]
 
@@ -83,14 +85,14 @@ class NullScaleShift(NamedTuple):
 
 
 class Recomputed(NamedTuple):
-    """A scale and shift that is not kept but read off the condition (B, K, h, w) each time: slower, and no memory."""
+    """A scale and shift that is not kept but read off the condition each time: slower, and no memory."""
 
     spade: SPADE
-    condition: Tensor
+    level: Level
 
     def __call__(self, normalised: Tensor) -> Tensor:
         """Scale and shift (B, C, h, w)."""
-        return self.spade.read(self.condition)(normalised)
+        return self.spade.read(self.level)(normalised)
 
     @property
     def num_bytes(self) -> int:
@@ -108,20 +110,6 @@ class Stacked(NamedTuple):
         """Scale and shift (2 B, C, h, w)."""
         above, below = normalised.chunk(2)
         return torch.cat([self.conditional(above), self.null(below)])
-
-
-def condition_pyramid(condition: Tensor, num_levels: int) -> list[Tensor]:
-    """The condition at every resolution of the network, nearest neighbour, level l being 2^l times smaller.
-
-    Args:
-        condition: (B, K, H, W).
-        num_levels: how many resolutions, the full one included.
-
-    Returns:
-        num_levels tensors (B, K, H / 2^l, W / 2^l). Nearest down-sampling by a power of two keeps each cell's first
-        pixel.
-    """
-    return [condition[:, :, :: 2**level, :: 2**level].contiguous() for level in range(num_levels)]
 
 
 class SPADE(nn.Module):
@@ -158,17 +146,17 @@ class SPADE(nn.Module):
         # gamma and beta in one convolution: the same numbers as two, one pass over the hidden features.
         self.gamma_beta = nn.Conv2d(hidden_channels, 2 * channels, kernel_size, padding=kernel_size // 2)
 
-    def read(self, condition: Tensor) -> ScaleShift:
-        """Scale and shift for a condition (B, K, h, w), at the features' resolution; no features, no timestep in it."""
-        hidden = F.relu(self.shared(condition))  # (B, hidden, h, w)
+    def read(self, level: Level) -> ScaleShift:
+        """Scale and shift for a condition at the features' resolution; no features and no timestep in it."""
+        hidden = F.relu(convolve(level, self.shared))  # (B, hidden, h, w)
         gamma, beta = self.gamma_beta(hidden).chunk(2, dim=1)  # (B, C, h, w) each
         return ScaleShift(1 + gamma, beta)
 
-    def modulation(self, pyramid: list[Tensor]) -> ScaleShift:
+    def modulation(self, pyramid: list[Level]) -> ScaleShift:
         """Scale and shift for a condition, from its pyramid."""
         return self.read(pyramid[self.level])
 
-    def null_modulation(self, pyramid: list[Tensor]) -> ScaleShift | NullScaleShift:
+    def null_modulation(self, pyramid: list[Level]) -> ScaleShift | NullScaleShift:
         """Scale and shift for the null label: one copy for the whole batch, and all but the border of it one number.
 
         Args:
@@ -178,8 +166,8 @@ class SPADE(nn.Module):
         Returns:
             A NullScaleShift, or a ScaleShift of batch 1 where the features are smaller than two borders.
         """
-        null = pyramid[self.level]
-        whole = ScaleShift(*(part[:1] for part in self.read(null[..., :64, :64])))  # no larger map says more
+        null = pyramid[self.level].condition
+        whole = ScaleShift(*(part[:1] for part in self.read(Level(null[..., :64, :64]))))  # no larger map says more
         border = self.gamma_beta.padding[0]
         if min(null.shape[2:]) <= 2 * border:
             return ScaleShift(*(part.clone() for part in whole))

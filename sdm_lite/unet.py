@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sdm_lite.presets import UNetConfig
-from sdm_lite.spade import SPADE, Modulator, PlainNorm, Recomputed, condition_pyramid
+from sdm_lite.pyramid import Level, condition_pyramid
+from sdm_lite.spade import SPADE, Modulator, PlainNorm, Recomputed
 
 Modulation = list[Modulator]  # one entry for each SPADE, in the order in which `decode` meets them
 
@@ -327,7 +328,7 @@ class SDMUNet(nn.Module):
         first = next(level for level in range(len(sizes) + 1) if sum(sizes[level:]) <= max_bytes)
         return range(first, len(sizes))
 
-    def _pyramid(self, condition: Tensor) -> list[Tensor]:
+    def _pyramid(self, condition: Tensor) -> list[Level]:
         if condition.ndim != 4 or condition.shape[1] != self.config.condition_channels:
             raise ValueError(
                 f"condition must have shape (B, {self.config.condition_channels}, H, W), got {tuple(condition.shape)}: "

@@ -10,7 +10,8 @@ import torch
 from sdm_lite.checkpoints import from_published, load_exactly, published_names
 from sdm_lite.labels import encode_labels, null_like
 from sdm_lite.presets import PRESETS, UNetConfig, preset
-from sdm_lite.spade import SPADE, condition_pyramid
+from sdm_lite.pyramid import Level, condition_pyramid
+from sdm_lite.spade import SPADE
 from sdm_lite.unet import SDMUNet, timestep_embedding
 
 FIXTURE = Path(__file__).parent / "fixtures" / "unet_small.npz"
@@ -161,7 +162,7 @@ def test_spade_scales_and_shifts_the_normalised_features():
     torch.manual_seed(0)
     spade = SPADE(8, condition_channels=3, hidden_channels=4, num_groups=4)
     h, condition = torch.randn(2, 8, 6, 6), torch.rand(2, 3, 6, 6)
-    modulation = spade.modulation([condition])
+    modulation = spade.read(Level(condition))
     group = h.view(2, 4, -1)
     normalised = (
         (group - group.mean(-1, keepdim=True)) / (group.var(-1, keepdim=True, unbiased=False) + 1e-5).sqrt()
@@ -173,7 +174,7 @@ def test_spade_scales_and_shifts_the_normalised_features():
 
 def test_pyramid_is_nearest_neighbour():
     condition = torch.rand(1, 2, 16, 24)
-    for level, small in enumerate(condition_pyramid(condition, 4)):
+    for level, (small, _) in enumerate(condition_pyramid(condition, 4)):
         expected = torch.nn.functional.interpolate(condition, size=(16 >> level, 24 >> level), mode="nearest")
         assert torch.equal(small, expected)
 
