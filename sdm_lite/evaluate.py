@@ -28,7 +28,7 @@ from sdm_lite import metrics
 from sdm_lite.checkpoints import Model
 from sdm_lite.diffusion import Denoiser
 from sdm_lite.evaluate_scores import NAMES, Measurements, ScenesScores, Sizes, Truth, score
-from sdm_lite.guidance import check_guidance_scale, denoiser
+from sdm_lite.guidance import check_guidance_interval, check_guidance_scale, denoiser
 from sdm_lite.judge import HELD_OUT_SEED, Judge
 from sdm_lite.labels import encode_labels
 from sdm_lite.sampling import SampleNoise, Step, last, sample_ddim, sample_ddpm, timestep_pairs
@@ -219,6 +219,7 @@ def evaluate_model(
     num_steps: int = 25,
     sampler: Sampler = sample_ddim,
     make_denoiser: MakeDenoiser = denoiser,
+    guidance_interval: tuple[int, int] | None = None,
     seed: int = 0,
     batch_size: int = 32,
     num_resamples: int = 200,
@@ -240,6 +241,7 @@ def evaluate_model(
         num_steps: of the sampler.
         sampler: sample_ddim, sample_ddpm or sample_dpmpp_2m.
         make_denoiser: `guidance.denoiser`, or any other of its form, to try another kind of guidance.
+        guidance_interval: (first, last) timestep that is guided, see there; None = all.
         seed: of the samples; each has a stream of its own, so that batch_size changes nothing.
         batch_size: samples at a time.
         num_resamples: R, of the intervals' bootstrap.
@@ -256,6 +258,9 @@ def evaluate_model(
     sizes.check()
     _check_model(model, judge)
     _check_numbers(model, guidance_scale, num_steps, batch_size, num_resamples, seed)
+    if guidance_interval is not None:
+        check_guidance_interval(guidance_interval, model.diffusion.num_timesteps)
+        make_denoiser = partial(make_denoiser, guidance_interval=guidance_interval)
     if truth is None:
         truth = measure_truth(judge, **sizes._asdict(), progress=progress)
     elif truth.sizes != sizes:
@@ -276,6 +281,7 @@ def evaluate_model(
         "sampler": sampler.__name__,
         "num_steps": num_steps,
         "guidance_scale": guidance_scale,
+        **({} if guidance_interval is None else {"guidance_interval": guidance_interval}),
         "seed": seed,
         "scenes_seed": HELD_OUT_SEED,
         **sizes._asdict(),

@@ -29,6 +29,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("model", help="a shipped name such as scenes-32, or a file")
     parser.add_argument("--judge", default="judge-32", help="a shipped name or a file (default judge-32)")
     parser.add_argument("--guidance-scale", type=float, default=1.5, help="s >= 0 (default 1.5)")
+    parser.add_argument(
+        "--guidance-interval",
+        type=int,
+        nargs=2,
+        metavar=("FIRST", "LAST"),
+        help="timesteps that are guided; the others are plain conditional (default: all are guided)",
+    )
     parser.add_argument("--num-steps", type=int, default=25, help="of the sampler (default 25)")
     parser.add_argument("--sampler", choices=list(SAMPLERS), default="ddim", help="default ddim")
     parser.add_argument("--num-layouts", type=int, default=512, help="held-out layouts (default 512)")
@@ -67,6 +74,7 @@ def _run(arguments: argparse.Namespace) -> ScenesScores:
         num_diversity_layouts=arguments.num_diversity_layouts,
         num_renders=arguments.num_renders,
         guidance_scale=arguments.guidance_scale,
+        guidance_interval=None if arguments.guidance_interval is None else tuple(arguments.guidance_interval),
         num_steps=arguments.num_steps,
         sampler=SAMPLERS[arguments.sampler],
         seed=arguments.seed,

@@ -40,6 +40,19 @@ def check_guidance_scale(guidance_scale: float) -> float:
     return scale
 
 
+def check_guidance_interval(interval: tuple[int, int], num_timesteps: int) -> tuple[int, int]:
+    """The interval.
+
+    Raises:
+        ValueError: unless it is (first, last) with 1 <= first <= last <= T.
+    """
+    if len(interval) != 2 or not 1 <= interval[0] <= interval[1] <= num_timesteps:
+        raise ValueError(
+            f"guidance_interval must be (first, last) with 1 <= first <= last <= {num_timesteps}, got {interval}"
+        )
+    return interval
+
+
 def guide(conditional: Tensor, null: Tensor, guidance_scale: float) -> Tensor:
     """Guide one network output by another: null + s (conditional - null), Wang et al. (2022), Algorithm 2, line 4.
 
@@ -80,6 +93,7 @@ def denoiser(
     guidance_scale: float = 1.0,
     *,
     clip: bool = True,
+    guidance_interval: tuple[int, int] | None = None,
     max_modulation_bytes: int | None = None,
     decode_together: bool | None = None,
 ) -> Denoiser:
@@ -94,6 +108,8 @@ def denoiser(
         condition: (B, K, H, W); with B = 1 one label map serves a batch of any size.
         guidance_scale: s >= 0. At s = 0 the variance is the null branch's, there being no other.
         clip: whether the predicted x0 is clamped to [-1, 1].
+        guidance_interval: (first, last) timestep, both within 1..T, at which the scale is s; at all others it is 1.
+            Kynkaanniemi et al. (2024). None = s everywhere, as in the paper.
         max_modulation_bytes: how much memory the labels' scale and shift may take; what does not fit is read off the
             label maps at every step, largest resolution first, with the same result. None = as much as they need.
         decode_together: whether the two decodes are one of twice the batch: few large operations instead of many small
@@ -101,15 +117,18 @@ def denoiser(
             (`decodes_faster_together`); False = bit for bit what two whole passes give.
 
     Returns:
-        A function from x_t (B, 3, H, W) and t (B,) to a Prediction, without gradients.
+        A function from x_t (B, 3, H, W) and t (B,) to a Prediction, without gradients. With an interval, t must be the
+        same for the whole batch, as it is in every sampler here.
 
     Raises:
-        ValueError: on a guidance scale below 0 or not finite, a condition that does not fit the network, or a memory
-            bound below 0.
+        ValueError: on a guidance scale below 0 or not finite, an interval that is none, a condition that does not fit
+            the network, or a memory bound below 0.
     """
     scale = check_guidance_scale(guidance_scale)
+    first, last = check_guidance_interval(guidance_interval or (1, diffusion.num_timesteps), diffusion.num_timesteps)
     with torch.no_grad():
-        modulation = unet.modulate(condition, max_bytes=max_modulation_bytes) if scale != 0 else None
+        always_null = scale == 0 and guidance_interval is None
+        modulation = None if always_null else unet.modulate(condition, max_bytes=max_modulation_bytes)
         null_modulation = unet.modulate_null(condition) if scale != 1 else None
 
     @torch.no_grad()
@@ -120,7 +139,7 @@ def denoiser(
             )
         features = unet.encode(x_t, t)
         together = decodes_faster_together(x_t) if decode_together is None else decode_together
-        if null_modulation is None:
+        if null_modulation is None or not first <= int(t[0]) <= last:
             output = unet.decode(features, modulation)
         elif modulation is None:
             output = unet.decode(features, null_modulation)

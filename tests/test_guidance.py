@@ -91,6 +91,19 @@ def test_bit_for_bit_at_the_shipped_size_too(batch):
     assert torch.equal(got.eps, diffusion.predict(expected, x_t, t).eps)
 
 
+@pytest.mark.parametrize("scale", [0.0, 2.0])
+def test_outside_of_its_interval_guidance_is_plain(unet, diffusion, scale):
+    x_t, _, condition = tiny_inputs()
+    guided, plain = (denoiser(unet, diffusion, condition, s) for s in (scale, 1.0))
+    limited = denoiser(unet, diffusion, condition, scale, guidance_interval=(200, 800))
+    for timestep, same in ((1, plain), (199, plain), (200, guided), (800, guided), (801, plain)):
+        t = torch.full((len(x_t),), timestep)
+        torch.testing.assert_close(limited(x_t, t).eps, same(x_t, t).eps, rtol=0, atol=1e-6)
+    for interval in ((0, 10), (20, 10), (1, 1001), (5,)):
+        with pytest.raises(ValueError, match="guidance_interval must be"):
+            denoiser(unet, diffusion, condition, scale, guidance_interval=interval)
+
+
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("kernel_size", [1, 3, 5])
 @pytest.mark.parametrize("size", [(16, 16), (8, 24), (72, 80)])
