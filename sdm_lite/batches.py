@@ -1,0 +1,231 @@
+"""Batches of a data set as a function of the step: which examples, which of them mirrored, and how they are encoded.
+
+Apart from the loop so that a run is the same wherever its examples come from (memory here, the disk in `loading`),
+however often it was stopped, and however many processes share it. A batch stays in small integers until it is on the
+device: the floats and the one-hot channels of it, many times the size, are made there.
+
+Shapes: B batch, K condition channels, H x W pixels, N images of the data set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sdm_lite.labels import instance_edges
+
+
+class Batch(NamedTuple):
+    """What one step learns from, in integers.
+
+    Attributes:
+        images: (B, 3, H, W) uint8.
+        label_map: (B, H, W) uint8 or int16, ids in 0..num_classes - 1.
+        edges: (B, H, W) uint8, 1 where a pixel touches another instance, or None for a condition without edges. Edges
+            and not instance ids, as the condition holds no more than that and the edges of a mirrored map are the
+            mirrored edges: they are found once instead of at every step, in one byte instead of four.
+        num_classes: of the label maps.
+    """
+
+    images: Tensor
+    label_map: Tensor
+    edges: Tensor | None
+    num_classes: int
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch on a device; from pinned memory to a GPU the copy runs beside other work."""
+        to_gpu = torch.device(device).type == "cuda"
+        return self._map(lambda tensor: tensor.to(device, non_blocking=to_gpu))
+
+    def pin_memory(self) -> Batch:
+        """The same batch in memory that a GPU reads without a detour."""
+        return self._map(Tensor.pin_memory)
+
+    def mirrored(self, flip: Tensor) -> Batch:
+        """The same batch, examples mirrored left and right where `flip` (B,) is true."""
+        return self._map(lambda tensor: mirror(tensor, flip))
+
+    def _map(self, function) -> Batch:
+        edges = None if self.edges is None else function(self.edges)
+        return Batch(function(self.images), function(self.label_map), edges, self.num_classes)
+
+
+def encode(batch: Batch) -> tuple[Tensor, Tensor]:
+    """What the loss takes, x0 and condition, made on the device that the batch is on.
+
+    The condition is that of `labels.encode_labels`, whose check of every id would make a GPU wait for the CPU at each
+    step: here the ids were checked when the data set was read.
+
+    Args:
+        batch: integers.
+
+    Returns:
+        x0 (B, 3, H, W) float32 in [-1, 1], and condition (B, K, H, W) float32 of zeros and ones; K = num_classes, + 1
+        with edges.
+    """
+    label_map = batch.label_map.long()[:, None]  # (B, 1, H, W)
+    num_channels = batch.num_classes + (batch.edges is not None)
+    condition = label_map.new_zeros((len(label_map), num_channels, *label_map.shape[2:]), dtype=torch.float32)
+    condition.scatter_(1, label_map, 1.0)
+    if batch.edges is not None:
+        condition[:, -1] = batch.edges
+    return batch.images.float() / 127.5 - 1, condition
+
+
+class BatchOrder:
+    """Which examples make up the batch of a step and which of them are mirrored: a function of the step.
+
+    Each epoch goes through the data set in an order of its own, drawn from (seed, epoch), and no example comes twice in
+    it; the few that would not fill a last batch, others in each epoch, are left out of it. Mirroring is drawn from
+    (seed, step). Where several processes train together, each takes its slice of the same batch.
+
+    Args:
+        num_images: N.
+        batch_size: B, of all processes together.
+        flip_probability: of mirroring an example, in [0, 1].
+        seed: of order and mirroring.
+        shard: (rank, number of processes).
+
+    Raises:
+        ValueError: if there are fewer images than a batch takes, the batch cannot be shared out evenly, or a number is
+            out of its range.
+    """
+
+    def __init__(
+        self, num_images: int, *, batch_size: int, flip_probability: float, seed: int, shard: tuple[int, int] = (0, 1)
+    ):
+        rank, num_shards = shard
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        if num_images < batch_size:
+            raise ValueError(
+                f"the data set has {num_images} images, fewer than a batch of {batch_size}: give a smaller batch_size"
+            )
+        if not 0 <= rank < num_shards:
+            raise ValueError(f"shard must be (rank, number of processes) with 0 <= rank < number, got {shard}")
+        if batch_size % num_shards:
+            raise ValueError(
+                f"batch_size {batch_size} cannot be shared evenly by {num_shards} processes: "
+                f"give a multiple of {num_shards}"
+            )
+        if not 0 <= flip_probability <= 1:
+            raise ValueError(f"flip_probability must lie in [0, 1], got {flip_probability}")
+        self.num_images, self.batch_size = num_images, batch_size
+        self.flip_probability, self.seed, self.shard = flip_probability, seed, (rank, num_shards)
+        self._order = (-1, torch.empty(0, dtype=torch.long))  # the last epoch asked for, and its order
+
+    def __call__(self, step: int) -> tuple[Tensor, Tensor]:
+        """The examples (B / processes,) int64 of a step counted from 0, and which to mirror, as many bools."""
+        epoch, position = divmod(step, self.num_images // self.batch_size)
+        # One assignment of a pair, so that threads that ask for steps of two epochs cannot mix them up.
+        drawn = self._order
+        if drawn[0] != epoch:
+            drawn = (epoch, torch.randperm(self.num_images, generator=step_generator(self.seed, epoch, 1)))
+            self._order = drawn
+        flip = torch.rand(self.batch_size, generator=step_generator(self.seed, step, 2)) < self.flip_probability
+        rank, num_shards = self.shard
+        size = self.batch_size // num_shards
+        start = position * self.batch_size + rank * size
+        return drawn[1][start : start + size], flip[rank * size : (rank + 1) * size]
+
+
+class ImageBatches:
+    """Batches of a data set that is held in memory, 8 bits a value: a function of the step. See `BatchOrder`.
+
+    Args:
+        images: (N, 3, H, W) uint8.
+        label_maps: (N, H, W), an integer dtype.
+        instance_maps: (N, H, W), an integer dtype, or None for a condition without edges.
+        num_classes: of the label maps.
+        batch_size: images a step, of all processes together.
+        flip_probability: of mirroring an example, in [0, 1].
+        seed: of order and mirroring.
+        shard: (rank, number of processes): the slice of each batch that is served.
+
+    Raises:
+        ValueError: if the shapes do not go together, an id lies outside the classes, there are fewer images than a
+            batch takes, or the batch cannot be shared out evenly.
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        label_maps: Tensor,
+        instance_maps: Tensor | None,
+        num_classes: int,
+        *,
+        batch_size: int,
+        flip_probability: float,
+        seed: int,
+        shard: tuple[int, int] = (0, 1),
+    ):
+        self.order = BatchOrder(
+            len(images), batch_size=batch_size, flip_probability=flip_probability, seed=seed, shard=shard
+        )
+        _check_pictures(images, label_maps, instance_maps, num_classes)
+        self.images, self.num_classes = images, num_classes
+        self.label_maps = label_maps.to(label_dtype(num_classes))
+        self.edges = None if instance_maps is None else _edges(instance_maps)
+
+    def __len__(self) -> int:
+        """N, the number of images."""
+        return len(self.images)
+
+    @property
+    def condition_channels(self) -> int:
+        """K: classes, and one for edges if instances are known."""
+        return self.num_classes + (self.edges is not None)
+
+    def fingerprint(self) -> str:
+        """A digest of everything that is served, 16 hexadecimal digits: another one if any pixel is another."""
+        digest = hashlib.sha256(f"{self.num_classes}".encode())
+        for tensor in (self.images, self.label_maps, self.edges):
+            if tensor is not None:
+                digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+                digest.update(tensor.contiguous().numpy())
+        return digest.hexdigest()[:16]
+
+    def __call__(self, step: int) -> Batch:
+        """The batch of a step, counted from 0."""
+        chosen, flip = self.order(step)
+        edges = None if self.edges is None else self.edges[chosen]
+        return Batch(self.images[chosen], self.label_maps[chosen], edges, self.num_classes).mirrored(flip)
+
+
+def label_dtype(num_classes: int) -> torch.dtype:
+    """The smallest integer type that holds the ids: uint8 up to 256 classes, else int16."""
+    return torch.uint8 if num_classes <= 256 else torch.int16
+
+
+def mirror(values: Tensor, flip: Tensor) -> Tensor:
+    """Mirror left and right where `flip` (B,), on the CPU, is true: (B, ..., W) to the same."""
+    mirrored = values.clone()
+    for k in flip.nonzero().flatten().tolist():  # on bytes, fifty times as fast as one torch.where of all
+        mirrored[k] = values[k].flip(-1)
+    return mirrored
+
+
+def step_generator(seed: int, step: int, stream: int) -> torch.Generator:
+    """A CPU random stream for one purpose of one step: the same whether or not the run was resumed before it."""
+    # torch's CPU generator reads 32 bits of its seed, so the three numbers are mixed, not multiplied together.
+    return torch.Generator().manual_seed(int(np.random.SeedSequence([seed, step, stream]).generate_state(1)[0]))
+
+
+def _check_pictures(images: Tensor, label_maps: Tensor, instance_maps: Tensor | None, num_classes: int) -> None:
+    if images.ndim != 4 or images.shape[1] != 3 or images.dtype != torch.uint8:
+        raise ValueError(f"images must be (N, 3, H, W) uint8, got {tuple(images.shape)} {images.dtype}")
+    for name, maps in (("label maps", label_maps), ("instance maps", instance_maps)):
+        if maps is not None and (images.shape[0] != maps.shape[0] or images.shape[2:] != maps.shape[1:]):
+            raise ValueError(f"images {tuple(images.shape)} and {name} {tuple(maps.shape)} do not go together")
+    low, high = int(label_maps.min()), int(label_maps.max())
+    if low < 0 or high >= num_classes:
+        raise ValueError(f"label ids must lie in 0..{num_classes - 1}, got {low if low < 0 else high}")
+
+
+def _edges(instance_maps: Tensor) -> Tensor:
+    """Instance edges of all maps: (N, H, W) to the same, uint8; in pieces, so that no float copy of all is made."""
+    return torch.cat([instance_edges(piece)[:, 0].to(torch.uint8) for piece in instance_maps.split(256)])
