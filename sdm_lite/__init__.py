@@ -5,7 +5,6 @@ The public names, in reading order. Everything else is one import away in the mo
 
 from typing import TYPE_CHECKING
 
-from sdm_lite.checkpoints import Model, load_model, load_unet, save_model
 from sdm_lite.diffusion import (
     Denoiser,
     DiffusionConfig,
@@ -24,6 +23,7 @@ from sdm_lite.spade import SPADE
 from sdm_lite.unet import SDMUNet
 
 if TYPE_CHECKING:
+    from sdm_lite.checkpoints import Model, load_model, load_unet, save_model
     from sdm_lite.scenes import Scenes
 
 __version__ = "0.1.0"
@@ -61,9 +61,18 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import Scenes when it is first asked for: `python -m sdm_lite.scenes` must not find it imported already."""
+    """Import what is a command too when it is first asked for: `python -m` must not find it imported already."""
+    if name in ("Model", "load_model", "load_unet", "save_model"):
+        from sdm_lite import checkpoints
+
+        return getattr(checkpoints, name)
     if name == "Scenes":
         from sdm_lite.scenes import Scenes
 
         return Scenes
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The names that completion offers: those above too, before they are first asked for."""
+    return sorted({*globals(), *__all__})

@@ -1,24 +1,32 @@
 """Weights on disk: safetensors with the configuration inside, so that a file alone rebuilds network and process.
 
 Apart from training because loading must never run code, never leave half a file, and say in one line what is wrong.
-Also reads the names of the published SDM checkpoints, so that their weights fit `SDMUNet`.
+The published SDM checkpoints are read by `published`; `python -m sdm_lite.checkpoints` turns them into such files.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
 from sdm_lite.diffusion import DiffusionConfig, GaussianDiffusion
+from sdm_lite.fit import check_fit
 from sdm_lite.presets import UNetConfig
-from sdm_lite.unet import ResBlock, SDMUNet, Stage
+from sdm_lite.published import load_published as load_published
+from sdm_lite.published_layout import from_published as from_published
+from sdm_lite.published_layout import published_names as published_names
+from sdm_lite.unet import SDMUNet
+
+if TYPE_CHECKING:
+    from safetensors import safe_open
 
 FORMAT = "sdm_lite model 1"
 
@@ -75,6 +83,13 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         FileNotFoundError: if there is no such file.
         ValueError: if it is truncated or of another format.
     """
+    with _open(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})
+
+
+@contextlib.contextmanager
+def _open(path: str | Path) -> Iterator[safe_open]:
+    """An open safetensors file, with whatever goes wrong in it told in one line."""
     from safetensors import SafetensorError, safe_open
 
     path = Path(path)
@@ -82,11 +97,39 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise FileNotFoundError(f"no weights at {path}")
     try:
         with safe_open(str(path), framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})
-    except (SafetensorError, OSError, ValueError, json.JSONDecodeError) as error:
+            yield file
+    except (SafetensorError, OSError, ValueError) as error:
         raise ValueError(
             f"{path} is not a whole safetensors file ({error}): it may be truncated, or of another kind"
         ) from None
+
+
+class Header(NamedTuple):
+    """What a safetensors file says of itself before its numbers.
+
+    Attributes:
+        shapes: by name.
+        dtypes: as the format abbreviates them, such as "F32", each once.
+        metadata: strings by name.
+    """
+
+    shapes: dict[str, tuple[int, ...]]
+    dtypes: tuple[str, ...]
+    metadata: dict[str, str]
+
+
+def read_header(path: str | Path) -> Header:
+    """Read the names, shapes and metadata of a safetensors file, and none of its tensors.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is truncated or of another format.
+    """
+    with _open(path) as file:
+        slices = {name: file.get_slice(name) for name in file.keys()}
+        shapes = {name: tuple(part.get_shape()) for name, part in slices.items()}
+        dtypes = tuple(sorted({part.get_dtype() for part in slices.values()}))
+        return Header(shapes, dtypes, dict(file.metadata() or {}))
 
 
 def save_model(
@@ -157,7 +200,10 @@ def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") 
     tensors, metadata = load_tensors(path)
     if metadata.get("format") != FORMAT:
         raise ValueError(f"{path} is no sdm_lite model: its format is {metadata.get('format')!r}, expected {FORMAT!r}")
-    unet = SDMUNet(read_config(UNetConfig, metadata.get("unet"), path))
+    config = read_config(UNetConfig, metadata.get("unet"), path)
+    with torch.device("meta"):
+        unet = SDMUNet(config)
+    unet.to_empty(device="cpu")  # no time for weights that are replaced at once
     diffusion = read_config(DiffusionConfig, metadata.get("diffusion"), path)
     load_exactly(unet, {name: tensor.float() for name, tensor in tensors.items()}, path)
     return Model(unet.eval().to(device), diffusion.build().to(device))
@@ -170,121 +216,26 @@ def load_unet(name_or_path: str | Path, *, device: str | torch.device = "cpu") -
 
 def load_facts(name_or_path: str | Path) -> dict[str, object]:
     """What the file says of its own making: the `facts` of `save_model`."""
-    return json.loads(load_tensors(resolve(name_or_path))[1].get("facts", "{}"))
+    return json.loads(read_header(resolve(name_or_path)).metadata.get("facts", "{}"))
 
 
 def load_exactly(module: torch.nn.Module, tensors: dict[str, Tensor], source: object) -> None:
     """Load every tensor into the parameter of its name, and say which do not fit before any is changed.
 
+    Args:
+        module: to load into.
+        tensors: by name.
+        source: where they are from, for messages.
+
     Raises:
         ValueError: naming missing, surplus and misshapen tensors.
     """
     expected = {name: tuple(value.shape) for name, value in module.state_dict().items()}
-    got = {name: tuple(value.shape) for name, value in tensors.items()}
-    wrong = [f"missing {name}" for name in sorted(expected.keys() - got.keys())]
-    wrong += [f"not expected {name}" for name in sorted(got.keys() - expected.keys())]
-    wrong += [
-        f"{n}: expected {expected[n]}, got {got[n]}"
-        for n in sorted(expected.keys() & got.keys())
-        if expected[n] != got[n]
-    ]
-    if wrong:
-        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        raise ValueError(f"{source} does not fit this network: {'; '.join(wrong[:3])}{more}")
+    check_fit(expected, {name: tuple(value.shape) for name, value in tensors.items()}, source)
     module.load_state_dict(tensors)
 
 
-def published_names(unet: SDMUNet) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Pair every parameter of the network with its name, or names, in the published checkpoints.
+if __name__ == "__main__":
+    from sdm_lite.checkpoints_command import main
 
-    Yields:
-        (our name, published names). Two published names, gamma's and beta's, are stacked along the output channels.
-    """
-    modules: list[tuple[str, str, object]] = [
-        ("embed.0", "time_embed.0", None),
-        ("embed.2", "time_embed.2", None),
-        ("input", "input_blocks.0.0", None),
-        ("output_norm", "out.0", None),
-        ("output", "out.2", None),
-    ]
-    for group, prefix, offset in ((unet.encoder, "encoder", 1), (unet.decoder, "decoder", 0)):
-        theirs = "input_blocks" if prefix == "encoder" else "output_blocks"
-        for index, stage in enumerate(group):
-            modules += _stage_names(stage, f"{prefix}.{index}", [f"{theirs}.{index + offset}.{k}" for k in range(3)])
-    modules += _stage_names(unet.middle[0], "middle.0", ["middle_block.0", "middle_block.1"])
-    modules += _stage_names(unet.middle[1], "middle.1", ["middle_block.2"])
-    for ours, theirs, norm in modules:
-        for kind in ("weight", "bias"):
-            if norm == "gamma_beta":
-                yield f"{ours}.{kind}", (f"{theirs}.mlp_gamma.{kind}", f"{theirs}.mlp_beta.{kind}")
-            else:
-                yield f"{ours}.{kind}", (f"{theirs}.{kind}",)
-
-
-def _stage_names(stage: Stage, ours: str, places: list[str]) -> list[tuple[str, str, object]]:
-    names: list[tuple[str, str, object]] = []
-    layers = [(part, layer) for part, layer in stage.named_children() if layer is not None]
-    for (part, layer), place in zip(layers, places, strict=False):
-        if isinstance(layer, ResBlock):
-            names += _block_names(layer, f"{ours}.{part}", place)
-        elif part == "attention":
-            pairs = (("norm", "norm"), ("qkv", "qkv"), ("out", "proj_out"))
-            names += [(f"{ours}.{part}.{a}", f"{place}.{b}", None) for a, b in pairs]
-    return names
-
-
-def _block_names(block: ResBlock, ours: str, theirs: str) -> list[tuple[str, str, object]]:
-    # With SPADE the norms leave the published Sequentials, and what follows them moves up by one.
-    with_labels = hasattr(block.in_norm, "gamma_beta")
-    names: list[tuple[str, str, object]] = [(f"{ours}.timestep", f"{theirs}.emb_layers.1", None)]
-    if with_labels:
-        for norm in ("in_norm", "out_norm"):
-            names.append((f"{ours}.{norm}.shared", f"{theirs}.{norm}.mlp_shared.0", None))
-            names.append((f"{ours}.{norm}.gamma_beta", f"{theirs}.{norm}", "gamma_beta"))
-        names += [
-            (f"{ours}.in_conv", f"{theirs}.in_layers.1", None),
-            (f"{ours}.out_conv", f"{theirs}.out_layers.2", None),
-        ]
-    else:
-        names += [
-            (f"{ours}.in_norm", f"{theirs}.in_layers.0", None),
-            (f"{ours}.in_conv", f"{theirs}.in_layers.2", None),
-        ]
-        names += [
-            (f"{ours}.out_norm", f"{theirs}.out_layers.0", None),
-            (f"{ours}.out_conv", f"{theirs}.out_layers.3", None),
-        ]
-    if isinstance(block.skip, torch.nn.Conv2d):
-        names.append((f"{ours}.skip", f"{theirs}.skip_connection", None))
-    return names
-
-
-def from_published(unet: SDMUNet, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rename and reshape published tensors for `SDMUNet.load_state_dict`.
-
-    Args:
-        unet: a network of the checkpoint's configuration (on any device, the meta device too).
-        tensors: by published name.
-
-    Returns:
-        Tensors by our names.
-
-    Raises:
-        ValueError: naming what is missing or left over.
-    """
-    shapes = {name: value.shape for name, value in unet.state_dict().items()}
-    renamed, used = {}, set()
-    for ours, theirs in published_names(unet):
-        missing = [name for name in theirs if name not in tensors]
-        if missing:
-            raise ValueError(f"the checkpoint lacks {missing[0]}, which this network needs for {ours}")
-        value = torch.cat([tensors[name] for name in theirs]) if len(theirs) > 1 else tensors[theirs[0]]
-        # 1x1 convolutions of the attention are published as one-dimensional ones.
-        renamed[ours] = value.reshape(shapes[ours]) if value.numel() == shapes[ours].numel() else value
-        used.update(theirs)
-    left = sorted(tensors.keys() - used)
-    if left:
-        raise ValueError(
-            f"the checkpoint has {len(left)} tensors that this network has no place for, such as {left[0]}"
-        )
-    return renamed
+    main()

@@ -48,8 +48,11 @@ class UNetConfig:
             raise ValueError(f"a U-Net needs at least one condition channel, level and block a level, got {self}")
         if self.spade_kernel_size % 2 == 0:
             raise ValueError(f"spade_kernel_size must be odd, got {self.spade_kernel_size}")
+        for name in ("base_channels", "channels_per_head", "num_groups"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         for size in self.image_size:
-            if size % self.divisor:
+            if size < 1 or size % self.divisor:
                 raise ValueError(
                     f"image_size {self.image_size} must be divisible by {self.divisor}: one halving a level"
                 )
@@ -92,9 +95,12 @@ SCENES_32 = UNetConfig(
 PRESETS = {
     "scenes-32": SCENES_32,
     "scenes-64": dataclasses.replace(SCENES_32, image_size=(64, 64), channel_multipliers=(1, 2, 3, 4)),
+    # The paper's networks differ in their classes, plus one channel where there are edges: 19 + 1, 151 (150 and
+    # "unknown", no edges), 35 + 1, 183 + 1 (182 and "unknown").
     "celebamask-hq-256": UNetConfig(condition_channels=20),
     "ade20k-256": UNetConfig(condition_channels=151),
     "cityscapes-256x512": UNetConfig(condition_channels=36, image_size=(256, 512)),
+    "coco-stuff-256": UNetConfig(condition_channels=184),
 }
 
 
@@ -119,3 +125,17 @@ def preset(name: str, condition_channels: int | None = None, image_size: tuple[i
         attention = tuple(round(height * scale) for height in config.attention_resolutions)
         config = dataclasses.replace(config, image_size=image_size, attention_resolutions=attention)
     return config
+
+
+def preset_name(config: UNetConfig) -> str | None:
+    """The preset that a configuration is, at whatever size; None if it is none of them.
+
+    Args:
+        config: of a network.
+    """
+    return next((name for name in PRESETS if _at_size(name, config.image_size) == config), None)
+
+
+def _at_size(name: str, image_size: tuple[int, int]) -> UNetConfig | None:
+    divisor = PRESETS[name].divisor
+    return None if any(size % divisor for size in image_size) else preset(name, image_size=image_size)

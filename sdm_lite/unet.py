@@ -161,8 +161,9 @@ class SDMUNet(nn.Module):
         super().__init__()
         self.config = config
         base, embedding = config.base_channels, 4 * config.base_channels
+        width = base * config.channel_multipliers[0]  # at full resolution
         self.embed = nn.Sequential(nn.Linear(base, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
-        self.input = nn.Conv2d(3, base, 3, padding=1)
+        self.input = nn.Conv2d(3, width, 3, padding=1)
         self.encoder, skip_channels = self._encoder()
         channels = skip_channels[-1]
         last = len(config.channel_multipliers) - 1
@@ -173,8 +174,8 @@ class SDMUNet(nn.Module):
             ]
         )
         self.decoder = self._decoder(channels, skip_channels)
-        self.output_norm = nn.GroupNorm(config.num_groups, base)
-        self.output = zeroed(nn.Conv2d(base, 6, 3, padding=1))
+        self.output_norm = nn.GroupNorm(config.num_groups, width)
+        self.output = zeroed(nn.Conv2d(width, 6, 3, padding=1))
         # Channels last in memory: what convolutions of every device are fastest with. Shapes and values are the same.
         self.to(memory_format=torch.channels_last)
 
@@ -209,7 +210,7 @@ class SDMUNet(nn.Module):
 
     def _encoder(self) -> tuple[nn.ModuleList, list[int]]:
         config, stages = self.config, nn.ModuleList()
-        channels = config.base_channels
+        channels = config.base_channels * config.channel_multipliers[0]
         skip_channels = [channels]
         for level, multiplier in enumerate(config.channel_multipliers):
             for _ in range(config.num_res_blocks):

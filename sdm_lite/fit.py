@@ -1,0 +1,34 @@
+"""Whether tensors of a file fit a network: every misfit by name, in one line.
+
+Apart because each reader of weights asks it before it changes anything: our own files, the judge's, the published
+checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def check_fit(expected: Shapes, got: Shapes, source: object) -> None:
+    """Compare names and shapes of what a network needs with those of what is there.
+
+    Args:
+        expected: shapes by name.
+        got: shapes by name.
+        source: where `got` is from, for the message.
+
+    Raises:
+        ValueError: naming missing, surplus and misshapen tensors, the first three of them.
+    """
+    wrong = [f"missing {name}" for name in sorted(expected.keys() - got.keys())]
+    wrong += [f"not expected {name}" for name in sorted(got.keys() - expected.keys())]
+    wrong += [
+        f"{name}: expected {tuple(expected[name])}, got {tuple(got[name])}"
+        for name in sorted(expected.keys() & got.keys())
+        if tuple(expected[name]) != tuple(got[name])
+    ]
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise ValueError(f"{source} does not fit this network: {'; '.join(wrong[:3])}{more}")
