@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PIP_INSTALL := $(PIP) install --quiet -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce test lab notebooks lint format benchmark clean
+.PHONY: help install reproduce test lab app notebooks lint format benchmark clean
 
 help: ## list these commands
 	@echo "sdm_lite: make COMMAND, of which"
@@ -57,6 +57,9 @@ test: lint ## lint, then all tests, the notebooks in a very short profile among 
 
 lab: $(STAMP) ## open JupyterLab in notebooks/
 	cd notebooks && ../$(BIN)/python -m jupyterlab
+
+app: $(STAMP) ## open the app: paint maps and see pictures, a page without code
+	cd app && ../$(BIN)/python -m voila app.ipynb
 
 notebooks: $(STAMP) ## run the notebooks and refresh their committed outputs
 	$(BIN)/python -m sdm_lite.reproduce --refresh

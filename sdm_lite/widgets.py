@@ -1,8 +1,9 @@
-"""What moves in a notebook: the guidance slider, and a picture that is redrawn in place.
+"""What moves in a notebook: the guidance slider, a picture redrawn in place, and the names of all other widgets.
 
-Apart because it is the one door of ipywidgets. Widgets change by `observe` and by the value of an Image; `Output` and
-`interact` are not used, because nbclient (papermill, nbconvert, voila) hangs on them. Where nothing can move, because
-SDM_LITE_STATIC=1 is set or ipywidgets is missing, the same pictures are drawn side by side in one figure.
+Apart because notebooks import widgets from here, whatever module they are made in. Widgets change by `observe` and by
+the value of an HTML widget; `Output` and `interact` are not used, because nbclient (papermill, nbconvert, voila) hangs
+on them. Where nothing can move, because SDM_LITE_STATIC=1 is set or ipywidgets is missing, the same pictures are drawn
+side by side in figures.
 """
 
 from __future__ import annotations
@@ -15,11 +16,30 @@ import numpy as np
 from torch import Tensor
 
 from sdm_lite.progress import is_static, progress
-from sdm_lite.viz import figure_png, image_grid, png_bytes, show_grid, to_uint8
+from sdm_lite.viz import figure_png, png_bytes, show_grid, to_uint8
+from sdm_lite.widgets_base import Tile, find_ipywidgets, message_html, tiles_html
+from sdm_lite.widgets_drawing import Settings
+from sdm_lite.widgets_painter import LabelPainter, label_painter
+from sdm_lite.widgets_panel import SamplingPanel, sampling_panel
+from sdm_lite.widgets_study import Pair, UserStudy, sample_pairs, user_study
 
 if TYPE_CHECKING:
     from ipywidgets import VBox
     from matplotlib.figure import Figure
+
+__all__ = [
+    "LabelPainter",
+    "LiveImage",
+    "Pair",
+    "SamplingPanel",
+    "Settings",
+    "UserStudy",
+    "guidance_slider",
+    "label_painter",
+    "sample_pairs",
+    "sampling_panel",
+    "user_study",
+]
 
 
 def guidance_slider(
@@ -52,7 +72,7 @@ def guidance_slider(
     """
     scales = [float(scale) for scale in scales]
     _check_scales(scales)
-    widgets = _ipywidgets()
+    widgets = find_ipywidgets()
     pictures = [_pictures(draw(scale)) for scale in progress(scales, description="guidance scales")]
     if widgets is None:
         columns = [f"s = {scale:g}" for scale in scales]
@@ -122,42 +142,34 @@ def _check_scales(scales: Sequence[float]) -> None:
         raise ValueError(f"expected each guidance scale once, got {scales}")
 
 
-def _ipywidgets() -> Any:
-    """The ipywidgets module, or None where pictures have to stand still."""
-    if is_static():
-        return None
-    try:
-        import ipywidgets
-    except ImportError:
-        return None
-    return ipywidgets
-
-
 def _slider(
     widgets: Any, scales: list[float], pictures: list, *, initial: float, enlarge: int | None, title: str | None
 ) -> VBox:
-    if enlarge is None:
-        height, width = pictures[0][0].shape[:2]
-        enlarge = max(1, min(192 // max(height, width), 900 // (width * len(pictures[0]))))
-    pngs = {scale: png_bytes(image_grid([tiles], scale=enlarge)) for scale, tiles in zip(scales, pictures, strict=True)}
+    longest = max(pictures[0][0].shape[:2])
+    side = longest * enlarge if enlarge else min(192, max(96, 900 // len(pictures[0])))
+
+    def row(scale: float) -> str:
+        tiles = pictures[scales.index(scale)]
+        return tiles_html([Tile(one, "", f"sample {n + 1}, s = {scale:g}") for n, one in enumerate(tiles)], side=side)
+
+    rows = {scale: row(scale) for scale in scales}
     nearest = min(scales, key=lambda scale: abs(scale - initial))
     slider = widgets.SelectionSlider(
         options=[(f"{scale:g}", scale) for scale in scales],
         value=nearest,
-        description="guidance scale s",
+        description="Guidance scale s",
         style={"description_width": "initial"},
         layout={"width": "420px"},
     )
-    picture = widgets.Image(value=pngs[nearest], format="png", layout={"max_width": "100%", "object_fit": "contain"})
-    meaning = widgets.HTML(value=_meaning(nearest))
+    shown = widgets.HTML(value=rows[nearest])
+    meaning = widgets.HTML(value=message_html(_meaning(nearest)))
 
     def show(change: dict) -> None:
-        picture.value = pngs[change["new"]]
-        meaning.value = _meaning(change["new"])
+        shown.value = rows[change["new"]]
+        meaning.value = message_html(_meaning(change["new"]))
 
     slider.observe(show, names="value")
-    # The picture keeps its own size: a VBox would stretch it to the width of the page.
-    parts = [slider, meaning, widgets.HBox([picture])]
+    parts = [slider, meaning, shown]
     if title is not None:
         parts.insert(0, widgets.HTML(value=f"<b>{html.escape(title)}</b>"))
     return widgets.VBox(parts)

@@ -27,6 +27,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = PROJECT["optional-dependencies"]
 # What the course promises to use, whatever else it may use.
 PROMISED = ["torch", "numpy", "jupyterlab", "ipywidgets", "matplotlib", "pillow", "papermill", "nbval", "lpips"]
+PROMISED += ["anywidget", "voila"]
 # Where an import is not called as the package that brings it.
 PACKAGE_OF = {"bs4": "beautifulsoup4", "PIL": "pillow", "yaml": "pyyaml"}
 
@@ -161,7 +162,7 @@ def test_every_import_of_a_notebook_is_declared():
 def build_wheel(folder: Path) -> Path:
     """Build the wheel from a copy of the sources, with no network."""
     source = folder / "source"
-    for name in ("sdm_lite", "data"):
+    for name in ("sdm_lite", "data", "recipes"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
@@ -187,6 +188,7 @@ def test_an_installed_wheel_finds_every_shipped_file(tmp_path):
         archive.extractall(site)
     found = data_folder_seen_from(tmp_path, site)
     assert site in found.parents
+    assert {path.name for path in (site / "sdm_lite").glob("painter.*")} == {"painter.js", "painter.css"}
     shipped = {path.name: path.read_bytes() for path in (ROOT / "data").iterdir() if path.is_file()}
     assert shipped
     assert {path.name: path.read_bytes() for path in found.iterdir()} == shipped

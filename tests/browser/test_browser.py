@@ -1,0 +1,367 @@
+"""The widgets in a real browser, as a person uses them: with the mouse, with the keyboard, and wrongly."""
+
+import re
+
+import numpy as np
+import pytest
+from servers import run_all
+
+from sdm_lite.colour_vision import contrast
+
+PAINTER, DRAWN = ".sdm-painter", re.compile("drawn")
+
+
+def cell(page, selector):
+    """The output of the notebook's cell that holds something; the page itself in Voila."""
+    cells = page.locator(".jp-CodeCell", has=page.locator(selector))
+    return cells.first if cells.count() else page.locator("body")
+
+
+def part(page, has):
+    """The cell of one widget, scrolled into view."""
+    texts = {
+        "painter": PAINTER,
+        "panel": 'text="Sampler"',
+        "study": 'text="Your name"',
+        "slider": 'text="Contrast, as a stand-in"',
+    }
+    page.locator(texts[has]).first.wait_for(state="attached")
+    found = cell(page, texts[has])
+    page.locator(texts[has]).first.scroll_into_view_if_needed()
+    return found
+
+
+def picture(widget, description):
+    """The picture whose words begin so."""
+    return widget.locator(f'img[alt^="{description}"]').first
+
+
+def src(locator):
+    return locator.get_attribute("src")
+
+
+def changed(page, locate, before, timeout=60.0):
+    """Polls a picture until it differs from `before`; returns the new one."""
+    waited = 0.0
+    while waited < timeout:
+        found = locate()
+        if found.count() and (now := src(found)) != before:
+            return now
+        page.wait_for_timeout(100)
+        waited += 0.1
+    raise AssertionError("the picture has not changed")
+
+
+def pixels(widget):
+    """The painter's map as a list of numbers."""
+    return widget.locator("canvas").evaluate(
+        "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)"
+    )
+
+
+def no_traceback(page):
+    assert page.errors == []
+    assert (
+        page.locator(
+            '[data-mime-type="application/vnd.jupyter.stderr"], .jp-OutputArea-output pre:has-text("Traceback")'
+        ).count()
+        == 0
+    )
+
+
+def stroke(page, widget, start=(0.2, 0.7), end=(0.8, 0.7)):
+    """Draws on the map with the mouse; returns the pixels shown before the button is let go."""
+    canvas = widget.locator("canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+
+    def at(place):
+        return box["x"] + place[0] * box["width"], box["y"] + place[1] * box["height"]
+
+    page.mouse.move(*at(start))
+    page.mouse.down()
+    page.mouse.move(*at(((start[0] + end[0]) / 2, start[1])), steps=4)
+    page.mouse.move(*at(end), steps=4)
+    shown = pixels(widget)
+    page.mouse.up()
+    return shown
+
+
+def choose(widget, name):
+    widget.get_by_role("radio", name=name, exact=True).check()
+
+
+def answered(page, widget, timeout=30_000):
+    """Waits until Python has answered: the Undo button follows its state."""
+    page.wait_for_function(
+        "b => !b.disabled", arg=widget.get_by_role("button", name="Undo").element_handle(), timeout=timeout
+    )
+
+
+def sample(widget):
+    return widget.locator('img[alt^="sample, s = "]').first
+
+
+class TestLab:
+    def test_painting_with_the_mouse(self, lab, shot):
+        painter = part(lab, "painter")
+        sample(painter).wait_for()
+        before, drawn = pixels(painter), src(sample(painter))
+        shot(lab, "before")
+        choose(painter, "water")
+        preview = stroke(lab, painter)
+        assert preview != before
+        answered(lab, painter)
+        lab.wait_for_timeout(300)
+        assert pixels(painter) == preview  # Python painted what the page had shown
+        changed(lab, lambda: sample(painter), drawn)
+        shot(lab)
+        no_traceback(lab)
+
+    @pytest.mark.parametrize("tool, brush", [("Brush (B)", "9 px"), ("Brush (B)", "1 px"), ("Rectangle (R)", "3 px")])
+    def test_the_preview_is_what_python_paints(self, lab, tool, brush):
+        painter = part(lab, "painter")
+        choose(painter, tool)
+        choose(painter, brush)
+        choose(painter, "car")
+        preview = stroke(lab, painter, (0.15, 0.3), (0.6, 0.95))
+        lab.wait_for_timeout(1500)
+        assert pixels(painter) == preview
+
+    def test_fill_swap_undo_and_starts(self, lab, shot):
+        painter = part(lab, "painter")
+        choose(painter, "Fill (F)")
+        choose(painter, "sun")
+        before = pixels(painter)
+        canvas = painter.locator("canvas").bounding_box()
+        lab.mouse.click(canvas["x"] + 5, canvas["y"] + 5)
+        self.wait_for_other_pixels(lab, painter, before)
+        filled = pixels(painter)
+        painter.get_by_role("button", name="Undo").click()
+        self.wait_for_other_pixels(lab, painter, filled)
+        assert pixels(painter) == before
+        painter.get_by_label("Class to turn", exact=True).select_option(label="grass")
+        painter.get_by_label("Class to turn it into", exact=True).select_option(label="water")
+        painter.get_by_role("button", name="Turn everywhere").click()
+        self.wait_for_other_pixels(lab, painter, before)
+        swapped = pixels(painter)
+        painter.get_by_label("Start from", exact=True).select_option(label="village")
+        painter.get_by_role("button", name="Start from it").click()
+        self.wait_for_other_pixels(lab, painter, swapped)
+        shot(lab)
+        no_traceback(lab)
+
+    def test_painting_with_the_keyboard(self, lab):
+        painter = part(lab, "painter")
+        canvas, before = painter.locator("canvas"), pixels(painter)
+        canvas.focus()
+        for key in ("b", "ArrowUp", "ArrowLeft", " "):
+            lab.keyboard.press(key)
+        self.wait_for_other_pixels(lab, painter, before)
+        assert re.search(r"row \d+, column \d+: \w+", painter.locator(".sdm-line").inner_text())
+        lab.keyboard.press("Control+z")
+        lab.wait_for_timeout(800)
+        assert pixels(painter) == before
+        no_traceback(lab)
+
+    def test_a_map_of_one_class(self, lab):
+        painter = part(lab, "painter")
+        choose(painter, "tree")
+        painter.get_by_role("button", name="Fill all").click()
+        painter.get_by_text("the map is all tree").wait_for()
+        no_traceback(lab)
+
+    def test_scrubbing_the_scale(self, lab, shot):
+        panel = part(lab, "panel")
+        panel.get_by_text(DRAWN).wait_for()
+        picture(panel, "sample, s = 1.5").wait_for()
+        shot(lab, "before")
+        handle = panel.locator(".noUi-handle").first
+        handle.focus()
+        lab.keyboard.press("ArrowRight")
+        picture(panel, "sample, s = 5").wait_for(timeout=10_000)
+        lab.keyboard.press("ArrowLeft")
+        lab.keyboard.press("ArrowLeft")
+        picture(panel, "sample, s = 0").wait_for(timeout=10_000)
+        assert panel.get_by_text("cond - null", exact=True).count() == 1
+        shot(lab)
+        no_traceback(lab)
+
+    def test_a_live_run_is_cancelled(self, lab, shot):
+        panel = part(lab, "panel")
+        panel.get_by_label("Steps").fill("900")
+        panel.get_by_label("Steps").press("Enter")
+        panel.get_by_role("button", name="live").click()
+        panel.get_by_text(re.compile(r"step \d+ of 9\d\d, \d+ s left")).wait_for()
+        picture(panel, "s = ").wait_for()
+        shot(lab, "running")
+        panel.get_by_role("button", name="Cancel").click()
+        panel.get_by_text("cancelled").wait_for(timeout=10_000)
+        shot(lab)
+        no_traceback(lab)
+
+    def test_a_scale_typed_as_text(self, lab, shot):
+        panel = part(lab, "panel")
+        panel.get_by_label("Steps").fill("10")
+        panel.get_by_label("Steps").press("Enter")
+        typed = panel.get_by_role("textbox", name="Guidance scale s")
+        typed.fill("very strong")
+        typed.press("Enter")
+        panel.get_by_role("alert").get_by_text("guidance_scale must be a finite number").wait_for()
+        shot(lab)
+        typed.fill("4")
+        typed.press("Enter")
+        picture(panel, "sample, s = 4").wait_for()
+        no_traceback(lab)
+
+    def test_two_widgets_sampling_at_once(self, lab):
+        panel, painter = part(lab, "panel"), part(lab, "painter")
+        steps = part(lab, "panel").get_by_label("Steps")
+        steps.fill("200")
+        steps.press("Enter")
+        panel.get_by_text(re.compile(r"step \d+ of")).wait_for()
+        part(lab, "painter")
+        choose(painter, "grass")
+        painter.get_by_role("button", name="Fill all").click()
+        painter.get_by_text("waiting for another picture").wait_for()
+        painter.get_by_text("the map is all grass").wait_for()
+        no_traceback(lab)
+
+    def test_voting(self, lab, shot):
+        study = part(lab, "study")
+        study.get_by_text("pair 1 of 3").wait_for()
+        study.get_by_role("button", name="Left is better").click()
+        study.get_by_text("pair 2 of 3").wait_for()
+        study.get_by_role("button", name="Right is better").press("Enter")  # the keyboard does too
+        study.get_by_text("pair 3 of 3").wait_for()
+        assert (lab.folder / "votes.csv").read_text().count("\n") == 3
+        study.get_by_role("button", name="Show result").click()
+        study.get_by_text(re.compile(r"of 2 votes.*interval")).wait_for()
+        shot(lab)
+        no_traceback(lab)
+
+    def test_the_plain_slider(self, lab):
+        slider = part(lab, "slider")
+        before = src(picture(slider, "sample 1"))
+        slider.locator(".noUi-handle").focus()
+        lab.keyboard.press("ArrowRight")
+        changed(lab, lambda: picture(slider, "sample 1, s = 5"), before, timeout=5)
+
+    def test_everything_has_a_name_for_a_screen_reader(self, lab):
+        for name in ("painter", "panel", "study"):
+            widget = part(lab, name).locator(".jp-Cell-outputArea")
+            nameless = widget.locator("button, select, input, canvas, img").evaluate_all(
+                """all => all.filter(e => e.offsetParent && !(e.alt || e.ariaLabel || e.title || e.innerText ||
+                   [...(e.labels || [])].some(l => l.innerText))).map(e => e.outerHTML.slice(0, 120))"""
+            )
+            assert nameless == []
+
+    @pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
+    def test_readable_in_both_themes_and_enlarged(self, lab, theme, shot):
+        lab.locator("#jp-MainMenu").get_by_text("Settings", exact=True).click()
+        lab.locator(".lm-Menu").get_by_text("Theme", exact=True).hover()
+        lab.locator(".lm-Menu").get_by_text(theme, exact=True).click()
+        lab.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=theme)
+        lab.set_viewport_size({"width": 1280 * 4 // 5, "height": 1000 * 4 // 5})  # what a zoom of 125 % leaves
+        try:
+            for name in ("painter", "panel", "study"):
+                widget = part(lab, name).locator(".jp-Cell-outputArea").first
+                lab.wait_for_timeout(400)
+                shot(lab, name)
+                assert faint_texts(widget) == []
+                assert widget.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+        finally:
+            lab.set_viewport_size({"width": 1280, "height": 1000})
+
+    def test_a_kernel_that_restarts_under_a_live_painter(self, lab, shot):
+        painter = part(lab, "painter")
+        lab.locator("#jp-MainMenu").get_by_text("Kernel", exact=True).click()
+        lab.locator('[data-command="kernelmenu:restart"]').first.click()
+        lab.locator(".jp-Dialog .jp-mod-accept").click()
+        lab.locator("#jp-main-statusbar").get_by_text(re.compile(r"\| Idle")).wait_for()
+        part(lab, "painter")
+        choose(painter, "Brush (B)")
+        stroke(lab, painter)
+        painter.get_by_text("Python does not answer").wait_for(timeout=15_000)
+        shot(lab, "silent")
+        lab.errors.clear()  # what JupyterLab itself says about the kernel that is gone
+        run_all(lab)
+        painter = part(lab, "painter")
+        sample(painter).wait_for()
+        before = pixels(painter)
+        choose(painter, "road")
+        stroke(lab, painter)
+        answered(lab, painter)
+        assert pixels(painter) != before
+        shot(lab)
+        no_traceback(lab)
+
+    @staticmethod
+    def wait_for_other_pixels(page, painter, before):
+        for _ in range(100):
+            if pixels(painter) != before:
+                return
+            page.wait_for_timeout(100)
+        raise AssertionError("the map has not changed")
+
+
+def faint_texts(widget):
+    """Texts whose contrast to the page behind them is below 4.5 (WCAG 2.1), with the contrast."""
+    return [
+        f"{found['text']}: {ratio:.1f}"
+        for found in widget.evaluate(TEXTS)
+        if (ratio := contrast(np.array(found["colour"]), np.array(found["behind"]))) < 4.5
+    ]
+
+
+# Every text that is seen, with its colour and the colour behind it; what is disabled may be faint.
+TEXTS = """root => {
+  const parse = text => text.match(/[0-9.]+/g).map(Number);
+  const behind = element => {
+    for (let e = element; e; e = e.parentElement) {
+      const colour = parse(getComputedStyle(e).backgroundColor);
+      if (colour.length < 4 || colour[3] > 0.5) return colour.slice(0, 3);
+    }
+    return [255, 255, 255];
+  };
+  const found = [], walk = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const e = walk.currentNode.parentElement, text = walk.currentNode.textContent.trim().slice(0, 30);
+    if (!text || !e.offsetParent || e.closest("button:disabled, option, .jp-OutputPrompt")) continue;
+    found.push({ text, colour: parse(getComputedStyle(e).color).slice(0, 3), behind: behind(e) });
+  }
+  return found;
+}"""
+
+
+class TestApp:
+    def test_the_app_is_a_page_without_code(self, app, shot):
+        painter = part(app, "painter")
+        sample(painter).wait_for()
+        assert "import" not in app.locator("body").inner_text() and app.locator(".jp-InputArea-editor").count() == 0
+        shot(app)
+
+    def test_painting(self, app, shot):
+        painter = part(app, "painter")
+        before, drawn = pixels(painter), src(sample(painter))
+        choose(painter, "water")
+        stroke(app, painter)
+        answered(app, painter)
+        assert pixels(painter) != before
+        changed(app, lambda: app.locator('img[alt^="sample, s = 1.5, seed 0"]').first, drawn)
+        shot(app)
+
+    def test_scrubbing(self, app, shot):
+        part(app, "panel")
+        app.locator('img[alt="sample, s = 1.5"]').first.wait_for()
+        app.locator(".noUi-handle").first.focus()
+        app.keyboard.press("ArrowRight")
+        app.locator('img[alt="sample, s = 2"]').first.wait_for()
+        shot(app)
+
+    def test_voting(self, app, shot):
+        part(app, "study")
+        app.get_by_role("button", name="Left is better").click()
+        app.get_by_text("pair 2 of 6").wait_for()
+        shot(app)
+        assert app.errors == []
