@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from sdm_lite.colour_vision import VISIONS, nearest_colours
 from sdm_lite.labels import Example
 from sdm_lite.scenes import (
     SEASON_PROBABILITIES,
@@ -205,3 +206,10 @@ def test_command_line(tmp_path, capsys):
             main(["--output", str(output), *bad])
     with pytest.raises(SystemExit):
         main(["--output", str(tmp_path / "missing" / "grid.png")])
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+def test_the_palette_is_told_apart_by_every_eye(vision):
+    nearest = nearest_colours(Scenes.palette, VISIONS[vision])
+    pair = Scenes.class_names[nearest.first], Scenes.class_names[nearest.second]
+    assert nearest.distance > 15, f"{pair} look alike: {nearest.distance:.1f}"
