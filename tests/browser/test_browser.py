@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from servers import run_all
+from browser.servers import run_all
 
 from sdm_lite.colour_vision import contrast
 
