@@ -58,7 +58,13 @@ def main() -> None:
     unet = SDMUNet(PRESETS[args.preset]).to(args.device)
     size = unet.config.image_size[0]
     scenes = Scenes(size=size, length=8 * args.batch_size)
-    batches = ImageBatches(*scenes.materialize(range(len(scenes))), scenes.num_classes, config)
+    batches = ImageBatches(
+        *scenes.materialize(range(len(scenes))),
+        scenes.num_classes,
+        batch_size=config.batch_size,
+        flip_probability=config.flip_probability,
+        seed=config.seed,
+    )
     peak = matmul_flops_per_second(args.device)
     operations = operations_per_image(unet, size, args.device)
     ends = [time.perf_counter()]

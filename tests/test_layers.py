@@ -12,11 +12,21 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "sdm_lite"
 
-LAYER_1 = {"labels", "diffusion", "presets", "spade", "metrics", "pictures", "viz", "progress"}
+LAYER_1 = {"labels", "diffusion", "fit", "presets", "published_file", "pyramid", "spade", "metrics", "pictures", "viz"}
+LAYER_1 |= {"progress"}
+LAYER_1 |= {"colour_vision", "painting", "preference"}
+DATASETS = {"datasets", "datasets_ade20k", "datasets_camvid", "datasets_celebamask", "datasets_cityscapes"}
+DATASETS |= {"datasets_coco", "datasets_crops", "datasets_files", "datasets_folder", "datasets_folders"}
+DATASETS |= {"datasets_palettes", "datasets_photographs"}
 SCENES = {"scenes", "scenes_layout", "scenes_land", "scenes_things", "scenes_render", "scenes_look"}
-LAYER_2 = {"unet", "guidance", "sampling", "checkpoints", "datasets"} | SCENES
-LAYER_3 = {"edit", "train", "judge", "judge_training"}
+CACHES = {"batches", "cache", "cache_building", "cache_reading"}
+LAYER_2 = {"unet", "guidance", "sampling", "checkpoints", "published", "published_layout"} | CACHES | DATASETS | SCENES
+TRAIN = {"train_config", "train_checkpoints", "train_processes", "train_sharding"}
+LAYER_3 = {"loading", "edit", "train", "judge", "judge_training"} | TRAIN
+WIDGET_PARTS = {"widgets_base", "widgets_drawing"}
 LITE = LAYER_1 | LAYER_2 | LAYER_3 | {"evaluate", "evaluate_scores"}
+TRAIN_COMMAND = {"train_data", "train_judging", "train_log", "train_options", "train_recipes", "train_results"}
+TRAIN_COMMAND |= {"train_samples", "train_signals"}
 NOTEBOOK_MACHINERY = {"claims", "display", "execute", "pages", "refresh", "report", "runner"}
 
 # Module -> the modules of this package that it may import.
@@ -24,33 +34,88 @@ MAY_IMPORT = {
     "__init__": LITE,
     "labels": set(),
     "diffusion": set(),
-    "spade": set(),
+    "pyramid": set(),
+    "spade": {"pyramid"},
     "metrics": set(),
     "pictures": set(),
     "viz": {"pictures"},
     "progress": set(),
     "presets": set(),
-    "unet": {"presets", "spade"},
+    "unet": {"presets", "pyramid", "spade"},
     "guidance": {"diffusion", "spade", "unet"},
     "sampling": {"diffusion"},
-    "checkpoints": {"unet", "presets", "diffusion"},
+    "fit": set(),
+    "published_file": set(),
+    "published_layout": {"unet", "spade", "fit"},
+    "published": {"unet", "presets", "fit", "published_file", "published_layout"},
+    "checkpoints": {"unet", "presets", "diffusion", "fit", "published", "published_layout"},
+    "checkpoints_command": {"checkpoints", "diffusion", "presets", "published"},
     "scenes_look": set(),
     "scenes_render": {"scenes_look"},
     "scenes_land": {"scenes_look", "scenes_render"},
     "scenes_things": {"scenes_look", "scenes_render"},
     "scenes_layout": {"scenes_land", "scenes_look", "scenes_render", "scenes_things"},
     "scenes": {"labels", "scenes_layout", "scenes_look", "scenes_render"},
-    "datasets": {"labels"},
+    "batches": {"labels"},
+    "cache": {"batches", "progress"},
+    "cache_reading": {"cache", "labels"},
+    "cache_building": {"cache", "cache_reading", "progress"},
+    "cache_command": {"cache", "datasets", "datasets_crops", "loading"},
+    "loading": {"batches", "cache", "cache_building"},
+    "datasets_files": set(),
+    "datasets_folders": set(),
+    "datasets_crops": {"datasets_files"},
+    "datasets_palettes": {"pictures"},
+    "datasets_photographs": {"datasets_crops", "datasets_files", "datasets_folders", "labels"},
+    "datasets_camvid": {"datasets_folders", "datasets_photographs"},
+    "datasets_cityscapes": {"datasets_folders", "datasets_photographs"},
+    "datasets_celebamask": {"datasets_folders", "datasets_photographs"},
+    "datasets_ade20k": {"datasets_folders", "datasets_palettes", "datasets_photographs"},
+    "datasets_coco": {"datasets_folders", "datasets_palettes", "datasets_photographs"},
+    "datasets_folder": {"datasets_folders", "datasets_photographs", "pictures"},
+    "datasets": DATASETS - {"datasets"},
+    "datasets_prepare": {"datasets_celebamask", "datasets_files", "datasets_folders", "pictures", "progress"},
+    "datasets_check": {"datasets_files", "datasets_photographs", "labels", "pictures", "progress", "viz"},
+    "datasets_command": LITE | {"datasets_check", "datasets_prepare"},
     "edit": {"diffusion", "sampling"},
-    "train": {"unet", "diffusion", "labels", "checkpoints", "progress"},
-    "train_command": LITE,
+    "train_config": {"diffusion"},
+    "train_recipes": {"train_config"},
+    "train_checkpoints": {"checkpoints", "train_config", "unet"},
+    "train_sharding": {"train_checkpoints", "train_config", "unet"},
+    "train_processes": {"train_checkpoints", "train_config"},
+    "train": {"batches", "unet", "diffusion", "labels", "train_checkpoints", "train_config", "train_processes"},
+    "train_data": {"batches", "labels", "presets", "train_config", "train_processes"},
+    "train_samples": {"checkpoints", "guidance", "labels", "sampling", "train_data"},
+    "train_judging": {"checkpoints", "evaluate", "evaluate_scores", "judge", "train", "train_config", "train_data"},
+    "train_log": {"train", "train_checkpoints"},
+    "train_signals": set(),
+    "train_options": {"presets", "train_config", "train_recipes"},
+    "train_results": {"checkpoints", "unet", "train_checkpoints", "train_config", "train_data", "train_judging"}
+    | {"train_log", "train_processes", "train_samples"},
+    "train_command": LITE | TRAIN_COMMAND,
+    "train_live": {"train", "train_log", "viz", "widgets"},
+    "bound": {"diffusion"},
+    "bound_command": LITE | {"bound"},
+    "plan": {"presets", "unet"},
+    "plan_command": {"plan", "presets"},
     "judge": {"checkpoints", "scenes"},
     "judge_training": {"judge", "metrics", "progress", "scenes"},
     "judge_command": {"judge", "judge_training", "progress", "scenes"},
     "evaluate_scores": {"judge", "metrics"},
     "evaluate": LAYER_1 | LAYER_2 | LAYER_3 | {"evaluate_scores"},
     "evaluate_command": LITE,
-    "widgets": {"progress", "viz", "labels", "guidance", "sampling", "scenes"},
+    "colour_vision": set(),
+    "painting": set(),
+    "preference": set(),
+    "widgets_base": {"progress", "viz"},
+    "widgets_jobs": {"widgets_base"},
+    "widgets_drawing": {"checkpoints", "diffusion", "guidance", "labels", "pictures", "sampling"},
+    "widgets_controls": {"widgets_drawing"},
+    "widgets_panel": {"checkpoints", "progress", "viz", "widgets_controls", "widgets_jobs"} | WIDGET_PARTS,
+    "widgets_canvas": {"painting", "viz"} | WIDGET_PARTS,
+    "widgets_painter": {"checkpoints", "painting", "progress", "viz", "widgets_canvas", "widgets_jobs"} | WIDGET_PARTS,
+    "widgets_study": {"checkpoints", "preference", "progress", "viz"} | WIDGET_PARTS,
+    "widgets": {"progress", "viz"} | WIDGET_PARTS | {"widgets_painter", "widgets_panel", "widgets_study"},
     "claims": set(),
     "display": {"progress"},
     "execute": set(),
@@ -62,19 +127,28 @@ MAY_IMPORT = {
 }
 # The same, for imports inside a function: what only a command line needs.
 MAY_IMPORT_INSIDE = {
+    "bound": {"bound_command"},
+    "plan": {"plan_command"},
+    "cache": {"cache_command"},
+    "checkpoints": {"checkpoints_command"},
+    "datasets": {"datasets_command"},
     "evaluate": {"evaluate_command"},
     "judge": {"judge_command"},
     "scenes": {"viz"},
-    "train": {"train_command", "scenes", "datasets", "guidance", "sampling", "viz", "judge", "metrics"},
+    "train": {"train_command", "scenes"},
+    "train_data": {"datasets", "loading", "progress", "scenes"},
+    "train_processes": {"train_sharding"},
+    "train_results": {"viz"},
+    "train_samples": {"viz"},
 }
 # Third-party package -> the modules that may import it. Nobody else may, not even inside a function.
 DOORS = {
-    "accelerate": {"train"},
-    "anywidget": {"widgets"},
+    "accelerate": {"train_processes"},
+    "anywidget": {"widgets_canvas"},
     "bs4": {"pages"},
     "cycler": set(),
-    "IPython": {"widgets"},
-    "ipywidgets": {"widgets"},
+    "IPython": {"widgets", "widgets_base"},
+    "ipywidgets": {"widgets", "widgets_base"},
     "jupyter_client": {"reproduce", "runner"},
     "latex2mathml": {"pages"},
     "lpips": {"metrics"},
@@ -83,15 +157,16 @@ DOORS = {
     "nbconvert": {"pages"},
     "nbformat": {"execute", "refresh", "report", "reproduce", "runner"},
     "papermill": {"execute"},
-    "PIL": {"pictures", "datasets"},
+    "PIL": {"pictures", "datasets_files"},
     "psutil": {"execute"},
     "pygments": {"pages"},
     "safetensors": {"checkpoints"},
     "scipy": set(),
     "torchmetrics": set(),
     "torchvision": set(),
-    "tqdm": {"display", "progress", "train_command"},
-    "yaml": set(),
+    "traitlets": {"widgets_canvas"},
+    "tqdm": {"display", "progress", "train_log"},
+    "yaml": {"train_recipes"},
 }
 
 

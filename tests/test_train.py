@@ -1,4 +1,4 @@
-"""The loop learns, is exactly resumable, and its command tells what is wrong before it starts."""
+"""The loop learns, skips what is not finite, and is the same run however it is stopped or cut into parts."""
 
 import math
 from copy import deepcopy
@@ -8,31 +8,32 @@ import pytest
 import torch
 from test_unet import TINY, randomised
 
+from sdm_lite.batches import step_generator
 from sdm_lite.train import (
-    FINE_TUNE,
     ImageBatches,
     TrainConfig,
+    draw_step,
     draw_timesteps,
+    ema_decay,
     ema_update,
     learning_rate_at,
-    load_run,
     new_run,
-    save_run,
-    step_generator,
     train,
 )
-from sdm_lite.train_command import main
+from sdm_lite.train_checkpoints import resume_run, save_run
+from sdm_lite.train_processes import OneProcess
 from sdm_lite.unet import SDMUNet
 
 CONFIG = TrainConfig(num_steps=6, batch_size=4, warmup_steps=2, null_probability=0.2)
 NETWORK = replace(TINY, condition_channels=5)
 
 
-def batches(config=CONFIG, num_images=10):
+def batches(config=CONFIG, num_images=10, shard=(0, 1)):
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (num_images, 3, 16, 16), generator=generator, dtype=torch.uint8)
     labels = torch.randint(0, 4, (num_images, 16, 16), generator=generator, dtype=torch.uint8)
-    return ImageBatches(images, labels, labels, 4, config)
+    order = {"batch_size": config.batch_size, "flip_probability": config.flip_probability, "seed": config.seed}
+    return ImageBatches(images, labels, labels, 4, **order, shard=shard)
 
 
 def fresh(config=CONFIG):
@@ -68,24 +69,13 @@ def test_one_batch_is_learned():
 def test_a_stopped_and_resumed_run_is_the_run_that_was_not(tmp_path):
     whole, losses = advance(fresh(), CONFIG, 6)
     first, before = advance(fresh(), CONFIG, 3)
-    save_run(tmp_path / "checkpoint.pt", first, CONFIG)
+    save_run(tmp_path, first, CONFIG)
     torch.manual_seed(99)  # what the global stream holds must not matter
-    resumed, after = advance(load_run(tmp_path / "checkpoint.pt", new_run(SDMUNet(NETWORK), CONFIG), CONFIG), CONFIG, 3)
+    resumed, after = advance(resume_run(tmp_path, new_run(SDMUNet(NETWORK), CONFIG), CONFIG), CONFIG, 3)
     assert before + after == losses
     for part in ("unet", "ema"):
         for ours, theirs in zip(getattr(whole, part).parameters(), getattr(resumed, part).parameters(), strict=True):
             assert torch.equal(ours, theirs)
-
-
-def test_a_checkpoint_of_another_run_or_a_damaged_one_is_told(tmp_path):
-    path = tmp_path / "checkpoint.pt"
-    save_run(path, fresh(), CONFIG)
-    other = replace(CONFIG, learning_rate=1.0)
-    with pytest.raises(ValueError, match=r"learning_rate was 0\.002, now 1\.0"):
-        load_run(path, fresh(other), other)
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(ValueError, match="not a whole training checkpoint"):
-        load_run(path, fresh(), CONFIG)
 
 
 def test_timesteps_cover_1_to_T_evenly():
@@ -97,27 +87,16 @@ def test_timesteps_cover_1_to_T_evenly():
     assert torch.equal((strata - 1) // 125, torch.arange(8))
 
 
-def test_every_epoch_visits_every_image_once():
-    config = replace(CONFIG, batch_size=5, flip_probability=0.0)
-    data = batches(config)
-    for epoch in (0, 1):
-        seen = torch.cat([data(step).x0 for step in (2 * epoch, 2 * epoch + 1)])
-        assert len({tuple(image.flatten()[:6].tolist()) for image in seen}) == 10
-
-
-def test_flips_take_image_and_labels_together():
-    data = batches(replace(CONFIG, flip_probability=1.0))
-    plain = batches(replace(CONFIG, flip_probability=0.0))
-    assert torch.equal(data(0).x0, plain(0).x0.flip(-1))
-    assert torch.equal(data(0).condition, plain(0).condition.flip(-1))
-
-
 def test_learning_rate_warms_up_and_falls():
     config = TrainConfig(num_steps=1000, warmup_steps=100, learning_rate=1.0)
     rates = [learning_rate_at(step, config) for step in range(1000)]
     assert rates[0] == pytest.approx(0.01) and max(rates) == pytest.approx(1, abs=0.03) and rates[-1] < 1e-4
     constant = replace(config, final_learning_rate_fraction=1.0, warmup_steps=0)
     assert learning_rate_at(999, constant) == 1.0
+
+
+def test_the_average_warms_up():
+    assert ema_decay(0, 0.999) == 0.1 and ema_decay(10**6, 0.999) == 0.999
 
 
 def test_ema_is_the_weighted_sum_it_says():
@@ -128,14 +107,69 @@ def test_ema_is_the_weighted_sum_it_says():
         torch.testing.assert_close(new, 0.5 * old + 0.5 * target)
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_average():
+def poisoned(at):
+    """Batches whose pictures are fine, and a network that answers nan at some steps."""
     run = fresh()
-    good = deepcopy(run.ema.state_dict())
-    with torch.no_grad():
-        run.unet.input.weight.fill_(math.inf)
-    with pytest.raises(FloatingPointError, match="learning rate below"):
-        advance(run, CONFIG, 1)
-    assert all(torch.equal(good[name], value) for name, value in run.ema.state_dict().items())
+    calls = iter(range(1000))
+
+    def spoil(module, inputs, output):
+        return output * math.nan if next(calls) in at else output
+
+    run.unet.output.register_forward_hook(spoil)
+    return run
+
+
+def steps_of(run, **options):
+    return train(run.unet, run.ema, CONFIG.diffusion().build(), batches(), CONFIG, optimizer=run.optimizer, **options)
+
+
+def test_a_step_that_is_not_finite_changes_nothing_and_the_run_goes_on():
+    run = poisoned({1, 2})
+    before = None
+    for step in steps_of(run):
+        assert step.skipped == (step.step in (2, 3)) == (not math.isfinite(step.loss))
+        state = deepcopy([run.unet.state_dict(), run.ema.state_dict(), run.optimizer.state_dict()["state"][0]])
+        if step.skipped:
+            assert all(torch.equal(a[name], b[name]) for a, b in zip(before, state, strict=True) for name in a)
+        before = state
+    assert all(bool(torch.isfinite(value).all()) for value in run.unet.state_dict().values())
+
+
+def test_too_many_of_them_in_a_row_stop_the_run_and_say_what_to_try():
+    run = poisoned(set(range(2, 1000)))
+    seen = []
+    with pytest.raises(FloatingPointError, match="3 times in a row, up to step 5: try a learning_rate below"):
+        seen.extend(steps_of(run, max_skipped_steps=3))
+    assert [step.skipped for step in seen] == [False, False, True, True, True]
+
+
+def test_an_infinite_gradient_under_a_finite_loss_is_skipped_too():
+    run = fresh()
+    run.unet.input.weight.register_hook(lambda gradient: gradient * math.inf)
+    step = next(steps_of(run))
+    assert math.isfinite(step.loss) and not math.isfinite(step.gradient_norm) and step.skipped
+
+
+def test_parts_of_a_batch_add_up_to_the_batch():
+    whole, parts = list(steps_of(fresh())), list(steps_of(fresh(), processes=OneProcess(num_parts=2)))
+    for one, other in zip(whole, parts, strict=True):
+        for name in ("loss", "simple", "vlb", "gradient_norm"):
+            assert getattr(one, name) == pytest.approx(getattr(other, name), rel=1e-4)
+        assert one.simple_by_quartile == pytest.approx(other.simple_by_quartile, rel=1e-4)
+
+
+def test_quartiles_split_the_simple_loss_by_timestep():
+    step = next(steps_of(fresh()))  # four examples, one from each quarter of 1..T
+    assert sum(step.simple_by_quartile) / 4 == pytest.approx(step.simple, rel=1e-5)
+
+
+def test_a_step_draws_labels_times_and_noise_from_seed_and_step_alone():
+    config = replace(CONFIG, null_probability=0.5)
+    shape = (64, 3, 4, 4)
+    first, again, other = draw_step(3, shape, config), draw_step(3, shape, config), draw_step(4, shape, config)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(first, other, strict=True))
+    assert set(first.keep.unique().tolist()) == {0.0, 1.0}
 
 
 @pytest.mark.parametrize(
@@ -145,65 +179,11 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_average():
         ({"null_probability": 1.5}, "null_probability"),
         ({"learning_rate": 0.0}, "learning_rate"),
         ({"schedule": "square"}, "schedule"),
+        ({"prediction_type": "x0"}, "prediction_type"),
+        ({"adam_beta2": 1.0}, "adam_beta2"),
+        ({"learning_rate": math.nan}, "learning_rate"),
     ],
 )
 def test_a_wrong_configuration_is_told(change, message):
     with pytest.raises(ValueError, match=message):
         replace(CONFIG, **change)
-
-
-def test_data_that_does_not_fit_is_told():
-    with pytest.raises(ValueError, match="fewer than a batch"):
-        batches(num_images=3)
-    images = torch.zeros(8, 3, 16, 16, dtype=torch.uint8)
-    with pytest.raises(ValueError, match="do not go together"):
-        ImageBatches(images, torch.zeros(8, 16, 8, dtype=torch.uint8), None, 4, CONFIG)
-    with pytest.raises(ValueError, match=r"0\.\.3"):
-        ImageBatches(images, torch.full((8, 16, 16), 9, dtype=torch.uint8), None, 4, CONFIG)
-
-
-COMMAND = ["--num-images", "8", "--num-steps", "2", "--batch-size", "4", "--num-samples", "2", "--device", "cpu"]
-
-
-def test_command_trains_saves_draws_and_fine_tunes(tmp_path, capsys):
-    assert main([*COMMAND, "--output", str(tmp_path / "a"), "--save", str(tmp_path / "first.safetensors")]) == 0
-    names = {path.name for path in (tmp_path / "a").iterdir()}
-    assert names == {"checkpoint.pt", "log.jsonl", "model.safetensors", "samples.png"}
-    second = [
-        *COMMAND,
-        "--fine-tune",
-        "--start-from",
-        str(tmp_path / "first.safetensors"),
-        "--output",
-        str(tmp_path / "b"),
-    ]
-    assert main(second) == 0
-    from sdm_lite.checkpoints import load_facts
-
-    facts = load_facts(tmp_path / "b" / "model.safetensors")
-    assert facts["steps"] == 2 and facts["train_config"]["null_probability"] == FINE_TUNE["null_probability"]
-    assert main(second) == 0  # a finished run, started again, only writes its results once more
-    assert "resuming" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--fine-tune"], "--start-from"),
-        (["--dataset", "camvid"], "--root"),
-        (["--size", "30", "30"], "divisible by"),
-        (["--start-from", "nothing"], "no weights called"),
-        (["--batch-size", "0"], "batch_size"),
-        (["--batch-size", "9"], "fewer than a batch"),
-    ],
-)
-def test_command_tells_bad_input_in_one_line(tmp_path, capsys, arguments, message):
-    assert main([*COMMAND, "--output", str(tmp_path / "run"), *arguments]) == 2
-    error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert error.startswith("error: ") and message in error
-
-
-def test_command_tells_an_output_that_cannot_be_written(tmp_path, capsys):
-    (tmp_path / "file").write_text("")
-    assert main([*COMMAND, "--output", str(tmp_path / "file" / "run")]) == 2
-    assert "cannot write to --output" in capsys.readouterr().err

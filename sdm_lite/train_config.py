@@ -1,0 +1,258 @@
+"""What a training run is: TrainConfig decides what it learns, RunConfig on what, with what, and how it is watched.
+
+Apart from the loop because the two classes are the only truth: a command line, a YAML file and a notebook fill in the
+same fields, and what a field means, and what the paper has for it, is written here alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sdm_lite.diffusion import DiffusionConfig
+
+
+def _option(default: object, text: str) -> object:
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides what a training run learns.
+
+    The defaults are the lite recipe (docs/recipe.md); each help text names the paper's value where it has one.
+    """
+
+    num_steps: int = _option(10_000, "optimizer steps; the paper does not say how many")
+    batch_size: int = _option(8, "images a step, of all processes together; published code: 32")
+    learning_rate: float = _option(
+        2e-3, "peak of AdamW's learning rate; published code: 1e-4 (ADE20K) or 2e-5 (CelebAMask-HQ)"
+    )
+    warmup_steps: int = _option(100, "steps of linear warm-up; published code: none")
+    final_learning_rate_fraction: float = _option(
+        0.0, "of the peak, reached along a cosine; 1 = constant, as published"
+    )
+    adam_beta1: float = _option(0.9, "AdamW's first moment decay")
+    adam_beta2: float = _option(0.99, "AdamW's second moment decay; published code: 0.999")
+    weight_decay: float = _option(0.0, "AdamW's; published code: 0")
+    max_gradient_norm: float = _option(1.0, "gradients are scaled down to this norm; published code: never")
+    ema_rate: float = _option(0.999, "of the averaged weights, after a warm-up of (1 + i) / (10 + i); paper: 0.9999")
+    null_probability: float = _option(0.0, "of dropping an example's labels; paper: 0, then 0.2 in fine-tuning")
+    flip_probability: float = _option(0.5, "of mirroring an example; published code: 0.5")
+    vlb_weight: float = _option(0.001, "lambda of Eq. 13, on the full bound; paper: 0.001")
+    max_simple_weight: float = _option(1e4, "limit of the weight 1 / alpha_bar on the simple loss; paper: 1, no weight")
+    schedule: str = _option("cosine", "noise schedule, cosine or linear; published code: linear")
+    num_timesteps: int = _option(1000, "T; published code: 1000")
+    prediction_type: str = _option("v", "what the network's first channels are, v or eps; paper: eps")
+    seed: int = _option(0, "of everything random")
+
+    def __post_init__(self) -> None:
+        for name in ("num_steps", "batch_size", "num_timesteps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("warmup_steps", "weight_decay", "vlb_weight", "seed"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        for name in ("null_probability", "flip_probability", "ema_rate", "final_learning_rate_fraction"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
+        for name in ("adam_beta1", "adam_beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
+        for name in ("learning_rate", "max_gradient_norm", "max_simple_weight"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        self.diffusion().build()
+
+    def diffusion(self) -> DiffusionConfig:
+        """The process that the run trains for."""
+        return DiffusionConfig(self.schedule, self.num_timesteps, self.prediction_type)
+
+
+# The second phase is a configuration: Wang et al. (2022), section 3.4. The paper's rate is 2e-5 after a first phase at
+# 1e-4; in the lite recipe the first phase peaks at 2e-3 and this keeps about that proportion.
+FINE_TUNE = {"null_probability": 0.2, "learning_rate": 5e-4}
+
+MIXED_PRECISIONS = ("no", "bf16", "fp16")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One run of `python -m sdm_lite.train`: data, network, device, files, and `train`, what it learns.
+
+    Unlike those of TrainConfig these fields may change when a run is resumed, so long as they lead to the same data and
+    the same network.
+    """
+
+    dataset: str = _option("scenes", "what to train on: scenes, or a name of sdm_lite.datasets")
+    root: str | None = _option(None, "the data set's folder, if it has one")
+    size: tuple[int, int] | None = _option(None, "height and width of the images; default: the preset's")
+    protocol: str = _option("sdm_lite", "how photographs are cut: sdm_lite, or reference (as the published code)")
+    crops: int = _option(1, "examples made of each photograph: the middle, and random parts; published code: random")
+    skip_bad: bool = _option(False, "leave out photographs that cannot be read, and list them")
+    num_images: int = _option(20_000, "Scenes to render for training")
+    data_seed: int = _option(0, "of Scenes; the next seed is held out")
+    num_workers: int = _option(2, "threads that make batches of photographs ahead of time")
+
+    preset: str = _option("scenes-32", "the network, a name of sdm_lite.presets")
+    start_from: str | None = _option(None, "weights to start from: a shipped name or a file")
+
+    device: str | None = _option(None, "where to compute: cpu, cuda, ...; default: a GPU if there is one")
+    mixed_precision: str = _option("no", "no, bf16 or fp16; published code: fp16")
+    accumulation_steps: int = _option(1, "parts that each process cuts its share of a batch into, to save memory")
+    shard_weights: bool = _option(False, "share weights, averages and optimizer out among processes (FSDP)")
+    expect_processes: int | None = _option(None, "stop unless so many processes came up")
+
+    output: str = _option("runs/latest", "folder for checkpoints, log and results")
+    save: str | None = _option(None, "also write the finished averaged weights here, 16 bits each")
+    checkpoint_minutes: float = _option(2.0, "between checkpoints")
+    checkpoint_steps: int = _option(0, "also a checkpoint every so many steps; 0 = by time; published code: 10000")
+    keep_checkpoints: int = _option(2, "how many of the newest are kept, beside the best")
+    max_skipped_steps: int = _option(25, "stop after so many steps in a row whose loss or gradient is not finite")
+
+    log_steps: int = _option(50, "steps between two lines of log.jsonl, each the mean of the steps since the last")
+    num_samples: int = _option(8, "held-out label maps in the sample grid")
+    sample_minutes: float = _option(0.0, "between two sample grids; 0 = not by time")
+    sample_steps: int = _option(0, "steps between two sample grids; 0 = only one at the end")
+    guidance_scale: float | None = _option(None, "of the samples; default: 1.5 if labels were dropped, else 1")
+    evaluate_steps: int = _option(0, "steps between two evaluations of the averaged weights on held-out data; 0 = none")
+    evaluate_images: int = _option(64, "held-out examples in an evaluation")
+    stop_after_no_improvement: int = _option(0, "stop after so many evaluations without a new best; 0 = never")
+
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        if self.size is not None:
+            object.__setattr__(self, "size", tuple(self.size))
+        for name in ("num_images", "accumulation_steps", "keep_checkpoints", "max_skipped_steps", "log_steps"):
+            _at_least(name, getattr(self, name), 1)
+        for name in ("num_samples", "evaluate_images", "crops"):
+            _at_least(name, getattr(self, name), 1)
+        for name in ("checkpoint_steps", "sample_steps", "evaluate_steps", "stop_after_no_improvement"):
+            _at_least(name, getattr(self, name), 0)
+        for name in ("checkpoint_minutes", "sample_minutes", "num_workers", "data_seed"):
+            _at_least(name, getattr(self, name), 0)
+        if self.mixed_precision not in MIXED_PRECISIONS:
+            raise ValueError(
+                f"mixed_precision must be one of {', '.join(MIXED_PRECISIONS)}, got {self.mixed_precision!r}"
+            )
+        if self.stop_after_no_improvement and not self.evaluate_steps:
+            raise ValueError(
+                f"stop_after_no_improvement = {self.stop_after_no_improvement} needs evaluations: give evaluate_steps"
+            )
+        if self.guidance_scale is not None and not self.guidance_scale >= 0:
+            raise ValueError(f"guidance_scale must be at least 0, got {self.guidance_scale}")
+
+    @property
+    def sample_guidance_scale(self) -> float:
+        """The guidance scale of the sample grids and evaluations."""
+        if self.guidance_scale is not None:
+            return self.guidance_scale
+        return 1.5 if self.train.null_probability > 0 else 1.0
+
+
+def _at_least(name: str, value: float, least: int) -> None:
+    if not value >= least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+
+
+class Option(typing.NamedTuple):
+    """A field that can be set: its name, the class that has it, its type without None, its default, and its help."""
+
+    name: str
+    owner: type
+    kind: type
+    default: object
+    help: str
+
+
+def options() -> dict[str, Option]:
+    """Every field that a file or a command line can set, by name: those of RunConfig, then those of TrainConfig."""
+    found = {}
+    for owner in (RunConfig, TrainConfig):
+        hints = typing.get_type_hints(owner)
+        for one in dataclasses.fields(owner):
+            if "help" not in one.metadata:
+                continue  # `train` itself
+            kinds = [kind for kind in _members(hints[one.name]) if kind is not type(None)]
+            assert one.name not in found and len(kinds) == 1, one.name
+            found[one.name] = Option(one.name, owner, kinds[0], one.default, one.metadata["help"])
+    return found
+
+
+def _members(hint: object) -> tuple[object, ...]:
+    return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+
+
+def make_config(values: Mapping[str, object], *, source: str = "the configuration") -> RunConfig:
+    """A run from field values by name, those of RunConfig and of TrainConfig side by side; defaults for the rest.
+
+    Args:
+        values: by field name, as YAML or a notebook has them.
+        source: where they are from, for errors.
+
+    Raises:
+        ValueError: if there is no such field, naming the nearest, or a value is of the wrong kind or out of range.
+    """
+    values = converted(values, source)
+    known = options()
+    run, train = ({n: v for n, v in values.items() if known[n].owner is owner} for owner in (RunConfig, TrainConfig))
+    return RunConfig(**run, train=TrainConfig(**train))
+
+
+def converted(values: Mapping[str, object], source: str) -> dict[str, object]:
+    """The same values, each of its field's type; ValueError for an unknown field, naming the nearest."""
+    known = options()
+    found = {}
+    for name, value in values.items():
+        if name not in known:
+            near = difflib.get_close_matches(str(name).replace("-", "_"), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "see python -m sdm_lite.train --help"
+            raise ValueError(f"{source} has an unknown field {name!r}: {hint}")
+        found[name] = _converted(known[name], value, source)
+    return found
+
+
+def config_values(config: RunConfig) -> dict[str, object]:
+    """The field values of a run by name, those of `train` among them: what `make_config` takes."""
+    values = dataclasses.asdict(config) | dataclasses.asdict(config.train)
+    return {name: values[name] for name in options()}
+
+
+def _converted(option: Option, value: object, source: str) -> object:
+    """The value as the field's type: YAML reads 1e-4 as text, and a size as a list."""
+    if value is None and option.default is None:
+        return None
+    if option.name == "mixed_precision" and value is False:
+        return "no"  # YAML 1.1 reads a bare `no` as a truth value
+    try:
+        if option.kind in (bool, str) and isinstance(value, option.kind):
+            return value
+        if option.kind is float and not isinstance(value, bool):
+            return float(value)
+        if option.kind is int:
+            return _whole(value)
+        if typing.get_origin(option.kind) is tuple and len(value) == 2:
+            return tuple(_whole(side) for side in value)
+    except (TypeError, ValueError, OverflowError):
+        pass  # told below
+    expected = {bool: "true or false", str: "text", float: "a number", int: "a whole number"}
+    wanted = expected.get(option.kind, "two whole numbers, height and width")
+    raise ValueError(f"{option.name} in {source} must be {wanted}, got {value!r}")
+
+
+def _whole(value: object) -> int:
+    """7, "7", 7.0 and "7e0" as 7; ValueError or TypeError for anything else."""
+    if isinstance(value, bool):
+        raise TypeError(value)
+    try:
+        return int(value) if isinstance(value, str | int) else int(str(value))
+    except ValueError:
+        number = float(value)
+        if number != int(number):
+            raise
+        return int(number)

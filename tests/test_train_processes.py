@@ -1,0 +1,96 @@
+"""Two processes that share each batch train the network that one would, to rounding, and checkpoints do not tell."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from sdm_lite.checkpoints import load_model
+from sdm_lite.train_command import main
+from sdm_lite.train_config import RunConfig, TrainConfig
+from sdm_lite.train_processes import OneProcess, check_processes
+
+ROOT = Path(__file__).resolve().parent.parent
+OPTIONS = (
+    "--preset scenes-32 --size 16 16 --num-images 8 --batch-size 4 --num-steps 4 --num-samples 2 --device cpu "
+    "--log-steps 1 --null-probability 0.5 --warmup-steps 0"
+).split()
+
+
+def torchrun(folder, *options):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += ["-m", "sdm_lite.train", *OPTIONS, "--expect-processes", "2", "--output", str(folder), *options]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "SDM_LITE_STATIC": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def losses(folder):
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    columns = ("loss", "simple", "vlb", "gradient_norm")
+    return torch.tensor([[line[name] for name in columns] + line["simple_by_quartile"] for line in lines])
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The folder of a run on this process alone."""
+    folder = tmp_path_factory.mktemp("alone")
+    assert main([*OPTIONS, "--output", str(folder)]) == 0
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [[], ["--shard-weights", "--accumulation-steps", "2"]], ids=["copies", "shares"])
+def test_two_processes_give_the_loss_of_one(tmp_path, alone, options):
+    pytest.importorskip("accelerate")
+    status, told = torchrun(tmp_path, *options, "--checkpoint-steps", "2")
+    assert status == 0, told[-3000:]
+    assert told.count("wrote") == 2, "the main process alone writes"
+    torch.testing.assert_close(losses(tmp_path), losses(alone), rtol=1e-4, atol=1e-6)
+    ours, theirs = (load_model(folder / "model.safetensors").unet for folder in (tmp_path, alone))
+    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=2e-4)
+    # Whole tensors in the checkpoint: one process goes on where two had been, from step 2.
+    (tmp_path / "checkpoints" / "step-000000004.pt").unlink()
+    assert main([*OPTIONS, "--output", str(tmp_path)]) == 0
+    torch.testing.assert_close(losses(tmp_path), losses(alone), rtol=1e-4, atol=1e-6)
+    # And two where one had been: two steps are left of what the process alone had done.
+    (tmp_path / "checkpoints" / "step-000000004.pt").unlink()
+    status, told = torchrun(tmp_path, *options)
+    assert status == 0 and "resuming at step 2 of 4" in told, told[-3000:]
+    torch.testing.assert_close(losses(tmp_path), losses(alone), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_mixed_precision_trains_and_says_so(tmp_path, alone):
+    pytest.importorskip("accelerate")
+    assert main([*OPTIONS, "--mixed-precision", "bf16", "--output", str(tmp_path)]) == 0
+    in_bf16, in_float32 = losses(tmp_path), losses(alone)
+    assert not torch.equal(in_bf16, in_float32)
+    torch.testing.assert_close(in_bf16[:, :2], in_float32[:, :2], rtol=0.05, atol=0.05)
+    trained = load_model(tmp_path / "model.safetensors").unet
+    assert all(parameter.dtype == torch.float32 for parameter in trained.parameters())
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "parts", "message"),
+    [
+        (3, 8, 1, "batch_size 8 cannot be shared evenly by 3 processes in 1 parts each"),
+        (16, 8, 1, "batch_size 8 cannot be shared evenly by 16 processes"),  # more processes than examples
+        (2, 8, 3, "give a multiple of 6"),
+    ],
+)
+def test_a_batch_that_cannot_be_shared_is_told(count, batch_size, parts, message):
+    config = RunConfig(accumulation_steps=parts, train=TrainConfig(batch_size=batch_size))
+    with pytest.raises(ValueError, match=message):
+        check_processes(count, config)
+
+
+def test_parts_cover_the_share_of_a_process():
+    third = OneProcess(num_parts=2)
+    third.rank, third.count = 2, 4
+    assert list(third.parts(6)) == [(slice(0, 3), slice(12, 15)), (slice(3, 6), slice(15, 18))]
