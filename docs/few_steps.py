@@ -227,8 +227,8 @@ def write(found: dict[Row, dict]) -> None:
     groups = f"{settings['samples_per_layout']} samples of each of {settings['num_diversity_layouts']} layouts"
     text = f"""# How many steps a sample needs
 
-Written by `python docs/few_steps.py`: the shipped `scenes-32`, guided at s = {GUIDANCE_SCALE:g}, on {settings["num_layouts"]}
-held-out layouts; diversity from {groups}; 95 % bootstrap intervals over layouts.
+Written by `python docs/few_steps.py`: the shipped `scenes-32`, guided at s = {GUIDANCE_SCALE:g}, on
+{settings["num_layouts"]} held-out layouts; diversity from {groups}; 95 % bootstrap intervals over layouts.
 The floor, and every 1 below, is what true pictures of the same layouts score. All scores are by the Scenes judge,
 a small network of this package.
 

@@ -5,7 +5,19 @@ import shutil
 from pathlib import Path
 
 import pytest
-from browser.servers import CHROMIUM, CHROMIUM_ARGS, ROOT, SHOTS, START_SECONDS, free_port, missing, open_page, run_all, serve
+
+from browser.servers import (
+    CHROMIUM,
+    CHROMIUM_ARGS,
+    ROOT,
+    SHOTS,
+    START_SECONDS,
+    free_port,
+    missing,
+    open_page,
+    run_all,
+    serve,
+)
 
 
 def pytest_collection_modifyitems(items):

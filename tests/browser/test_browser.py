@@ -4,8 +4,8 @@ import re
 
 import numpy as np
 import pytest
-from browser.servers import run_all
 
+from browser.servers import run_all
 from sdm_lite.colour_vision import contrast
 
 PAINTER, DRAWN = ".sdm-painter", re.compile("drawn")
