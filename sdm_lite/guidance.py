@@ -139,7 +139,8 @@ def denoiser(
             )
         features = unet.encode(x_t, t)
         together = decodes_faster_together(x_t) if decode_together is None else decode_together
-        if null_modulation is None or not first <= int(t[0]) <= last:
+        inside = guidance_interval is None or first <= int(t[0]) <= last
+        if null_modulation is None or not inside:
             output = unet.decode(features, modulation)
         elif modulation is None:
             output = unet.decode(features, null_modulation)

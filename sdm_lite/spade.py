@@ -32,6 +32,10 @@ class ScaleShift(NamedTuple):
         """Scale and shift (B, C, h, w)."""
         return torch.addcmul(self.shift, normalised, self.scale)
 
+    def in_place(self, normalised: Tensor) -> None:
+        """The same, written over what was given: for sampling, where no gradient needs it."""
+        torch.addcmul(self.shift, normalised, self.scale, out=normalised)
+
     @property
     def num_bytes(self) -> int:
         """Memory that it takes."""
@@ -71,12 +75,25 @@ class NullScaleShift(NamedTuple):
     def __call__(self, normalised: Tensor) -> Tensor:
         """Scale and shift (B, C, h, w): everything as if it were inside, then the border over it."""
         out = self.inside(normalised)
-        p = self.rows.scale.shape[-2] // 2
-        for i in (*range(p), *range(-p, 0)):
-            row, column = (..., i, slice(None)), (..., i)
-            torch.addcmul(self.rows.shift[row], normalised[row], self.rows.scale[row], out=out[row])
-            torch.addcmul(self.columns.shift[column], normalised[column], self.columns.scale[column], out=out[column])
+        for place, line in self._border(normalised):
+            out[place] = line
         return out
+
+    def in_place(self, normalised: Tensor) -> None:
+        """The same, written over what was given."""
+        border = self._border(normalised)
+        self.inside.in_place(normalised)
+        for place, line in border:
+            normalised[place] = line
+
+    def _border(self, normalised: Tensor) -> list[tuple[tuple, Tensor]]:
+        """Where each line of the border is, and the line, scaled and shifted."""
+        p = self.rows.scale.shape[-2] // 2
+        lines = []
+        for i in (*range(p), *range(-p, 0)):
+            for part, place in ((self.rows, (..., i, slice(None))), (self.columns, (..., i))):
+                lines.append((place, torch.addcmul(part.shift[place], normalised[place], part.scale[place])))
+        return lines
 
     @property
     def num_bytes(self) -> int:
@@ -94,6 +111,10 @@ class Recomputed(NamedTuple):
         """Scale and shift (B, C, h, w)."""
         return self.spade.read(self.level)(normalised)
 
+    def in_place(self, normalised: Tensor) -> None:
+        """The same, written over what was given."""
+        self.spade.read(self.level).in_place(normalised)
+
     @property
     def num_bytes(self) -> int:
         """Memory that it takes beyond the condition."""
@@ -101,15 +122,16 @@ class Recomputed(NamedTuple):
 
 
 class Stacked(NamedTuple):
-    """Two of them for the two halves of a batch: conditional above, null below."""
+    """Two of them for the two halves of a batch: conditional above, null below. Works in place."""
 
-    conditional: Modulator
-    null: Modulator
+    conditional: ScaleShift | Recomputed
+    null: ScaleShift | NullScaleShift
 
     def __call__(self, normalised: Tensor) -> Tensor:
-        """Scale and shift (2 B, C, h, w)."""
-        above, below = normalised.chunk(2)
-        return torch.cat([self.conditional(above), self.null(below)])
+        """Scale and shift (2 B, C, h, w), which is written over: it is the norm's own and nobody else's."""
+        for part, half in zip(self, normalised.chunk(2), strict=True):
+            part.in_place(half)
+        return normalised
 
 
 class SPADE(nn.Module):
