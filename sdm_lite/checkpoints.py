@@ -21,8 +21,6 @@ from sdm_lite.diffusion import DiffusionConfig, GaussianDiffusion
 from sdm_lite.fit import check_fit
 from sdm_lite.presets import UNetConfig
 from sdm_lite.published import load_published as load_published
-from sdm_lite.published_layout import from_published as from_published
-from sdm_lite.published_layout import published_names as published_names
 from sdm_lite.unet import SDMUNet
 
 if TYPE_CHECKING:

@@ -72,9 +72,9 @@ def guide(conditional: Tensor, null: Tensor, guidance_scale: float) -> Tensor:
 
 
 def decodes_faster_together(x_t: Tensor) -> bool:
-    """Whether one decode of twice the batch is faster than two: on a GPU, and on a CPU for small images.
+    """Whether one decode of twice the batch is faster than two: on a CPU for small images; on a GPU, not yet measured.
 
-    Measured by benchmarks/guided_step.py: on a CPU 64 x 64 pixels gain a tenth, 256 x 256 lose as much.
+    Measured on a CPU with two threads: 64 x 64 pixels gained nearly a tenth, 256 x 256 lost as much.
     """
     return x_t.device.type != "cpu" or x_t.shape[2] * x_t.shape[3] < 128 * 128
 
@@ -106,7 +106,8 @@ def denoiser(
         unet: the network.
         diffusion: the process that it was trained for.
         condition: (B, K, H, W); with B = 1 one label map serves a batch of any size.
-        guidance_scale: s >= 0. At s = 0 the variance is the null branch's, there being no other.
+        guidance_scale: s >= 0. At s = 0 without an interval the variance is the null branch's, there being
+            no other.
         clip: whether the predicted x0 is clamped to [-1, 1].
         guidance_interval: (first, last) timestep, both within 1..T, at which the scale is s; at all others it is 1.
             Kynkaanniemi et al. (2024). None = s everywhere, as in the paper.

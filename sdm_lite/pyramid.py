@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# From so many channels on, looking up is faster than multiplying on a CPU, forward and backward; ten times at 151
-# (benchmarks/first_convolution.py). On a GPU nothing is gained: its matrix units multiply zeros as fast.
+# From so many channels on, looking up is faster than multiplying on a CPU, forward and backward
+# (benchmarks/first_convolution.py). Not tried on a GPU, where it stays a convolution.
 MIN_CHANNELS = 20
 MAX_ONES = 2  # a class and an edge
 

@@ -48,7 +48,7 @@ MAY_IMPORT = {
     "published_file": set(),
     "published_layout": {"unet", "spade", "fit"},
     "published": {"unet", "presets", "fit", "published_file", "published_layout"},
-    "checkpoints": {"unet", "presets", "diffusion", "fit", "published", "published_layout"},
+    "checkpoints": {"unet", "presets", "diffusion", "fit", "published"},
     "checkpoints_command": {"checkpoints", "diffusion", "presets", "published"},
     "scenes_look": set(),
     "scenes_render": {"scenes_look"},

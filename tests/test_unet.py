@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from sdm_lite.checkpoints import from_published, load_exactly, published_names
+from sdm_lite.checkpoints import load_exactly
 from sdm_lite.labels import encode_labels, null_like
 from sdm_lite.presets import PRESETS, UNetConfig, preset
+from sdm_lite.published_layout import from_published, published_names
 from sdm_lite.pyramid import Level, condition_pyramid
 from sdm_lite.spade import SPADE
 from sdm_lite.unet import SDMUNet, timestep_embedding
