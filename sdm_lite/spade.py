@@ -18,6 +18,10 @@ from torch.nn import functional as F
 
 from sdm_lite.pyramid import Level, convolve
 
+# Up to this many pixels the null label's scale and shift are kept whole: a few hundred kilobytes, and one operation
+# where a border takes nine.
+SMALL = 16 * 16
+
 # What SPADE does to its normalised features, (B, C, h, w) to the same: scales and shifts them, pixel by pixel.
 Modulator = Callable[[Tensor], Tensor]
 
@@ -175,8 +179,15 @@ class SPADE(nn.Module):
         return ScaleShift(1 + gamma, beta)
 
     def modulation(self, pyramid: list[Level]) -> ScaleShift:
-        """Scale and shift for a condition, from its pyramid."""
-        return self.read(pyramid[self.level])
+        """Scale and shift for a condition, from its pyramid.
+
+        Without gradients they are to be kept and read at many steps: beta is then copied out of the convolution's
+        output, of which it is every other half pixel, so that it is read faster and the output's memory is freed.
+        """
+        read = self.read(pyramid[self.level])
+        if torch.is_grad_enabled():
+            return read
+        return ScaleShift(read.scale, read.shift.contiguous(memory_format=torch.channels_last))
 
     def null_modulation(self, pyramid: list[Level]) -> ScaleShift | NullScaleShift:
         """Scale and shift for the null label: one copy for the whole batch, and all but the border of it one number.
@@ -186,16 +197,17 @@ class SPADE(nn.Module):
                 for one small image than for several, and the last digits would differ from those of a full pass.
 
         Returns:
-            A NullScaleShift, or a ScaleShift of batch 1 where the features are smaller than two borders.
+            A NullScaleShift, or a ScaleShift of batch 1 where the features are at most SMALL or all border.
         """
         null = pyramid[self.level].condition
-        whole = ScaleShift(*(part[:1] for part in self.read(Level(null[..., :64, :64]))))  # no larger map says more
+        height, width = null.shape[2:]
         border = self.gamma_beta.padding[0]
-        if min(null.shape[2:]) <= 2 * border:
-            return ScaleShift(*(part.clone() for part in whole))
+        if height * width <= SMALL or min(height, width) <= 2 * border:
+            return ScaleShift(*(part[:1].clone(memory_format=torch.channels_last) for part in self.read(Level(null))))
+        whole = ScaleShift(*(part[:1] for part in self.read(Level(null[..., :64, :64]))))  # no larger map says more
         lines = [*range(border + 1), *range(-border, 0)]
         table = ScaleShift(*(part[..., lines, :][..., lines] for part in whole))
-        return NullScaleShift.of(table, *null.shape[2:])
+        return NullScaleShift.of(table, height, width)
 
     def forward(self, h: Tensor, modulation: Modulator) -> Tensor:
         """Normalise (B, C, h, w) features, then scale and shift them."""
