@@ -46,9 +46,10 @@ def condition_pyramid(condition: Tensor, num_levels: int) -> list[Level]:
         pixel.
     """
     ones = find_ones(condition) if condition.device.type == "cpu" and condition.shape[1] >= MIN_CHANNELS else None
+    # Channels last, as the network's weights are: else each SPADE of a level would convert it anew.
     return [
         Level(
-            condition[:, :, :: 2**level, :: 2**level].contiguous(),
+            condition[:, :, :: 2**level, :: 2**level].contiguous(memory_format=torch.channels_last),
             None if ones is None else ones[:, :, :: 2**level, :: 2**level],
         )
         for level in range(num_levels)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sdm_lite.train_checkpoints import Run, make_optimizer
+from sdm_lite.train_checkpoints import Run, load_optimizer, make_optimizer
 from sdm_lite.train_config import TrainConfig
 from sdm_lite.unet import SDMUNet
 
@@ -51,7 +51,7 @@ def shard_run(run: Run, config: TrainConfig, device: torch.device) -> Run:
             for name, value in state["state"].get(index, {}).items()
         }
     fresh["state"] = {index: moments for index, moments in fresh["state"].items() if moments}
-    optimizer.load_state_dict(fresh)
+    load_optimizer(optimizer, fresh)
     return run._replace(optimizer=optimizer)
 
 

@@ -10,6 +10,7 @@ from test_train import CONFIG, advance, fresh
 from sdm_lite.train_checkpoints import (
     checkpoint_path,
     list_checkpoints,
+    load_optimizer,
     read_checkpoint,
     resume_run,
     save_run,
@@ -38,6 +39,18 @@ def test_everything_comes_back(tmp_path):
     ours, theirs = run.optimizer.state_dict()["state"], back.optimizer.state_dict()["state"]
     assert ours.keys() == theirs.keys() and ours
     assert all(torch.equal(ours[i][name], theirs[i][name]) for i in ours for name in ours[i])
+
+
+def test_an_optimizer_goes_on_from_moments_in_another_order_of_memory():
+    straight, _ = advance(fresh(), CONFIG, 4)
+    stopped, _ = advance(fresh(), CONFIG, 2)
+    state = stopped.optimizer.state_dict()
+    for moments in state["state"].values():
+        moments.update({name: value.contiguous() for name, value in moments.items()})  # as shares are gathered
+    load_optimizer(stopped.optimizer, state)
+    resumed, _ = advance(stopped, CONFIG, 2)
+    for one, other in zip(straight.unet.parameters(), resumed.unet.parameters(), strict=True):
+        assert torch.equal(one, other)
 
 
 @pytest.mark.parametrize("damage", ["cut", "bit", "page"])
