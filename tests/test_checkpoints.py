@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_unet import TINY, formula_weights, randomised, tiny_inputs
+from networks import TINY, formula_weights, randomised, tiny_inputs
 
 from sdm_lite.checkpoints import (
     load_facts,
@@ -133,7 +133,7 @@ PUBLISHED = replace(TINY, base_channels=32, channels_per_head=64, num_groups=32,
 def published(tmp_path):
     path = tmp_path / "ema_0.9999_best.pt"
     unet = SDMUNet(PUBLISHED)
-    torch.save(formula_weights(unet), path)
+    torch.save(formula_weights(unet.config), path)
     return path
 
 

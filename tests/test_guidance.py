@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 import torch
-from test_unet import TINY, randomised, tiny_inputs
+from networks import TINY, randomised, tiny_inputs
 
 from sdm_lite.diffusion import DiffusionConfig, GaussianDiffusion, linear_betas
 from sdm_lite.guidance import denoiser, guide

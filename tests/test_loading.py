@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from test_cache import Files, write
+from cached_files import Files, write
 
 from sdm_lite.batches import ImageBatches, encode
 from sdm_lite.datasets import open_dataset

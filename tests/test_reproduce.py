@@ -1,4 +1,4 @@
-"""Runs of small notebooks made here: what is recorded, reported, resumed, refused and written back."""
+"""Runs of small notebooks made here: what is reported, resumed, refused and kept."""
 
 import base64
 import io
@@ -13,19 +13,17 @@ import time
 import zlib
 from pathlib import Path
 
-import nbformat
 import psutil
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from made_notebooks import make_notebook, state_of
+from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from sdm_lite import refresh
 from sdm_lite.display import Display
-from sdm_lite.execute import Job, execute, write_text
-from sdm_lite.pages import math_html, network_loads, notebook_page, unconverted_equations
-from sdm_lite.reproduce import check, main, make_plan, parse_parameters, record
-from sdm_lite.runner import _begin, source_hash
+from sdm_lite.pages import network_loads
+from sdm_lite.reproduce import main, make_plan, parse_parameters
+from sdm_lite.runner import _begin
 
-PARAMETERS = 'PROFILE = "quick"\nSEED = 0\nOUTPUT_DIR = "output"'
 MATHS = "**One equation.** $$\\frac{a}{b}$$ with $x_t$, and [the next](01_breaks.ipynb)."
 
 
@@ -38,17 +36,6 @@ def tiny_png() -> str:
     header = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)
     data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0\xff\0\0")) + chunk(b"IEND", b"")
     return base64.b64encode(b"\x89PNG\r\n\x1a\n" + data).decode()
-
-
-def make_notebook(path: Path, *cells, parameters: str = PARAMETERS) -> Path:
-    """A notebook with a header and a parameters cell; code cells are given as text or as cells."""
-    header = new_markdown_cell(f"# {path.stem}\n\n**Time.** <!-- measured -->not measured yet", id="header")
-    tagged = new_code_cell(parameters, id="parameters", metadata={"tags": ["parameters"]})
-    made = [new_code_cell(cell, id=f"c{i}") if isinstance(cell, str) else cell for i, cell in enumerate(cells)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    kernel = {"name": "other", "display_name": "Other", "language": "python"}
-    nbformat.write(new_notebook(cells=[header, tagged, *made], metadata={"kernelspec": kernel}), path)
-    return path
 
 
 def make_three(folder: Path) -> Path:
@@ -77,10 +64,6 @@ def ran(tmp_path_factory):
     notebooks = make_three(root / "notebooks")
     status = main(["--notebooks", str(notebooks), "--output", str(root / "out"), "--profile", "test", "-p", "SEED=4"])
     return notebooks, root / "out", status
-
-
-def state_of(output: Path) -> dict:
-    return json.loads((output / "run.json").read_text())
 
 
 @pytest.mark.slow
@@ -170,40 +153,6 @@ def test_resume_runs_only_what_failed_or_changed(ran, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_refresh_writes_the_committed_form_and_the_time(tmp_path):
-    path = make_notebook(tmp_path / "nb" / "00_a.ipynb", "1 + 1", "print(PROFILE)")
-    assert main(["--notebooks", str(path.parent), "--output", str(tmp_path / "out"), "--refresh"]) == 0
-    text = path.read_text()
-    notebook = nbformat.read(path, as_version=4)
-    assert text.endswith("}\n") and "papermill" not in text and '"injected-parameters"' not in text
-    assert notebook.metadata == {
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
-    }
-    assert [cell.get("execution_count") for cell in notebook.cells] == [None, 1, 2, 3]
-    assert notebook.cells[2].outputs[0].execution_count == 2
-    assert notebook.cells[3].outputs[0].text == "quick\n"
-    assert [cell.id for cell in notebook.cells] == ["header", "parameters", "c0", "c1"]
-    assert [dict(cell.metadata) for cell in notebook.cells] == [{}, {"tags": ["parameters"]}, {}, {}]
-    assert refresh.measured_seconds(notebook, "quick") is not None
-    # The time that was written does not make it another notebook.
-    assert state_of(tmp_path / "out")["results"]["00_a"]["source"] == source_hash(notebook)
-
-
-@pytest.mark.slow
-def test_refresh_takes_what_a_finished_run_executed(tmp_path, monkeypatch):
-    path = make_notebook(tmp_path / "nb" / "00_a.ipynb", "1 + 1", "print(PROFILE)")
-    arguments = ["--notebooks", str(path.parent), "--output", str(tmp_path / "out")]
-    assert main(arguments) == 0 and nbformat.read(path, as_version=4).cells[3].outputs == []
-    monkeypatch.setattr("sdm_lite.runner.execute", lambda *_, **__: pytest.fail("it was executed once more"))
-    assert main([*arguments, "--refresh", "--resume"]) == 0
-    notebook = nbformat.read(path, as_version=4)
-    assert [cell.get("execution_count") for cell in notebook.cells] == [None, 1, 2, 3]
-    assert notebook.cells[3].outputs[0].text == "quick\n"
-    assert refresh.measured_seconds(notebook, "quick") is not None
-
-
-@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done_and_leaves_no_kernel(tmp_path):
     make_notebook(tmp_path / "nb" / "00_a.ipynb", "1")
     make_notebook(
@@ -232,25 +181,6 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_no_kernel(tmp_path):
     assert list((tmp_path / "out").rglob(".*")) == []
     kernel = int(pid.read_text())
     assert not psutil.pid_exists(kernel) or psutil.Process(kernel).status() == psutil.STATUS_ZOMBIE
-
-
-@pytest.mark.slow
-def test_a_run_killed_from_outside_names_the_cell(tmp_path):
-    path = make_notebook(tmp_path / "00_hangs.ipynb", "x = 1", "# so slow\nimport time; time.sleep(100)")
-    job = Job(str(path), str(tmp_path / "out.ipynb"), str(tmp_path / "log"), {}, "python3", 1000.0, {})
-    started = []
-    outcome = execute(job, limit=5.0, on_cell=started.append, on_wait=lambda: None)
-    assert started == [1, 2, 3]
-    assert outcome.failure.cell == 4 and outcome.failure.first_line.startswith("import time")
-    assert "no sign of life for 5 s" in outcome.failure.error
-
-
-@pytest.mark.slow
-def test_the_time_limit_of_a_cell_is_an_error_that_names_it(tmp_path):
-    path = make_notebook(tmp_path / "00_slow.ipynb", "x = 1", "import time; time.sleep(100)")
-    job = Job(str(path), str(tmp_path / "out.ipynb"), str(tmp_path / "log"), {}, "python3", 2.0, {})
-    failure = execute(job, limit=120.0, on_cell=lambda _: None, on_wait=lambda: None).failure
-    assert failure.cell == 4 and failure.error == "the cell took longer than its limit of 2 s (--timeout)"
 
 
 @pytest.mark.parametrize(
@@ -287,129 +217,6 @@ def test_bad_input_is_one_line_before_any_work(arguments, words, tmp_path, monke
 
 def test_parameters_are_json_or_text():
     assert parse_parameters(["A=1", "B=0.5", "C=true", "D=words"]) == {"A": 1, "B": 0.5, "C": True, "D": "words"}
-
-
-def test_record_prints_and_appends(monkeypatch, tmp_path, capsys):
-    monkeypatch.delenv("SDM_LITE_CLAIMS", raising=False)
-    record("Only shown", 1.23456, interval=(1, 2), unit="bits/dim")
-    assert capsys.readouterr().out == "Only shown | 1.235 bits/dim [1, 2]\n"
-    monkeypatch.setenv("SDM_LITE_CLAIMS", str(tmp_path / "a.jsonl"))
-    record("One", True, holds=True)
-    record("Two", "blue", holds=False)
-    assert capsys.readouterr().out == "One | yes | holds\nTwo | blue | does not hold here\n"
-    entries = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
-    assert [(entry["claim"], entry["value"], entry["holds"]) for entry in entries] == [
-        ("One", True, True),
-        ("Two", "blue", False),
-    ]
-
-
-@pytest.mark.parametrize(
-    "claim, value, interval, words",
-    [
-        (" ", 1, None, "claim"),
-        ("a", float("nan"), None, "finite"),
-        ("a", [1, 2], None, "got list"),
-        ("a", 1, (2, 1), "low, high"),
-        ("a", 1, (0, float("inf")), "finite"),
-    ],
-)
-def test_record_refuses_what_is_no_measurement(claim, value, interval, words):
-    with pytest.raises(ValueError, match=words):
-        record(claim, value, interval=interval)
-
-
-def test_record_takes_tensors_of_one_element(capsys):
-    import torch
-
-    record("Loss", torch.tensor(0.25), interval=(torch.tensor(0.0), 1), holds=torch.tensor(True))
-    assert capsys.readouterr().out == "Loss | 0.25 [0, 1] | holds\n"
-
-
-def test_check_hints_and_in_strict_mode_raises(capsys):
-    check(None, lambda answer: 1 / 0, hint="look left")
-    check(3, lambda answer: answer == 2, hint="look left")
-    check("3", lambda answer: answer > 2, hint="look left")
-    check(2, lambda answer: answer == 2, hint="look left")
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[:2] == ["Not answered yet. Hint: look left", "Not yet. Hint: look left"]
-    assert lines[2].startswith("Not yet (TypeError:") and lines[3] == "Right."
-    for answer in (None, 3):
-        with pytest.raises(ValueError, match="solution"):
-            check(answer, lambda answer: answer == 2, hint="", strict=True)
-
-
-def executed_notebook(*outputs):
-    cell = new_code_cell("1", id="a", outputs=list(outputs), execution_count=7)
-    return new_notebook(cells=[new_markdown_cell("# A", id="h"), cell], metadata={"widgets": {"x": 1}})
-
-
-def test_the_committed_form_drops_the_kernels_remarks_alone():
-    remark = new_output("stream", name="stderr", text="[IPKernelApp] WARNING | Kernel is running\n")
-    notebook = refresh.committed_form(executed_notebook(remark))
-    assert notebook.cells[1].outputs == [] and notebook.cells[1].execution_count == 1
-    assert "widgets" not in notebook.metadata
-
-
-@pytest.mark.parametrize(
-    "output, words",
-    [
-        (new_output("stream", name="stderr", text="UserWarning: old\n"), "UserWarning: old"),
-        (new_output("error", ename="KeyError", evalue="'a'", traceback=[]), "KeyError"),
-        (new_output("stream", name="stdout", text=f"saved {refresh.REPOSITORY}/a.png\n"), "path of this machine"),
-        (new_output("display_data", {"text/html": f"<p>{Path.home()}/a</p>"}), "path of this machine"),
-        (new_output("display_data", {"application/vnd.jupyter.widget-view+json": {}}), "got a widget"),
-        (new_output("stream", name="stdout", text="x" * 1_000_000), "outputs of cell 2"),
-    ],
-)
-def test_the_committed_form_refuses_dirt(output, words):
-    with pytest.raises(ValueError, match=words):
-        refresh.committed_form(executed_notebook(output))
-
-
-def test_times_are_kept_by_profile():
-    notebook = new_notebook(cells=[new_markdown_cell("# A\n\n**Time.** <!-- measured -->not measured yet\n\nLinks")])
-    for seconds, device, profile in [(48, "2 CPU cores", "quick"), (125, "2 CPU cores", "cpu"), (50, "X", "quick")]:
-        refresh.set_time_line(notebook, refresh.updated_times(notebook, seconds, device, profile))
-    line = "**Time.** <!-- measured -->2 min 5 s on 2 CPU cores (cpu), 50 s on X (quick)"
-    assert notebook.cells[0].source == f"# A\n\n{line}\n\nLinks"
-    assert [refresh.measured_seconds(notebook, name) for name in ("quick", "cpu", "gpu")] == [50.0, 125.0, None]
-
-
-def test_equations_become_mathml_or_stay_readable():
-    assert "<msqrt>" in math_html(r"\sqrt{x}", display=False)
-    assert "<mtable" in math_html(r"\begin{aligned} a &= b \\ c &= d \end{aligned}", display=True)
-    assert math_html(r"\wrong{x < y}", display=False) == r'<code class="tex">\wrong{x &lt; y}</code>'
-    notebook = new_notebook(cells=[new_markdown_cell(r"$x$ and $\wrong{y}$ and `$\wrong{z}$`")])
-    assert unconverted_equations(notebook) == [r"\wrong{y}"]
-
-
-@pytest.mark.parametrize(
-    "html",
-    [
-        '<script src="https://a/b.js"></script>',
-        "<script>1</script>",
-        '<img src="https://a/b.png">',
-        '<link rel="stylesheet" href="a.css">',
-        "<style>a { background: url(//a/b.png) }</style>",
-        "<style>@import 'a.css';</style>",
-        '<iframe srcdoc="x"></iframe>',
-    ],
-)
-def test_loads_are_seen_and_pages_made_free_of_them(html):
-    assert network_loads(html) != []
-    assert network_loads('<a href="https://a.b">a</a> <img src="data:image/png;base64,AA"><pre>&lt;script></pre>') == []
-    if "<style" not in html:
-        cell = new_code_cell("1", outputs=[new_output("display_data", {"text/html": html})])
-        assert network_loads(notebook_page(new_notebook(cells=[new_markdown_cell(html), cell]), title="a")) == []
-
-
-def test_a_write_that_fails_leaves_the_old_file(tmp_path):
-    path = tmp_path / "a.txt"
-    write_text(path, "old")
-    with pytest.raises(UnicodeEncodeError):
-        write_text(path, "new \ud800")
-    assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 
 def test_bars_show_notebook_cell_and_time_left(monkeypatch):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test_unet import TINY, randomised
+from networks import TINY, randomised
 
 from sdm_lite.batches import step_generator
 from sdm_lite.train import (

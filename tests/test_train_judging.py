@@ -1,7 +1,10 @@
 """A new best has to be better by something, and held-out figures depend on the weights alone."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from networks import LEAST
 
 from sdm_lite.batches import encode
 from sdm_lite.checkpoints import Model
@@ -39,10 +42,8 @@ def data(size=32, num=4):
 
 
 def tiny_model(seed):
-    from sdm_lite.presets import UNetConfig
-
     torch.manual_seed(seed)
-    unet = SDMUNet(UNetConfig(12, (32, 32), 8, (1, 2), 1, (), 8, 8, 1, 4, False))
+    unet = SDMUNet(replace(LEAST, image_size=(32, 32)))
     torch.nn.init.normal_(unet.output.weight)
     return Model(unet.eval(), TrainConfig().diffusion().build())
 

@@ -1,91 +1,23 @@
 """The U-Net: what depends on what, the published architecture, and an independent implementation's outputs."""
 
-import json
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
+from networks import TINY, formula_weights, randomised, stored_example, tiny_inputs
 
 from sdm_lite.checkpoints import load_exactly
-from sdm_lite.labels import encode_labels, null_like
-from sdm_lite.presets import PRESETS, UNetConfig, preset
-from sdm_lite.published_layout import from_published, published_names
+from sdm_lite.labels import encode_labels
+from sdm_lite.presets import PRESETS, preset
+from sdm_lite.published_layout import from_published
 from sdm_lite.pyramid import Level, condition_pyramid
 from sdm_lite.spade import SPADE
 from sdm_lite.unet import SDMUNet, timestep_embedding
 
-FIXTURE = Path(__file__).parent / "fixtures" / "unet_small.npz"
-TINY = UNetConfig(
-    condition_channels=4,
-    image_size=(16, 16),
-    base_channels=8,
-    channel_multipliers=(1, 2),
-    num_res_blocks=1,
-    attention_resolutions=(8,),
-    channels_per_head=8,
-    spade_hidden_channels=8,
-    num_groups=4,
-)
-
-
-def randomised(config, seed=0):
-    """A network whose zero-initialised layers are not zero, so that everything reaches the output."""
-    torch.manual_seed(seed)
-    unet = SDMUNet(config)
-    for parameter in unet.parameters():
-        if parameter.abs().max() == 0:
-            torch.nn.init.normal_(parameter, std=0.1)
-    return unet.eval()
-
-
-def tiny_inputs(batch=2, size=16):
-    generator = torch.Generator().manual_seed(1)
-    x_t = torch.randn(batch, 3, size, size, generator=generator)
-    t = torch.randint(1, 1001, (batch,), generator=generator)
-    label_map = torch.randint(0, 4, (batch, size, size), generator=generator)
-    return x_t, t, encode_labels(label_map, 4)
-
-
-def formula_weights(unet):
-    """Weights by the formula of the stored example: cosines, over the alphabetical order of the published names."""
-    shapes = {}
-    state = unet.state_dict()
-    for ours, theirs in published_names(unet):
-        shape = list(state[ours].shape)
-        shape[0] //= len(theirs)
-        for name in theirs:
-            one_dimensional = name.endswith("weight") and (".qkv." in name or ".proj_out." in name)
-            shapes[name] = shape[:3] if one_dimensional else shape
-    weights = {}
-    for k, name in enumerate(sorted(shapes)):
-        shape = shapes[name]
-        fan = np.prod(shape[1:]) if len(shape) > 1 else 16
-        values = np.cos(0.7390851 * np.arange(np.prod(shape)) + 0.31 * k) * np.sqrt(2 / fan)
-        weights[name] = torch.from_numpy(values.astype(np.float32).reshape(shape))
-    return weights
-
 
 def test_outputs_equal_an_independent_implementation():
-    stored = np.load(FIXTURE)
-    c = json.loads(str(stored["config"]))
-    config = UNetConfig(
-        condition_channels=c["condition_channels"],
-        image_size=(c["height"], c["width"]),
-        base_channels=c["num_channels"],
-        channel_multipliers=c["channel_mult"],
-        num_res_blocks=c["num_res_blocks"],
-        attention_resolutions=c["attention_resolutions"],
-        channels_per_head=c["num_head_channels"],
-    )
-    unet = SDMUNet(config).eval()
-    load_exactly(unet, from_published(unet, formula_weights(unet)), "the formula")
-    condition = encode_labels(torch.from_numpy(stored["label_map"]), config.condition_channels)
-    x_t, t = torch.from_numpy(stored["x_t"]), torch.from_numpy(stored["t_index"]) + 1
-    with torch.no_grad():
-        for name, labels in (("conditional", condition), ("null", null_like(condition))):
-            expected = torch.from_numpy(stored[f"output_{name}"])
-            torch.testing.assert_close(unet(x_t, t, labels), expected, rtol=0, atol=1e-4)
+    stored = stored_example()
+    unet = SDMUNet(stored.config).eval()
+    load_exactly(unet, from_published(unet, formula_weights(stored.config)), "the formula")
+    stored.check(unet)
 
 
 @pytest.mark.parametrize(

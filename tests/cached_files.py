@@ -1,0 +1,79 @@
+"""A data set of small files for the tests of the cache and of what reads from it, and ways to damage a cache."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+NUM_EXAMPLES = 40
+
+
+class Files:
+    """A data set of .npy files (16, 20, 5): photograph, class, instance."""
+
+    name, split, protocol, crops = "files", "train", "sdm_lite", 1
+    class_names, num_classes, has_instances = ("a", "b", "c"), 3, True
+    size = (16, 20)
+
+    def __init__(self, root, *, skip_bad=False):
+        self.root, self.skip_bad = Path(root), skip_bad
+        self.names = sorted(path.stem for path in self.root.glob("*.npy"))
+        self.num_read = 0
+        self.pause = 0.0
+
+    def __len__(self):
+        return len(self.names)
+
+    def sources(self, i):
+        return (self.root / f"{self.names[i]}.npy",)
+
+    def read(self, i):
+        self.num_read += 1
+        time.sleep(self.pause)
+        (path,) = self.sources(i)
+        try:
+            values = np.load(path)
+        except (ValueError, OSError, EOFError) as error:
+            raise ValueError(f"expected a readable array, got {path}: {error}") from error
+        return values[..., :3].astype(np.uint8), values[..., 3].astype(np.uint8), values[..., 4]
+
+
+def write(path, seed):
+    """Instance ids as Cityscapes has them: above 16 bits, equal in the lower 8."""
+    chance = np.random.default_rng(seed)
+    classes = chance.integers(0, 3, (16, 20))
+    instances = 65536 * chance.integers(0, 2, (16, 20))
+    photograph = chance.integers(0, 256, (16, 20, 3))
+    np.save(path, np.concatenate([photograph, classes[..., None], instances[..., None]], axis=-1).astype(np.int32))
+
+
+def make_files(folder):
+    """A folder of NUM_EXAMPLES of them."""
+    folder.mkdir()
+    for i in range(NUM_EXAMPLES):
+        write(folder / f"{i:03}.npy", i)
+    return folder
+
+
+def all_of(cache):
+    return cache.read(torch.arange(len(cache)))
+
+
+def finished(folder):
+    """Folders of caches that are there under their own name."""
+    return sorted(path for path in folder.iterdir() if path.is_dir() and path.suffix != ".partial")
+
+
+def records_of(folder):
+    return (folder / "records.bin").read_bytes(), (folder / "examples.jsonl").read_bytes()
+
+
+def cut(path, num_bytes):
+    path.write_bytes(path.read_bytes()[:-num_bytes])
+
+
+def flip_a_byte(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
