@@ -18,6 +18,7 @@ from sdm_lite.labels import encode_labels
 from sdm_lite.metrics import bootstrap_interval
 from sdm_lite.progress import progress
 from sdm_lite.scenes import Scenes
+from sdm_lite.train_processes import check_device
 
 
 def held_out(model: Model, num_images: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -82,6 +83,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="where to compute")
     arguments = parser.parse_args(sys.argv[1:] if argv is None else argv)
     try:
+        check_device(arguments.device)
         bounds = measure(load_model(arguments.model, device=arguments.device), arguments)
     except (ValueError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -8,18 +8,21 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 
 from sdm_lite.checkpoints import load_exactly, load_model
 from sdm_lite.presets import preset
-from sdm_lite.train import train
+from sdm_lite.train import TrainStep, train
 from sdm_lite.train_checkpoints import Run, new_run, resume_run, write_whole
 from sdm_lite.train_config import RunConfig
 from sdm_lite.train_data import Data, image_size, open_data
 from sdm_lite.train_judging import Evaluator
+from sdm_lite.train_lock import hold_folder
 from sdm_lite.train_log import Follower, Log
 from sdm_lite.train_options import parse
 from sdm_lite.train_processes import OneProcess, join_processes
@@ -38,6 +41,12 @@ def check_output(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise ValueError(f"cannot write to --output {folder} ({error.strerror}): give another folder") from None
+
+
+def check_packages() -> None:
+    """Raise ValueError, before any work, unless the pictures at its end can be written."""
+    if find_spec("PIL") is None:
+        raise ValueError("sample grids need Pillow: pip install 'sdm_lite[train]'")
 
 
 def make_network(config: RunConfig) -> SDMUNet:
@@ -70,8 +79,6 @@ def prepare(config: RunConfig, processes: OneProcess) -> tuple[Run, Data]:
         ValueError: if anything of it does not go together, before the first step.
     """
     folder = Path(config.output)
-    if processes.is_main:
-        check_output(folder)
     unet = make_network(config)  # a wrong size is told before anything is rendered
     data = open_data(config, processes)
     if data.condition_channels != unet.config.condition_channels:
@@ -94,17 +101,12 @@ def prepare(config: RunConfig, processes: OneProcess) -> tuple[Run, Data]:
     return processes.share_out(run, config.train), data
 
 
-def train_and_tell(
-    run: Run, data: Data, config: RunConfig, processes: OneProcess, results: Results, signals: StopSignals
-) -> Run:
-    """Run the loop: log, checkpoints, sample grids, evaluations, until it is done, stopped, or not improving."""
-    if results.has_stopped_improving(run):
-        return run
-    diffusion = config.train.diffusion().build().to(processes.device)
-    steps = train(
+def start_loop(run: Run, data: Data, config: RunConfig, processes: OneProcess) -> Iterator[TrainStep]:
+    """The steps that are left of a run."""
+    return train(
         run.unet,
         run.ema,
-        diffusion,
+        config.train.diffusion().build().to(processes.device),
         data.batches,
         config.train,
         optimizer=run.optimizer,
@@ -112,6 +114,14 @@ def train_and_tell(
         processes=processes,
         max_skipped_steps=config.max_skipped_steps,
     )
+
+
+def train_and_tell(
+    run: Run, data: Data, config: RunConfig, processes: OneProcess, results: Results, signals: StopSignals
+) -> Run:
+    """Run the loop: log, checkpoints, sample grids, evaluations, until it is done, stopped, or not improving."""
+    if results.has_stopped_improving(run):
+        return run
     log = Log(results.folder, run.step) if processes.is_main else None
     follower = Follower(
         log,
@@ -125,7 +135,7 @@ def train_and_tell(
     evaluator = Evaluator(data, config, processes.device) if config.evaluate_steps else None
     before, started = run.seconds, time.monotonic()
     with closing(follower):
-        for step in steps:
+        for step in start_loop(run, data, config, processes):
             run = run._replace(
                 step=step.step,
                 seconds=before + time.monotonic() - started,
@@ -159,12 +169,16 @@ def main(argv: list[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else argv
     try:
+        check_packages()
         config = parse(argv)
         processes = join_processes(config)
     except (ValueError, FileNotFoundError) as error:
         return _told(error, 2)
-    with closing(processes):
+    with closing(processes), ExitStack() as held:
         try:
+            if processes.is_main:
+                check_output(Path(config.output))
+                held.enter_context(hold_folder(Path(config.output)))
             run, data = prepare(config, processes)
         except (ValueError, OSError) as error:
             return _told(error, 2, everywhere=True)
@@ -190,9 +204,11 @@ def go(run: Run, data: Data, config: RunConfig, processes: OneProcess, signals: 
             "the device has no memory left: give more accumulation_steps, a smaller batch_size, or mixed_precision "
             f"bf16 (python -m sdm_lite.plan {config.preset} counts what it takes)",
             1,
+            everywhere=True,
         )
-    except OSError as error:
-        return _told(f"{error}; what was written before is whole, and the same command goes on from it", 1)
+    except (OSError, ValueError) as error:  # a full disk; an example that turns out to be damaged when it is read
+        line = f"{error}; what was written to {config.output} before is whole, and the same command goes on from it"
+        return _told(line, 1, everywhere=True)
     except KeyboardInterrupt:
         return _told(f"interrupted; the same command goes on from {config.output}", 130, plain=True)
     return 0

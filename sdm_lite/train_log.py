@@ -57,8 +57,8 @@ class Log:
         self._file.write(json.dumps(_plain(figures)) + "\n")
         self._file.flush()
         if self._board is not None:
-            for name, value in figures.items():
-                for key, number in _numbers(name, value):
+            for name in figures.keys() - {"step"}:
+                for key, number in _numbers(name, figures[name]):
                     self._board.add_scalar(key, number, figures["step"])
 
     def picture(self, name: str, picture: object, step: int) -> None:
@@ -104,11 +104,8 @@ class Follower:
         self.num_steps, self.num_skipped = num_steps, num_skipped
         self._window: list[TrainStep] = []
         self._since = self._printed = time.monotonic()
-        self._bar = None
-        if log is not None and sys.stderr.isatty() and os.environ.get("SDM_LITE_STATIC", "") in ("", "0"):
-            from tqdm.auto import tqdm
-
-            self._bar = tqdm(total=num_steps, initial=start, mininterval=0.5, dynamic_ncols=True)
+        watched = sys.stderr.isatty() and os.environ.get("SDM_LITE_STATIC", "") in ("", "0")
+        self._bar = _bar(num_steps, start) if log is not None and watched else None
 
     def add(self, step: TrainStep, seconds: float) -> None:
         """Take notice of a step; `seconds` is how long the run has trained in all."""
@@ -212,6 +209,15 @@ def _numbers(name: str, value: object) -> list[tuple[str, float]]:
     if isinstance(value, dict):
         return [(f"{name}/{key}", one) for key, one in value.items()]
     return [(name, value)] if isinstance(value, int | float) else []
+
+
+def _bar(num_steps: int, start: int):
+    """A bar, or None without tqdm."""
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        return None
+    return tqdm(total=num_steps, initial=start, mininterval=0.5, dynamic_ncols=True)
 
 
 def _tensorboard(folder: Path, start: int):

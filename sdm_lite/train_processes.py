@@ -10,12 +10,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import timedelta
 
 import torch
 from torch import Tensor, nn
 
 from sdm_lite.train_checkpoints import Run
 from sdm_lite.train_config import RunConfig, TrainConfig
+
+# How long processes wait for each other. A launcher ends them all when one has died, so that this is for work that the
+# main one does alone: building the cache of a large data set takes longer than the ten minutes that torch would wait.
+PATIENCE = timedelta(hours=12)
 
 
 class OneProcess:
@@ -122,9 +127,10 @@ class Accelerated(OneProcess):
         device: str | None = None,
         shard_weights: bool = False,
     ):
-        from accelerate import Accelerator
+        from accelerate import Accelerator, InitProcessGroupKwargs
 
-        self.accelerator = Accelerator(mixed_precision=mixed_precision, cpu=device == "cpu")
+        patience = InitProcessGroupKwargs(timeout=PATIENCE)
+        self.accelerator = Accelerator(mixed_precision=mixed_precision, cpu=device == "cpu", kwargs_handlers=[patience])
         super().__init__(num_parts, self.accelerator.device)
         self.rank, self.count = self.accelerator.process_index, self.accelerator.num_processes
         self.sharded = shard_weights and self.count > 1
@@ -224,10 +230,10 @@ def join_processes(config: RunConfig) -> OneProcess:
     Plain runs need no Accelerate: it is asked only where a launcher started several processes, or for mixed precision.
 
     Raises:
-        ValueError: if fewer processes came up than were asked for, the batch cannot be shared out, or Accelerate is
-            needed and missing.
+        ValueError: if fewer processes came up than were asked for, the batch cannot be shared out, the precision needs
+            another device, or Accelerate is needed and missing.
     """
-    _check_device(config.device)
+    check_device(config.device)
     if os.environ.get("ACCELERATE_USE_DEEPSPEED", "").lower() == "true":
         raise ValueError("DeepSpeed is not supported: launch without it, and give shard_weights to save memory")
     wanted = int(os.environ.get("WORLD_SIZE", "1"))
@@ -245,7 +251,12 @@ def join_processes(config: RunConfig) -> OneProcess:
             raise ValueError(
                 "several processes and mixed precision need Accelerate: pip install 'sdm_lite[train]'"
             ) from None
-    check_processes(processes.count, config)
+    try:
+        _check_precision(config.mixed_precision, processes.device)
+        check_processes(processes.count, config)
+    except ValueError:
+        processes.close()
+        raise
     return processes
 
 
@@ -254,12 +265,18 @@ def default_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _check_device(device: str | None) -> None:
+def check_device(device: str | None) -> None:
+    """Raise ValueError unless tensors can be made on a device; None = `default_device()`."""
     try:
         torch.zeros(1, device=device or default_device())
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"device {device!r} cannot be used here ({reason}): give --device cpu") from None
+
+
+def _check_precision(mixed_precision: str, device: torch.device) -> None:
+    if mixed_precision == "fp16" and device.type == "cpu":  # Accelerate would compute in float32 and tell nobody
+        raise ValueError("mixed_precision fp16 needs a GPU, and this run is on the CPU: give bf16 or no")
 
 
 def check_processes(count: int, config: RunConfig) -> None:

@@ -59,9 +59,12 @@ def read_recipe(source: str | Path) -> tuple[dict[str, object], dict[str, object
 
     Raises:
         FileNotFoundError: if there is no such recipe or file; lists the names.
-        ValueError: if it is not YAML or no mapping of names to values.
+        ValueError: if it is not YAML or no mapping of names to values, or PyYAML is missing.
     """
-    import yaml
+    try:
+        import yaml
+    except ImportError:
+        raise ValueError("recipes need PyYAML: pip install 'sdm_lite[train]'") from None
 
     path = Path(source) if Path(source).is_file() else RECIPE_DIR / f"{source}.yaml"
     if not path.is_file():

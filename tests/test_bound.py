@@ -131,6 +131,7 @@ def test_the_command_prints_a_table_and_tells_what_is_wrong(capsys):
         (["nothing"], "no weights called"),
         (["scenes-32", "--num-images", "1"], "num_images must be at least 2"),
         (["scenes-32", "--num-images", "2", "--num-strata", "5000"], "num_strata must be from 1 to 999"),
+        (["scenes-32", "--device", "tpu9"], "device 'tpu9' cannot be used here"),
     ):
-        assert main([*line, "--device", "cpu"]) == 2
+        assert main(["--device", "cpu", *line]) == 2
         assert message in capsys.readouterr().err

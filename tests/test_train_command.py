@@ -4,31 +4,33 @@ import errno
 import json
 import os
 import signal
+import sys
 import threading
 
 import pytest
 import torch
+from networks import LEAST
 
 from sdm_lite import train_checkpoints, train_command
 from sdm_lite.checkpoints import load_facts, load_model
-from sdm_lite.presets import PRESETS, UNetConfig
+from sdm_lite.presets import PRESETS
 from sdm_lite.train import FINE_TUNE
 from sdm_lite.train_checkpoints import list_checkpoints
 from sdm_lite.train_command import main
 from sdm_lite.train_recipes import load_config
 from sdm_lite.train_signals import StopSignals
 
-TINY = UNetConfig(12, (16, 16), 8, (1, 2), 1, (), 8, 8, 1, 4, False)
 OPTIONS = "--preset tiny --num-images 8 --num-steps 4 --batch-size 4 --num-samples 2 --device cpu".split()
 
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
-    monkeypatch.setitem(PRESETS, "tiny", TINY)
+    monkeypatch.setitem(PRESETS, "tiny", LEAST)
 
 
 def names(folder):
-    return {path.name for path in folder.iterdir()}
+    """The files that a run leaves, but for its lock and what TensorBoard adds where it is installed."""
+    return {path.name for path in folder.iterdir()} - {".lock", "tensorboard"}
 
 
 def log(folder):
@@ -92,6 +94,10 @@ def test_the_stop_rule_stops(tmp_path, capsys):
         (["--learning-rats", "3"], "did you mean --learning-rate?"),
         (["--config", "nothing.yaml"], "no recipe called"),
         (["--device", "tpu9"], "device 'tpu9' cannot be used here"),
+        (
+            ["--mixed-precision", "fp16"],
+            "mixed_precision fp16 needs a GPU, and this run is on the CPU: give bf16 or no",
+        ),
     ],
 )
 def test_command_tells_bad_input_in_one_line(tmp_path, capsys, arguments, message):
@@ -178,6 +184,36 @@ def test_a_disk_that_fills_up_stops_the_run_with_one_line_and_a_whole_checkpoint
     told = capsys.readouterr().err.strip().splitlines()[-1]
     assert "No space left on device" in told and told.startswith("error: ")
     assert [path.stem for path in list_checkpoints(tmp_path)] == ["step-000000002"]
+
+
+def test_an_example_that_is_found_damaged_while_training_is_told_in_one_line(tmp_path, capsys, monkeypatch):
+    def find():
+        raise ValueError("records.bin is damaged, checksums differ for 020; delete the folder")  # as a cache does
+
+    stop_after(monkeypatch, 3, find)
+    assert main([*OPTIONS, "--checkpoint-steps", "2", "--output", str(tmp_path)]) == 1
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert told.startswith("error: records.bin is damaged")
+    assert f"what was written to {tmp_path} before is whole" in told
+    assert [path.stem for path in list_checkpoints(tmp_path)] == ["step-000000002"]
+
+
+def test_whichever_process_runs_out_of_memory_says_so(tmp_path, capsys, monkeypatch):
+    def fill():
+        monkeypatch.setenv("RANK", "3")
+        raise torch.cuda.OutOfMemoryError
+
+    stop_after(monkeypatch, 2, fill)
+    assert main([*OPTIONS, "--output", str(tmp_path)]) == 1
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert told.startswith("error (process 3): the device has no memory left: give more accumulation_steps")
+
+
+@pytest.mark.parametrize(("package", "arguments"), [("PIL", []), ("yaml", ["--recipe", "scenes-32"])])
+def test_a_missing_package_is_told_before_anything_is_made(tmp_path, capsys, monkeypatch, package, arguments):
+    monkeypatch.setitem(sys.modules, package, None)
+    assert main([*OPTIONS, *arguments, "--output", str(tmp_path / "run")]) == 2
+    assert "pip install 'sdm_lite[train]'" in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 
 def test_numbers_that_stay_infinite_stop_the_run_with_the_last_good_checkpoint(tmp_path, capsys):

@@ -5,6 +5,7 @@ import math
 import sys
 from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 
@@ -82,6 +83,29 @@ def test_tensorboard_gets_the_same_numbers_where_it_is_installed(tmp_path, monke
     assert written[0] == (str(tmp_path / "tensorboard"), 3) and written[-1] == "closed"
     scalars = {("loss", 1.5, 4), ("simple_by_quartile/2", 2.0, 4), ("evaluation/FID", 3.0, 4)}
     assert scalars <= set(written[1:-1]) and not any("word" in one for one in written[1:-1])
+
+
+def test_tensorboard_reads_back_what_was_written_each_step_once(tmp_path):
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    picture = np.full((4, 6, 3), 200, np.uint8)
+    for start in (0, 4):  # the second run goes on from the checkpoint of step 4
+        log = Log(tmp_path, start)
+        one = follower(log, start=start, num_steps=8)
+        for number in range(start + 1, 7 if start == 0 else 9):
+            one.add(step(number, loss=number + 10 * start, quartiles=(1.0, 2.0, 3.0, 4.0)), 1.0)
+        log.write({"step": start + 4, "evaluation": {"FID (Scenes judge)": 3.0}, "still_improving": True})
+        log.picture("samples", picture, start + 4)
+        log.close()
+    board = reader.EventAccumulator(str(tmp_path / "tensorboard"))
+    board.Reload()
+    quartiles = {f"simple_by_quartile/{quarter}" for quarter in (1, 2, 3, 4)}
+    wanted = {"loss", "simple", "vlb", "gradient_norm", "learning_rate", "ema_decay", "images_per_second", "memory_gib"}
+    wanted |= {"evaluation/FID (Scenes judge)", "still_improving", "num_skipped", "seconds", "steps_averaged"}
+    assert set(board.Tags()["scalars"]) == wanted | quartiles and board.Tags()["images"] == ["samples"]
+    # Step 6 of the run that was stopped is not shown beside the step 6 of the one that went on.
+    assert [(one.step, one.value) for one in board.Scalars("loss")] == [(2, 1.5), (4, 3.5), (6, 45.5), (8, 47.5)]
+    assert [one.value for one in board.Scalars("simple_by_quartile/3")] == [3.0] * 4
+    assert [one.step for one in board.Images("samples")] == [4, 8]
 
 
 def test_without_tensorboard_nothing_is_missed(tmp_path, monkeypatch):

@@ -1,18 +1,23 @@
 """Two processes that share each batch train the network that one would, to rounding, and checkpoints do not tell."""
 
 import json
+import math
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from test_train import CONFIG, batches, fresh
 
 from sdm_lite.checkpoints import load_model
+from sdm_lite.train import train
 from sdm_lite.train_command import main
 from sdm_lite.train_config import RunConfig, TrainConfig
-from sdm_lite.train_processes import OneProcess, check_processes
+from sdm_lite.train_processes import Accelerated, OneProcess, check_processes
 
 ROOT = Path(__file__).resolve().parent.parent
 OPTIONS = (
@@ -88,6 +93,50 @@ def test_a_batch_that_cannot_be_shared_is_told(count, batch_size, parts, message
     config = RunConfig(accumulation_steps=parts, train=TrainConfig(batch_size=batch_size))
     with pytest.raises(ValueError, match=message):
         check_processes(count, config)
+
+
+def in_fp16(scaler):
+    """Processes as Accelerate makes them in fp16, but on the CPU, where it refuses."""
+    processes = object.__new__(Accelerated)
+    OneProcess.__init__(processes)
+    processes.accelerator = SimpleNamespace(
+        scaler=scaler,
+        autocast=nullcontext,
+        backward=lambda loss: scaler.scale(loss).backward(),
+        reduce=lambda values, reduction: values,
+    )
+    return processes
+
+
+def spoiled_steps(run, is_bad, processes):
+    """Steps whose gradients overflow as long as `is_bad()`."""
+    run.unet.input.weight.register_hook(lambda gradient: gradient * math.inf if is_bad() else gradient)
+    process = CONFIG.diffusion().build()
+    return train(run.unet, run.ema, process, batches(), CONFIG, optimizer=run.optimizer, processes=processes)
+
+
+def test_steps_that_fp16_skips_while_it_looks_for_a_scale_change_nothing_else():
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**16)
+    ours, theirs = fresh(), fresh()
+    processes = in_fp16(scaler)
+    scaled = list(spoiled_steps(ours, lambda: scaler.get_scale() > 2.0**14, processes))
+    assert [step.skipped for step in scaled] == [True, True, False, False, False, False]
+    assert scaler.get_scale() == processes.state_dict()["scale"] == 2.0**14
+    bad = iter([True, True, False, False, False, False])
+    plain = list(spoiled_steps(theirs, lambda: next(bad), OneProcess()))
+    # A power of two is taken out again without rounding: the norm before clipping and the weights are float32's.
+    assert [step.gradient_norm for step in scaled[2:]] == [step.gradient_norm for step in plain[2:]]
+    for one, other in zip(ours.unet.parameters(), theirs.unet.parameters(), strict=True):
+        assert torch.equal(one, other)
+    resumed = in_fp16(torch.amp.GradScaler("cpu"))
+    resumed.load_state_dict(processes.state_dict())
+    assert resumed.state_dict() == processes.state_dict()
+
+
+def test_the_search_for_a_scale_ends_before_the_run_is_given_up():
+    # Each skipped step halves the scale; with one of 1 the gradients are those of float32.
+    halvings = math.log2(torch.amp.GradScaler("cpu", enabled=True).get_scale())
+    assert RunConfig().max_skipped_steps > halvings > 0
 
 
 def test_parts_cover_the_share_of_a_process():
