@@ -1,11 +1,16 @@
-"""Editing: the region is the change and its margin; outside of it the image comes back exactly."""
+"""Editing: the region is the change and its margin; outside of it the image comes back exactly; resampling helps."""
+
+import math
 
 import pytest
 import torch
 
 from sdm_lite.diffusion import GaussianDiffusion, Prediction, linear_betas
-from sdm_lite.edit import changed_region, keep_outside
-from sdm_lite.sampling import SampleNoise, last, sample_ddim, sample_ddpm, sample_dpmpp_2m
+from sdm_lite.edit import changed_region, keep_outside, q_between, repaint_pairs, sample_repaint, seam
+from sdm_lite.labels import encode_labels
+from sdm_lite.sampling import SampleNoise, last, sample_ddim, sample_ddpm, sample_dpmpp_2m, timestep_pairs
+from sdm_lite.scenes import Scenes
+from sdm_lite.scenes_edits import known_edits, stacked
 
 
 @pytest.fixture
@@ -79,10 +84,22 @@ def test_on_the_way_the_outside_has_the_noise_of_its_timestep(diffusion):
         torch.testing.assert_close(kept.double(), by_hand, rtol=1e-5, atol=1e-5)
 
 
+def test_new_noise_is_new_at_every_step_and_each_sample_has_its_own(diffusion):
+    image, nowhere = torch.zeros(2, 3, 8, 8), torch.zeros(2, 1, 8, 8, dtype=torch.bool)
+    time = torch.full((2,), 1000)
+    project = keep_outside(diffusion, image, nowhere, SampleNoise([5, 6]))
+    first, second = project(image, time), project(image, time)
+    assert first.std() > 0.9 and (first - second).abs().mean() > 0.5
+    alone = keep_outside(diffusion, image[:1], nowhere[:1], SampleNoise([6]))
+    assert torch.equal(alone(image[:1], time[:1])[0], first[1])
+
+
 def test_shapes_that_do_not_fit(diffusion):
     image, region = torch.zeros(2, 3, 8, 8), torch.zeros(2, 1, 8, 8, dtype=torch.bool)
     with pytest.raises(ValueError, match="one shape"):
         keep_outside(diffusion, image, region, torch.zeros(1, 3, 8, 8))
+    with pytest.raises(ValueError, match="\\(2, 3, 8, 8\\) and \\(3, 3, 8, 8\\)"):
+        keep_outside(diffusion, image, region, SampleNoise([0, 1, 2]))
     with pytest.raises(ValueError, match="bool region of shape \\(2, 1, 8, 8\\)"):
         keep_outside(diffusion, image, region[:, 0], image)
     with pytest.raises(ValueError, match="changed_region"):
@@ -99,16 +116,144 @@ def grey_denoiser(diffusion):
     return denoise
 
 
-@pytest.mark.parametrize("sample", [sample_ddpm, sample_ddim, sample_dpmpp_2m])
-def test_every_sampler_redraws_the_region_and_nothing_else(diffusion, sample):
-    noise = SampleNoise([0, 1])
-    x_T = noise((3, 8, 8))
-    image = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(2)) * 2 - 1
-    region = torch.zeros(2, 1, 8, 8, dtype=torch.bool)
-    region[..., 2:6, 3:7] = True
-    arguments = (noise,) if sample is sample_ddpm else ()
-    project = keep_outside(diffusion, image, region, x_T)
+@pytest.mark.parametrize("sample", [sample_ddpm, sample_ddim, sample_dpmpp_2m, sample_repaint])
+@pytest.mark.parametrize("thing", ["house", "car"])
+@pytest.mark.parametrize("new_noise", [False, True])
+def test_every_sampler_redraws_the_region_and_nothing_else(diffusion, sample, thing, new_noise):
+    edits = [edit for edit, _ in zip(known_edits(Scenes(16, seed=1), thing, min_pixels=6), range(3), strict=False)]
+    image, old, _ = stacked([edit.with_thing for edit in edits])
+    region = changed_region(old, stacked([edit.without for edit in edits])[1], margin=1)
+    noise = SampleNoise([0, 1, 2])
+    x_T = noise((3, 16, 16))
+    arguments = (noise,) if sample in (sample_ddpm, sample_repaint) else ()
+    project = keep_outside(diffusion, image, region, noise if new_noise else x_T)
     edited = last(sample(grey_denoiser(diffusion), diffusion, x_T, 10, *arguments, project=project))
     inside = region.expand_as(image)
+    assert inside.any() and not inside.all()
     assert torch.equal(edited[~inside], image[~inside])
     torch.testing.assert_close(edited[inside], torch.full_like(edited[inside], 0.25), atol=1e-3, rtol=0)
+
+
+def test_outside_of_the_region_the_condition_is_the_old_one():
+    """Edges of instances included, also where one house hides another and the label of a pixel stays."""
+    labels_were_not_enough = False
+    for edit, _ in zip(known_edits(Scenes(32, seed=1), "house"), range(12), strict=False):
+        _, maps, instances = stacked([edit.with_thing, edit.without])
+        condition = encode_labels(maps, Scenes.num_classes, instances)
+        changed = (condition[0] != condition[1]).any(0)
+        assert torch.equal(changed_region(condition[:1], condition[1:], margin=0)[0, 0], changed)
+        labels_were_not_enough |= bool((changed & ~changed_region(maps[:1], maps[1:], margin=1)[0, 0]).any())
+    assert labels_were_not_enough, "otherwise the edges were not tested"
+
+
+def test_objects_that_change_without_their_labels_are_found_by_their_edges():
+    one, two = torch.zeros(2, 1, 4, 4, dtype=torch.int64)
+    two[..., 2:] = 1  # one car becomes two
+    conditions = [encode_labels(torch.full_like(one, 9), 11, instances) for instances in (one, two)]
+    assert torch.equal(changed_region(*conditions, margin=0)[0, 0].any(0), torch.tensor([False, True, True, False]))
+
+
+def test_resampled_moves_by_hand():
+    assert repaint_pairs(100, 4, jump_length=2, num_resamples=2) == [
+        (100, 75), (75, 50), (50, 100), (100, 75), (75, 50),
+        (50, 25), (25, 0), (0, 50), (50, 25), (25, 0),
+    ]  # fmt: skip
+    assert repaint_pairs(100, 4, jump_length=3, num_resamples=1) == timestep_pairs(100, 4)
+
+
+@pytest.mark.parametrize("num_steps, jump_length, num_resamples", [(10, 3, 2), (7, 7, 3), (5, 1, 4), (4, 9, 2)])
+def test_moves_are_connected_and_cost_what_is_said(num_steps, jump_length, num_resamples):
+    moves = repaint_pairs(1000, num_steps, jump_length=jump_length, num_resamples=num_resamples)
+    assert moves[0][0] == 1000 and moves[-1][1] == 0
+    assert all(before[1] == after[0] for before, after in zip(moves, moves[1:], strict=False))
+    assert sum(s < t for t, s in moves) == num_steps * num_resamples
+
+
+@pytest.mark.parametrize("wrong", [{"jump_length": 0}, {"num_resamples": 0}])
+def test_numbers_out_of_range_are_told_before_the_first_step(diffusion, wrong):
+    noise = SampleNoise([0])
+    with pytest.raises(ValueError, match="at least 1"):
+        sample_repaint(grey_denoiser(diffusion), diffusion, noise((3, 8, 8)), 5, noise, **wrong)
+    with pytest.raises(ValueError, match="num_steps"):
+        sample_repaint(grey_denoiser(diffusion), diffusion, noise((3, 8, 8)), 0, noise)
+
+
+def test_a_jump_undoes_nothing_but_the_noise_level(diffusion):
+    """Noise up to t and then up to s is noise up to s: signal and noise have the weights of s."""
+    one, zero = torch.ones(1, 3, 1, 1), torch.zeros(1, 3, 1, 1)
+    for now, then in ((0, 300), (10, 11), (200, 1000)):
+        t, s = torch.tensor([now]), torch.tensor([then])
+        of_x0 = q_between(diffusion, diffusion.q_sample(one, t, zero), t, s, zero)
+        of_old, of_new = (
+            q_between(diffusion, diffusion.q_sample(zero, t, one), t, s, zero),
+            q_between(diffusion, zero, t, s, one),
+        )
+        signal, sigma = diffusion.signal_and_noise(s)
+        torch.testing.assert_close(of_x0, signal.expand_as(one))
+        torch.testing.assert_close(of_old**2 + of_new**2, (sigma**2).expand_as(one))
+
+
+def pair_denoiser(diffusion, correlation):
+    """The best prediction for two pixels side by side, normal with variance 1 and a correlation."""
+    spread = torch.tensor([1 + correlation, 1 - correlation])  # variances of sum and difference, each by sqrt(2)
+
+    def denoise(x_t, t):
+        signal, sigma = diffusion.signal_and_noise(t)
+        turned = torch.stack([x_t[..., 0] + x_t[..., 1], x_t[..., 0] - x_t[..., 1]], dim=-1) / math.sqrt(2)
+        best = signal * spread / (signal**2 * spread + sigma**2) * turned
+        x0 = torch.stack([best[..., 0] + best[..., 1], best[..., 0] - best[..., 1]], dim=-1) / math.sqrt(2)
+        return Prediction(diffusion.eps_from_x0(x0, x_t, t), x0, torch.ones_like(x_t))
+
+    return denoise
+
+
+def redrawn_pixel(diffusion, num_steps, num_resamples, num_samples=4000):
+    """The left pixel of many pairs whose right one is known to be 1: (3, num_samples)."""
+    noise = SampleNoise([0])
+    x_T = noise((3, num_samples, 2))
+    image, region = torch.ones_like(x_T), torch.zeros(1, 1, num_samples, 2, dtype=torch.bool)
+    region[..., 0] = True
+    project = keep_outside(diffusion, image, region, x_T)
+    arguments = {"project": project, "num_resamples": num_resamples}
+    return last(sample_repaint(pair_denoiser(diffusion, 0.9), diffusion, x_T, num_steps, noise, **arguments))[0, ..., 0]
+
+
+def test_resampling_comes_nearer_to_the_known_conditional_distribution(diffusion):
+    """Of two pixels with correlation 0.9, the left one given that the right one is 1: mean 0.9, variance 0.19."""
+    once, often = (redrawn_pixel(diffusion, 50, num_resamples) for num_resamples in (1, 8))
+    assert abs(often.mean() - 0.9) < abs(once.mean() - 0.9) / 2
+    assert abs(often.var() - 0.19) < abs(once.var() - 0.19) / 2
+
+
+def test_without_jumps_resampling_is_ancestral_sampling_bit_for_bit(diffusion):
+    image, region = torch.rand(2, 3, 8, 8) * 2 - 1, torch.rand(2, 1, 8, 8) < 0.5
+    results = []
+    for sample, options in ((sample_ddpm, {}), (sample_repaint, {"num_resamples": 1, "jump_length": 3})):
+        noise = SampleNoise([3, 4])
+        x_T = noise((3, 8, 8))
+        project = keep_outside(diffusion, image, region, x_T)
+        steps = list(sample(grey_denoiser(diffusion), diffusion, x_T, 12, noise, project=project, **options))
+        results.append([(step.t, step.x_t, step.x0) for step in steps])
+    for (t, *tensors), (other_t, *others) in zip(*results, strict=True):
+        assert t == other_t and all(torch.equal(a, b) for a, b in zip(tensors, others, strict=True))
+
+
+def test_seam_by_hand():
+    image = torch.zeros(1, 3, 3, 4)
+    region = torch.zeros(1, 1, 3, 4, dtype=torch.bool)
+    region[..., :2, :2] = True
+    image[..., :2, :2] = 0.5  # four pairs across the border, each a step of 0.5
+    assert seam(image, region).tolist() == [0.5]
+    image[0, 0, 2, 1] = 0.9  # one channel of one pair: a step of 0.4 in the place of 0.5
+    torch.testing.assert_close(seam(image, region), torch.tensor([(0.5 * 12 - 0.1) / 12]))
+    image[..., 0, 0] = 7  # inside, at no border
+    torch.testing.assert_close(seam(image, region), torch.tensor([(0.5 * 12 - 0.1) / 12]))
+
+
+def test_a_seam_needs_a_border():
+    image, region = torch.zeros(2, 3, 4, 4), torch.zeros(2, 1, 4, 4, dtype=torch.bool)
+    region[0, ..., 0] = True
+    with pytest.raises(ValueError, match="sample 1 .* no border"):
+        seam(image, region)
+    with pytest.raises(ValueError, match="bool region"):
+        seam(image, region.float())
