@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sdm_lite.cache import DESCRIPTION, RECORDS, Cache, cache_root
-from sdm_lite.datasets import DATASETS, open_dataset
-from sdm_lite.datasets_crops import PROTOCOLS
+from sdm_lite.datasets_options import add_dataset, open_asked
 from sdm_lite.loading import open_cache
 
 
@@ -22,22 +21,16 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
 
     build = commands.add_parser("build", help="read a data set into its cache")
-    build.add_argument("name", help=f"the data set: {', '.join(DATASETS)}")
-    build.add_argument("root", type=Path, help="its folder, as published")
-    build.add_argument("--split", default="train", help="which split [%(default)s]")
-    build.add_argument("--size", type=int, nargs=2, metavar=("H", "W"), help="of the examples [the data set's]")
-    build.add_argument(
-        "--protocol", choices=sorted(PROTOCOLS), default="sdm_lite", help="how pictures come to this size [%(default)s]"
-    )
-    build.add_argument("--crops", type=int, default=1, help="examples made of each picture [%(default)s]")
-    build.add_argument("--skip-bad", action="store_true", help="leave out what is bad, and list it")
-    build.add_argument("--workers", type=int, help="processes, 0 for this one alone [one a core if it pays]")
-    build.add_argument("--folder", type=Path, default=cache_root(), help="where caches are kept [%(default)s]")
+    add_dataset(build)
+    build.add_argument("--split", default="train", help="which split (default: %(default)s)")
+    build.add_argument("--crops", type=int, default=1, help="examples made of each picture (default: %(default)s)")
+    build.add_argument("--workers", type=int, help="processes, 0 for this one alone (default: one a core if it pays)")
+    build.add_argument("--folder", type=Path, default=cache_root(), help="where caches are kept (default: %(default)s)")
     build.set_defaults(run=run_build)
 
     verify = commands.add_parser("verify", help="compare caches with their checksums")
     verify.add_argument(
-        "--folder", type=Path, default=cache_root(), help="where caches are kept, or one cache [%(default)s]"
+        "--folder", type=Path, default=cache_root(), help="where caches are kept, or one cache (default: %(default)s)"
     )
     verify.set_defaults(run=run_verify)
     return parser.parse_args(argv)
@@ -47,15 +40,7 @@ def run_build(args: argparse.Namespace) -> int:
     """Build, and print where the cache is."""
     if args.workers is not None and args.workers < 0:
         raise ValueError(f"--workers must be at least 0, got {args.workers}")
-    dataset = open_dataset(
-        args.name,
-        args.root,
-        args.split,
-        size=tuple(args.size) if args.size else None,
-        protocol=args.protocol,
-        crops=args.crops,
-        skip_bad=args.skip_bad,
-    )
+    dataset = open_asked(args, args.split, crops=args.crops)
     print(_line(open_cache(dataset, args.folder, num_workers=args.workers)))
     return 0
 

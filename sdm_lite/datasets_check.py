@@ -96,7 +96,11 @@ def format_counts(dataset: Photographs, report: SplitReport) -> str:
 
 
 def format_frequencies(class_names: Sequence[str], reports: Sequence[SplitReport]) -> str:
-    """How often each class occurs, as a table, most frequent first, and a line of those that never do."""
+    """How often each class occurs, as a table, most frequent first.
+
+    Below it a line of the classes that never occur, and one for each further split of those in it that the first split
+    has no pixel of: trained on the first, a network draws something there, but it cannot know what.
+    """
     total = sum(report.num_pixels for report in reports)
     order = sorted(np.flatnonzero(total), key=lambda k: -total[k])
     width = max(len(class_names[k]) for k in order)
@@ -109,10 +113,17 @@ def format_frequencies(class_names: Sequence[str], reports: Sequence[SplitReport
             share = report.num_pixels[k] / max(1, report.num_pixels.sum())
             line += f"  {100 * share:>11.2f} %  {report.num_pictures[k]:>8}"
         lines.append(line)
-    absent = [class_names[k] for k in np.flatnonzero(total == 0)]
-    if absent:
-        lines.append(f"never: {', '.join(absent)}")
+    for report in reports[1:]:
+        new = (report.num_pixels > 0) & (reports[0].num_pixels == 0)
+        lines += _listed(f"in {report.split}, never in {reports[0].split}", class_names, new)
+    lines += _listed("never", class_names, total == 0)
     return "\n".join(lines)
+
+
+def _listed(heading: str, class_names: Sequence[str], chosen: np.ndarray) -> list[str]:
+    """A line with the names of some classes, if there are any."""
+    names = [class_names[k] for k in np.flatnonzero(chosen)]
+    return [f"{heading}: {', '.join(names)}"] if names else []
 
 
 def picture(dataset: Photographs, shown: Sequence[RawExample], title: str) -> Figure:

@@ -11,10 +11,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sdm_lite.datasets import DATASETS, Photographs, open_dataset
+from sdm_lite.datasets import Photographs
 from sdm_lite.datasets_celebamask import NUM_PICTURES
 from sdm_lite.datasets_check import check_split, format_counts, format_frequencies, picture
-from sdm_lite.datasets_crops import PROTOCOLS
+from sdm_lite.datasets_export import render_scenes
+from sdm_lite.datasets_options import add_dataset, open_asked
 from sdm_lite.datasets_prepare import prepare_celebamask
 from sdm_lite.viz import save_png
 
@@ -25,23 +26,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
 
     check = commands.add_parser("check", help="report what is in a folder, and what is wrong")
-    check.add_argument("name", help=f"the data set: {', '.join(DATASETS)}")
-    check.add_argument("root", type=Path, help="its folder, as published")
+    add_dataset(check, skip_bad="bad files are no failure (default: they are, status 1); either way they are listed")
     check.add_argument("--split", action="append", help="which split; give it again for more (default: train and val)")
-    check.add_argument(
-        "--size", type=int, nargs=2, metavar=("H", "W"), help="of the examples (default: the data set's)"
-    )
-    check.add_argument(
-        "--protocol",
-        choices=sorted(PROTOCOLS),
-        default="sdm_lite",
-        help="how pictures come to this size (default: %(default)s)",
-    )
-    check.add_argument(
-        "--skip-bad",
-        action="store_true",
-        help="bad files are no failure (default: they are, status 1); either way they are listed",
-    )
     check.add_argument(
         "--limit", type=int, help="read no more examples of a split than this, evenly spread (default: all)"
     )
@@ -65,6 +51,14 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--expect", type=int, default=NUM_PICTURES, help="faces that there must be (default: %(default)s)"
     )
     prepare.set_defaults(run=run_prepare)
+
+    render = commands.add_parser("render-scenes", help="write procedural pictures as a folder of photographs")
+    render.add_argument("target", type=Path, help="folder to write; `check folder` and `--dataset folder` open it")
+    render.add_argument("--num-train", type=int, default=200, help="pictures to train on (default: %(default)s)")
+    render.add_argument("--num-val", type=int, default=50, help="held-out pictures (default: %(default)s)")
+    render.add_argument("--size", type=int, default=64, help="pixels on a side (default: %(default)s)")
+    render.add_argument("--seed", type=int, default=0, help="of Scenes; held out is the next (default: %(default)s)")
+    render.set_defaults(run=run_render)
     return parser.parse_args(argv)
 
 
@@ -113,6 +107,14 @@ def run_prepare(args: argparse.Namespace) -> int:
     return 0
 
 
+def run_render(args: argparse.Namespace) -> int:
+    """Render, and print how to go on."""
+    render_scenes(args.target, num_train=args.num_train, num_val=args.num_val, size=args.size, seed=args.seed)
+    print(f"wrote {args.num_train} pictures to train on and {args.num_val} held-out ones to {args.target}")
+    print(f"next: python -m sdm_lite.datasets check folder {args.target} --size {args.size} {args.size}")
+    return 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command: 0 if all is well, 1 if something bad was found, 2 on bad input, 130 if interrupted."""
     args = parse(argv)
@@ -130,8 +132,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _open(args: argparse.Namespace, split: str) -> Photographs | ValueError:
     """The data set, bad files left out and listed; or what is wrong with its folder."""
     try:
-        size = tuple(args.size) if args.size else None
-        return open_dataset(args.name, args.root, split, size=size, protocol=args.protocol, skip_bad=True)
+        return open_asked(args, split, skip_bad=True)
     except ValueError as error:
         return error
 

@@ -72,7 +72,7 @@ def photograph_size(path: Path) -> tuple[int, int]:
 
 
 def ids_png(ids: np.ndarray) -> bytes:
-    """An id map (H, W) uint8 as the bytes of a PNG file."""
+    """An id map (H, W), uint8 or uint16, as the bytes of a PNG file."""
     from PIL import Image
 
     buffer = io.BytesIO()

@@ -7,7 +7,8 @@ layouts, measured by the same judge against the same reference. `python -m sdm_l
     ceiling    mIoU of the judge on true pictures
     diversity  mean perceptual distance between true pictures of one layout: neither less nor more is right
 
-Heusel et al. (2017, FID); Zhang et al. (2018, LPIPS' formula); Wang et al. (2022), section 4.1, for the three metrics.
+Of photographs there is one for each label map; `evaluate_photographs` scores those. Heusel et al. (2017, FID); Zhang
+et al. (2018, LPIPS' formula); Wang et al. (2022), section 4.1, for the three metrics.
 
 Shapes: L layouts, N pictures of each, C features, K classes, H x W pixels, R bootstrap resamples.
 """
@@ -16,23 +17,21 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from sdm_lite import metrics
 from sdm_lite.checkpoints import Model
-from sdm_lite.diffusion import Denoiser
+from sdm_lite.evaluate_samples import MakeDenoiser, Sampler, ShowProgress, draw_groups, draw_samples, silently
 from sdm_lite.evaluate_scores import NAMES, Measurements, ScenesScores, Sizes, Truth, score
 from sdm_lite.guidance import check_guidance_interval, check_guidance_scale, denoiser
 from sdm_lite.judge import HELD_OUT_SEED, Judge
-from sdm_lite.labels import encode_labels
-from sdm_lite.sampling import SampleNoise, Step, last, sample_ddim, sample_ddpm, timestep_pairs
-from sdm_lite.scenes import Scenes
+from sdm_lite.sampling import sample_ddim, timestep_pairs
+from sdm_lite.scenes import SEASONS, Scenes
 
 __all__ = [
     "NAMES",
@@ -41,6 +40,7 @@ __all__ = [
     "ScenesScores",
     "Sizes",
     "Truth",
+    "draw_groups",
     "draw_samples",
     "evaluate_images",
     "evaluate_model",
@@ -49,10 +49,6 @@ __all__ = [
     "measure_truth",
     "score",
 ]
-
-Sampler = Callable[..., Iterator[Step]]
-MakeDenoiser = Callable[..., Denoiser]  # (unet, diffusion, condition, guidance_scale) -> Denoiser
-ShowProgress = Callable[..., Iterable]  # called as progress(items, description="...")
 
 
 # Measuring pictures.
@@ -157,7 +153,7 @@ def measure_truth(
     Sizes(num_layouts, num_renders, samples_per_layout, num_diversity_layouts).check()
     scenes = Scenes(judge.config.image_size, length=num_layouts, seed=HELD_OUT_SEED)
     reference, yardstick, diversity = [], [], []
-    show = progress or _silently
+    show = progress or silently
     for i in show(range(num_layouts), description="true pictures"):
         label_map = scenes.layout(i)[0][None]
         pictures = torch.stack([scenes.render(i, seed) for seed in range(num_renders + samples_per_layout)])[None]
@@ -169,42 +165,6 @@ def measure_truth(
 
 
 # The model.
-
-
-def draw_samples(
-    model: Model,
-    label_maps: Tensor,
-    instance_maps: Tensor,
-    seeds: Sequence[int],
-    *,
-    guidance_scale: float,
-    num_steps: int,
-    sampler: Sampler = sample_ddim,
-    make_denoiser: MakeDenoiser = denoiser,
-) -> Tensor:
-    """One sample for each label map.
-
-    Args:
-        model: network and process.
-        label_maps: (B, H, W) int64, of Scenes.
-        instance_maps: (B, H, W) int64, read only by models with an edge channel.
-        seeds: B integers; a sample depends on its own alone.
-        guidance_scale: s >= 0.
-        num_steps: of the sampler.
-        sampler: sample_ddim, sample_ddpm, or any other of their form.
-        make_denoiser: `guidance.denoiser`, or any other of its form.
-
-    Returns:
-        (B, 3, H, W) in [-1, 1].
-    """
-    device = next(model.unet.parameters()).device
-    with_edges = model.unet.config.condition_channels == Scenes.num_classes + 1
-    condition = encode_labels(label_maps, Scenes.num_classes, instance_maps if with_edges else None).to(device)
-    noise = SampleNoise(seeds)
-    x_T = noise((3, *label_maps.shape[1:])).to(device)
-    draw = make_denoiser(model.unet, model.diffusion, condition, guidance_scale)
-    fresh_noise = (noise,) if sampler is sample_ddpm else ()
-    return last(sampler(draw, model.diffusion, x_T, num_steps, *fresh_noise)).clamp(-1, 1)
 
 
 def evaluate_model(
@@ -274,7 +234,7 @@ def evaluate_model(
         make_denoiser=make_denoiser,
     )
     start = time.perf_counter()
-    drawn = _draw_all(draw, judge.config.image_size, sizes, seed, batch_size, progress or _silently)
+    drawn = _draw_all(draw, judge.config.image_size, sizes, seed, batch_size, progress)
     seconds = time.perf_counter() - start
     measured = evaluate_images(judge, drawn.firsts[:, None], drawn.label_maps)
     settings = {
@@ -296,6 +256,8 @@ def evaluate_model(
 
 def _check_model(model: Model, judge: Judge) -> None:
     channels, size = model.unet.config.condition_channels, judge.config.image_size
+    if judge.config.num_seasons != len(SEASONS):
+        raise ValueError("the judge reads no seasons, so it was not trained on Scenes: give judge-32, or --dataset")
     if channels not in (Scenes.num_classes, Scenes.num_classes + 1):
         raise ValueError(
             f"the model reads {channels} condition channels: expected the {Scenes.num_classes} classes of Scenes, "
@@ -337,36 +299,23 @@ def _draw_all(
     sizes: Sizes,
     seed: int,
     batch_size: int,
-    show: ShowProgress,
+    progress: ShowProgress | None,
 ) -> Drawn:
-    """Every sample that a score needs, in batches that mix layouts."""
+    """Every sample that a score needs: one of each layout, and more of the first ones."""
     scenes = Scenes(image_size, length=sizes.num_layouts, seed=HELD_OUT_SEED)
     maps = [scenes.layout(i) for i in range(sizes.num_layouts)]
     label_maps, instance_maps = (torch.stack(column) for column in zip(*maps, strict=True))
-    jobs = [(i, 0) for i in range(sizes.num_layouts)]
-    jobs += [(i, n) for i in range(sizes.num_diversity_layouts) for n in range(1, sizes.samples_per_layout)]
-    batches = [jobs[start : start + batch_size] for start in range(0, len(jobs), batch_size)]
-    images = []
-    for batch in show(batches, description=f"samples, {batch_size} at a time"):
-        layouts = [i for i, _ in batch]
-        seeds = [_sample_seed(seed, i, n) for i, n in batch]
-        images.append(draw(label_maps[layouts], instance_maps[layouts], seeds).cpu())
-    firsts, others = torch.cat(images).split([sizes.num_layouts, len(jobs) - sizes.num_layouts])
-    others = others.unflatten(0, (sizes.num_diversity_layouts, sizes.samples_per_layout - 1))
-    return Drawn(label_maps, firsts, torch.cat([firsts[: sizes.num_diversity_layouts, None], others], dim=1))
-
-
-def _sample_seed(seed: int, layout: int, n: int) -> int:
-    """A seed for sample n of a layout: 32 bits of a hash, because torch's CPU generator ignores all higher bits."""
-    return int(np.random.SeedSequence([seed, layout, n]).generate_state(1)[0])
+    few = sizes.num_layouts - sizes.num_diversity_layouts
+    samples_of = [sizes.samples_per_layout] * sizes.num_diversity_layouts + [1] * few
+    groups = draw_groups(
+        draw, label_maps, instance_maps, samples_of, seed=seed, batch_size=batch_size, progress=progress
+    )
+    firsts = torch.stack([group[0] for group in groups])
+    return Drawn(label_maps, firsts, torch.stack(groups[: sizes.num_diversity_layouts]))
 
 
 def _joined(parts: list[Measurements]) -> Measurements:
     return Measurements(*(torch.cat(column) for column in zip(*parts, strict=True)))
-
-
-def _silently(items: Iterable, *, description: str) -> Iterable:
-    return items
 
 
 if __name__ == "__main__":

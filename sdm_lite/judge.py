@@ -29,13 +29,13 @@ FORMAT = "sdm_lite judge 1"
 TRAIN_SEED, HELD_OUT_SEED = 0, 1  # of Scenes: what is trained on, and what everything is scored on
 
 
-def metric_name(metric: str) -> str:
-    """The name of a metric that was measured with the judge, for tables and axes.
+def metric_name(metric: str, judge: str = "Scenes judge") -> str:
+    """The name of a metric that was measured with a judge, for tables and axes.
 
     >>> metric_name("FID")
     'FID (Scenes judge)'
     """
-    return f"{metric} (Scenes judge)"
+    return f"{metric} ({judge})"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ class JudgeConfig:
         channels: width of each level, full resolution first; each level halves the resolution. The last is the width of
             the pooled features.
         num_groups: of every group norm.
-        image_size: height and width that it was trained at. Others work if they can be halved often enough.
+        image_size: what it was trained at, side of a square or (height, width). Others work if they can be halved
+            often enough.
     """
 
     num_classes: int = 11
@@ -57,15 +58,18 @@ class JudgeConfig:
     num_seasons: int = len(SEASONS)
     channels: tuple[int, ...] = (24, 48, 64)
     num_groups: int = 8
-    image_size: int = 32
+    image_size: int | tuple[int, int] = 32
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))  # JSON gives a list
+        sides = (self.image_size,) if isinstance(self.image_size, int) else tuple(self.image_size)
+        if len(sides) == 2:
+            object.__setattr__(self, "image_size", sides)
         if len(self.channels) < 2 or any(width % self.num_groups for width in self.channels):
             raise ValueError(
                 f"channels must be two or more multiples of num_groups = {self.num_groups}, got {self.channels}"
             )
-        if self.image_size % self.divisor:
+        if len(sides) > 2 or any(side % self.divisor for side in sides):
             raise ValueError(
                 f"image_size must be divisible by {self.divisor}, one halving a level, got {self.image_size}"
             )

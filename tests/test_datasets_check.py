@@ -44,6 +44,8 @@ def test_the_table(root):
     assert [line.split()[1] for line in lines[1:4]] == ["sky", "road", "car"]
     assert lines[2].split() == ["3", "road", "25.00", "%", "10", "25.00", "%", "2"]
     assert lines[4].startswith("never: building, pole")
+    told = format_frequencies(CamVid.class_names, reports[::-1]).splitlines()
+    assert told[4] == "in train, never in val: car" and told[5] == lines[4]
 
 
 def test_a_folder_where_all_is_well(root, tmp_path, capsys):

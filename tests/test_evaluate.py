@@ -13,6 +13,7 @@ from sdm_lite import evaluate, evaluate_command
 from sdm_lite.checkpoints import Model, save_model
 from sdm_lite.diffusion import DiffusionConfig
 from sdm_lite.evaluate import Measurements, Truth
+from sdm_lite.evaluate_samples import sample_seed
 from sdm_lite.judge import HELD_OUT_SEED, Judge, JudgeConfig, save_judge
 from sdm_lite.presets import UNetConfig
 from sdm_lite.sampling import sample_ddim, sample_ddpm
@@ -197,8 +198,7 @@ def test_samples_depend_on_their_seeds_and_not_on_the_batch(model, judge, sample
 def test_every_sample_has_a_seed_of_its_own_that_torch_can_tell_apart():
     jobs = [(seed, layout, n) for seed in range(3) for layout in range(200) for n in range(4)]
     first_numbers = {
-        torch.randn(2, generator=torch.Generator().manual_seed(evaluate._sample_seed(*job))).sum().item()
-        for job in jobs
+        torch.randn(2, generator=torch.Generator().manual_seed(sample_seed(*job))).sum().item() for job in jobs
     }
     assert len(first_numbers) > 0.999 * len(jobs)
 
