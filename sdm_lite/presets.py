@@ -94,7 +94,7 @@ SCENES_32 = UNetConfig(
 )
 PRESETS = {
     "scenes-32": SCENES_32,
-    "scenes-64": dataclasses.replace(SCENES_32, image_size=(64, 64), channel_multipliers=(1, 2, 3, 4)),
+    "scenes-64": dataclasses.replace(SCENES_32, image_size=(64, 64), channel_multipliers=(1, 1, 2, 3)),
     # The paper's networks differ in their classes, plus one channel where there are edges: 19 + 1, 151 (150 and
     # "unknown", no edges), 35 + 1, 183 + 1 (182 and "unknown").
     "celebamask-hq-256": UNetConfig(condition_channels=20),
