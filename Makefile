@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PIP_INSTALL := $(PIP) install --quiet -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce test lab app notebooks lint format benchmark clean
+.PHONY: help install reproduce test soak lab app notebooks lint format benchmark clean
 
 help: ## list these commands
 	@echo "sdm_lite: make COMMAND, of which"
@@ -54,6 +54,9 @@ reproduce: $(STAMP) ## run the notebooks in order and write the report (PROFILE=
 
 test: lint ## lint, then all tests, the notebooks in a very short profile among them
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+soak: $(STAMP) ## execute the notebooks that have widgets 50 times in a row: a hang shows only now and then
+	$(BIN)/python tests/soak.py
 
 lab: $(STAMP) ## open JupyterLab in notebooks/
 	cd notebooks && ../$(BIN)/python -m jupyterlab

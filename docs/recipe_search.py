@@ -39,13 +39,13 @@ TRIALS: dict[str, tuple[dict, dict]] = {
     "the lite recipe": ({}, {}),
     "the lite recipe, another seed": ({"seed": 1}, {}),
     "learning rate 4e-3": ({"learning_rate": 4e-3}, {}),
-    "learning rate 1e-3": ({"learning_rate": 1e-3}, {}),
     "batch 4": ({"batch_size": 4}, {}),
-    "batch 16": ({"batch_size": 16}, {}),
-    "24 base channels": ({}, {"base_channels": 24, "channels_per_head": 24}),
-    "48 base channels": ({}, {"base_channels": 48, "channels_per_head": 48}),
     "linear schedule": ({"schedule": "linear"}, {}),
+    "24 base channels": ({}, {"base_channels": 24, "channels_per_head": 24}),
     "weight of the simple loss at most 20": ({"max_simple_weight": 20.0}, {}),
+    "batch 16": ({"batch_size": 16}, {}),
+    "learning rate 1e-3": ({"learning_rate": 1e-3}, {}),
+    "48 base channels": ({}, {"base_channels": 48, "channels_per_head": 48}),
     "eps output": ({"prediction_type": "eps"}, {}),
     "the paper's loss, schedule, rate and averaging": (
         {

@@ -106,11 +106,11 @@ def denoiser(
         unet: the network.
         diffusion: the process that it was trained for.
         condition: (B, K, H, W); with B = 1 one label map serves a batch of any size.
-        guidance_scale: s >= 0. At s = 0 without an interval the variance is the null branch's, there being
-            no other.
+        guidance_scale: s >= 0. At s = 0 the variance is the null branch's, there being no other.
         clip: whether the predicted x0 is clamped to [-1, 1].
-        guidance_interval: (first, last) timestep, both within 1..T, at which the scale is s; at all others it is 1.
-            Kynkaanniemi et al. (2024). None = s everywhere, as in the paper.
+        guidance_interval: (first, last) timestep, both within 1..T, at which the scale is s; at all others it is
+            min(s, 1), so that what is pushed beyond the plain prediction is pushed there alone, and s = 0 still ignores
+            the labels everywhere. Kynkaanniemi et al. (2024), who have s > 1. None = s everywhere, as in the paper.
         max_modulation_bytes: how much memory the labels' scale and shift may take; what does not fit is read off the
             label maps at every step, largest resolution first, with the same result. None = as much as they need.
         decode_together: whether the two decodes are one of twice the batch: few large operations instead of many small
@@ -127,9 +127,10 @@ def denoiser(
     """
     scale = check_guidance_scale(guidance_scale)
     first, last = check_guidance_interval(guidance_interval or (1, diffusion.num_timesteps), diffusion.num_timesteps)
+    if scale <= 1:
+        guidance_interval = None  # outside of it the scale is min(s, 1), which is s
     with torch.no_grad():
-        always_null = scale == 0 and guidance_interval is None
-        modulation = None if always_null else unet.modulate(condition, max_bytes=max_modulation_bytes)
+        modulation = None if scale == 0 else unet.modulate(condition, max_bytes=max_modulation_bytes)
         null_modulation = unet.modulate_null(condition) if scale != 1 else None
 
     @torch.no_grad()

@@ -3,6 +3,7 @@
 
 const TOOLS = [["brush", "Brush (B)"], ["rectangle", "Rectangle (R)"], ["fill", "Fill (F)"]];
 const BRUSHES = [1, 3, 5, 9];
+const LEAP = 4;  // pixels that the cursor moves with Shift
 const ANSWER_MS = 6000;
 const SILENT = "Python does not answer: it is busy, or was restarted (then run this cell again).";
 
@@ -10,6 +11,7 @@ function element(tag, attributes, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   made.append(...children);
+  made.dataset.lmSuppressShortcuts = "true";  // JupyterLab would take arrow keys and letters from what has the focus
   return made;
 }
 
@@ -24,8 +26,8 @@ function render({ model, el }) {
   // The parts of the page.
   const canvas = element("canvas", {
     width, height, tabindex: "0", role: "application", class: "sdm-map",
-    "aria-label": `Label map of ${height} by ${width} pixels. Arrow keys move the cursor, space paints with the tool, ` +
-      "B brush, R rectangle, F fill, Control Z undo.",
+    "aria-label": `Label map of ${height} by ${width} pixels. Arrow keys move the cursor, with Shift by ${LEAP}; space ` +
+      "paints with the tool, B brush, R rectangle, F fill, Control Z undo.",
   });
   const cursor = element("div", { class: "sdm-cursor", "aria-hidden": "true" });
   const frame = element("div", { class: "sdm-frame" }, canvas, cursor);
@@ -171,17 +173,17 @@ function render({ model, el }) {
     if (command && key === "z") send({ kind: event.shiftKey ? "redo" : "undo" });
     else if (command && key === "y") send({ kind: "redo" });
     else if (command || event.altKey) return;
-    else if (MOVES[key]) moveCursor(MOVES[key]);
+    else if (MOVES[key]) moveCursor(MOVES[key], event.shiftKey ? LEAP : 1);
     else if (key === " " || key === "Enter") press();
     else if (key === "Escape" && state.places) { state.places = null; draw(); }
     else if (KEYS[key]) pick(KEYS[key]);
     else return;
     event.preventDefault();
-    event.stopPropagation();  // the notebook has meanings of its own for these keys
+    event.stopPropagation();  // as other notebooks may have
   });
-  function moveCursor([down, right]) {
-    const [row, column] = state.cursor;
-    state.cursor = [Math.min(height - 1, Math.max(0, row + down)), Math.min(width - 1, Math.max(0, column + right))];
+  function moveCursor([down, right], by) {
+    const [row, column] = state.cursor, inside = (place, size) => Math.min(size - 1, Math.max(0, place));
+    state.cursor = [inside(row + by * down, height), inside(column + by * right, width)];
     state.keyboard = true;
     if (state.places) state.places.push(state.cursor);
     const labels = draw();

@@ -92,6 +92,29 @@ def preference(wins: int, num_votes: int, *, confidence: float = 0.95) -> Prefer
     return Preference(wins, num_votes, share, interval, _votes_needed(share, num_votes, confidence))
 
 
+def votes_to_show(share: float, *, power: float = 0.8, confidence: float = 0.95) -> int:
+    """How many votes a study needs, before the first is cast, to show a preference of a given size. Fleiss (1981).
+
+        n = ((z_c / 2 + z_p sqrt(p (1 - p))) / (p - 1/2))^2
+
+    z_c and z_p are the normal quantiles of (1 + confidence) / 2 and of the power, p is the share.
+
+    Args:
+        share: of all votes that could be cast, how many would be for one of the two; in (0, 1), not 1/2.
+        power: how probable it is that the interval of so many votes leaves 1/2 out; in (0, 1).
+        confidence: of that interval, in (0, 1).
+
+    Raises:
+        ValueError: if one of them lies outside.
+    """
+    if not 0 < share < 1 or share == 0.5:
+        raise ValueError(f"share must lie in (0, 1) and not be 1/2, which no number of votes can show, got {share}")
+    if not 0 < power < 1 or not 0 < confidence < 1:
+        raise ValueError(f"power and confidence must lie in (0, 1), got {power} and {confidence}")
+    z_c, z_p = NormalDist().inv_cdf((1 + confidence) / 2), NormalDist().inv_cdf(power)
+    return math.ceil(((z_c / 2 + z_p * math.sqrt(share * (1 - share))) / (share - 0.5)) ** 2)
+
+
 class PairStudy:
     """A study of pairs for one voter: in an order and on sides of the voter's own, a vote a pair, kept in a file.
 

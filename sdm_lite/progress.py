@@ -1,24 +1,49 @@
 """Progress with the time left while somebody watches, and one line at the end when nobody does.
 
 Apart because it is the only door of tqdm. A bar that refreshes a hundred times fills an executed notebook with a
-hundred records; a notebook that runs unwatched (the environment variable SDM_LITE_STATIC=1, set by
-`sdm_lite.reproduce`) gets a single line instead: "denoising: 25 steps in 1.2 s".
+hundred records; a notebook that runs unwatched (under papermill or nbconvert, or with the environment variable
+SDM_LITE_STATIC=1, which `sdm_lite.reproduce` sets) gets a single line instead: "denoising: 25 steps in 1.2 s".
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 import warnings
 from collections.abc import Iterable, Iterator
+from pathlib import PurePath
 from typing import TypeVar
 
 T = TypeVar("T")
 
+UNWATCHED = {"papermill", "nbconvert", "jupyter-nbconvert", "jupyter-execute"}  # commands that run a notebook alone
+
 
 def is_static() -> bool:
-    """Whether output must stay as it is once written: true when SDM_LITE_STATIC is set to anything but 0."""
-    return os.environ.get("SDM_LITE_STATIC", "") not in ("", "0")
+    """Whether output must stay as it is once written.
+
+    True when SDM_LITE_STATIC is set to anything but 0, and, where it is not set, in a kernel that papermill, nbconvert
+    or `jupyter execute` started.
+    """
+    said = os.environ.get("SDM_LITE_STATIC", "")
+    return said != "0" if said else _is_run_unwatched()
+
+
+def _is_run_unwatched() -> bool:
+    """Whether this is a kernel whose parent is a command that executes notebooks with nobody there."""
+    if "ipykernel" not in sys.modules:
+        return False
+    try:
+        import psutil
+    except ImportError:
+        return False
+    try:
+        parent = psutil.Process().parent()
+        words = [] if parent is None else parent.cmdline()
+    except psutil.Error:  # gone meanwhile, or somebody else's
+        return False
+    return any(PurePath(word).stem in UNWATCHED for word in words[:3])  # python, -m, papermill
 
 
 class Progress:

@@ -19,6 +19,7 @@ from sdm_lite.progress import is_static, progress
 from sdm_lite.viz import figure_png, png_bytes, show_grid, to_uint8
 from sdm_lite.widgets_base import Tile, find_ipywidgets, message_html, tiles_html
 from sdm_lite.widgets_drawing import Settings
+from sdm_lite.widgets_names import names_and_keys
 from sdm_lite.widgets_painter import LabelPainter, label_painter
 from sdm_lite.widgets_panel import SamplingPanel, sampling_panel
 from sdm_lite.widgets_study import Pair, UserStudy, sample_pairs, user_study
@@ -172,7 +173,7 @@ def _slider(
     parts = [slider, meaning, shown]
     if title is not None:
         parts.insert(0, widgets.HTML(value=f"<b>{html.escape(title)}</b>"))
-    return widgets.VBox(parts)
+    return widgets.VBox(names_and_keys() + parts)
 
 
 def _pictures(drawn: Tensor | np.ndarray) -> list[np.ndarray]:

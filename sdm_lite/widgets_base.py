@@ -116,6 +116,14 @@ def table_html(rows: Sequence[tuple[str, Sequence[Tile]]], *, caption: str, side
     )
 
 
+def progress_html(text: str, num_done: int, num_steps: int) -> str:
+    """A line on how far something is. A screen reader tells it when asked, and does not announce every change."""
+    return (
+        f'<div role="progressbar" aria-label="{html.escape(text)}" aria-valuemin="0" aria-valuemax="{num_steps}" '
+        f'aria-valuenow="{num_done}" style="line-height:1.4">{html.escape(text)}</div>'
+    )
+
+
 def message_html(text: str, *, alert: bool = False) -> str:
     """A line of text that a screen reader announces, at once if it is an alert."""
     if not text:

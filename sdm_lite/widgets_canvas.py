@@ -121,8 +121,9 @@ class PlainFront:
         self._picture.value = tiles_html([Tile(picture, "label map", words)], side=320)
 
     def _number(self, name: str, least: int, most: int, value: int) -> Any:
-        return self._widgets.IntSlider(
-            description=name, min=least, max=most, value=value, continuous_update=False, layout={"width": "280px"}
+        # A field and not a slider: ipywidgets gives the handle of a slider no name for a screen reader.
+        return self._widgets.BoundedIntText(
+            description=name, min=least, max=most, value=value, layout={"width": "180px"}
         )
 
     def _choice(self, name: str, options: list[tuple[str, int]], value: int = 0) -> Any:

@@ -19,7 +19,7 @@ class Controls:
         layouts: names of the layouts.
         scales: of the slider, in order.
         settings: what the controls say first; the scale is one of `scales`.
-        num_timesteps: T, the most steps that can be asked for.
+        num_timesteps: T, the most steps that can be asked for, and the last timestep that can be guided.
 
     Attributes:
         rows: the widgets to show, one below the other.
@@ -37,6 +37,10 @@ class Controls:
         self._seed = made(widgets.BoundedIntText, "Seed", 130, value=settings.seed, min=0, max=2**32 - 1)
         self._num_steps = made(widgets.BoundedIntText, "Steps", 130, value=settings.num_steps, min=1, max=num_timesteps)
         self._sampler = made(widgets.Dropdown, "Sampler", 230, options=list(SAMPLERS), value=settings.sampler)
+        self._first, last = settings.guidance_interval or (1, num_timesteps)
+        self._last = made(
+            widgets.BoundedIntText, "Guided for t <=", 180, value=last, min=self._first, max=num_timesteps
+        )
         self._mode = widgets.ToggleButtons(
             options=[("scrub", False), ("live", True)],
             tooltips=["Scrub scales that are drawn once", "Type any scale and watch every step"],
@@ -56,7 +60,7 @@ class Controls:
         row = {"flex_flow": "row wrap", "align_items": "center"}
         self.rows = [
             widgets.HBox([self._layout, self._seed, self._num_steps, self._sampler], layout=row),
-            widgets.HBox([self._mode, self._slider, self._typed], layout=row),
+            widgets.HBox([self._mode, self._slider, self._typed, self._last], layout=row),
         ]
 
     @property
@@ -73,7 +77,8 @@ class Controls:
     def settings(self) -> Settings:
         """All settings as they were typed, so not checked."""
         scale = self._typed.value if self.is_live else self._slider.value
-        return Settings(scale, self._seed.value, self._num_steps.value, self._sampler.value)
+        interval = (self._first, self._last.value)
+        return Settings(scale, self._seed.value, self._num_steps.value, self._sampler.value, interval)
 
     def observe(self, on_change: Callable[[], None]) -> None:
         """Calls a function after every change."""
@@ -83,6 +88,6 @@ class Controls:
             self._typed.layout.display = "" if change["new"] else "none"
 
         self._mode.observe(switch, names="value")
-        controls = (self._layout, self._seed, self._num_steps, self._sampler, self._mode, self._slider, self._typed)
-        for control in controls:
+        scale = (self._mode, self._slider, self._typed, self._last)
+        for control in (self._layout, self._seed, self._num_steps, self._sampler, *scale):
             control.observe(lambda _: on_change(), names="value")

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sdm_lite.checkpoints import Model
 from sdm_lite.diffusion import Denoiser, GaussianDiffusion
-from sdm_lite.guidance import check_guidance_scale, denoiser
+from sdm_lite.guidance import check_guidance_interval, check_guidance_scale, denoiser
 from sdm_lite.labels import encode_labels
 from sdm_lite.pictures import to_uint8
 from sdm_lite.sampling import SampleNoise, Step, sample_ddim, sample_ddpm, sample_dpmpp_2m, timestep_pairs
@@ -37,12 +37,22 @@ SHOW_SECONDS = 0.12  # at least so long is between two moments that are shown
 
 
 class Settings(NamedTuple):
-    """What a sample depends on besides its label map; `sampler` is a name in SAMPLERS."""
+    """What a sample depends on besides its label map.
+
+    Attributes:
+        guidance_scale: s >= 0: 0 ignores the labels, 1 is plain conditional sampling.
+        seed: of the noise, in 0 .. 2^32 - 1.
+        num_steps: in 1..T.
+        sampler: a name in SAMPLERS.
+        guidance_interval: (first, last) timestep at which a scale above 1 is applied, as for `guidance.denoiser`; None
+            = at all, as in the paper. The shipped networks draw better with the default (docs/recipe.md).
+    """
 
     guidance_scale: float = 1.5
     seed: int = 0
     num_steps: int = 25
     sampler: str = "DDIM"
+    guidance_interval: tuple[int, int] | None = (1, 800)
 
 
 DEFAULT = Settings()
@@ -116,8 +126,11 @@ class World:
         """
         if settings.sampler not in SAMPLERS:
             raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, got {settings.sampler!r}")
+        num_timesteps = self.model.diffusion.num_timesteps
         SampleNoise([settings.seed])
-        timestep_pairs(self.model.diffusion.num_timesteps, settings.num_steps)
+        timestep_pairs(num_timesteps, settings.num_steps)
+        if settings.guidance_interval is not None:
+            check_guidance_interval(settings.guidance_interval, num_timesteps)
         return settings._replace(guidance_scale=check_guidance_scale(settings.guidance_scale))
 
     def walk(self, condition: Tensor, settings: Settings) -> Iterator[Moment]:
@@ -131,7 +144,8 @@ class World:
         """
         model, noise = self.model, SampleNoise([settings.seed])
         t, x = model.diffusion.num_timesteps, noise((3, *condition.shape[2:])).to(self._device)
-        draw = denoiser(model.unet, model.diffusion, condition, settings.guidance_scale)
+        scale, interval = settings.guidance_scale, settings.guidance_interval
+        draw = denoiser(model.unet, model.diffusion, condition, scale, guidance_interval=interval)
         for step in SAMPLERS[settings.sampler](draw, model.diffusion, x, settings.num_steps, noise):
             yield Moment(t, x[0], step.x0[0], step.x_t[0])
             t, x = step.t, step.x_t

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sdm_lite.widgets_base import message_html, one_line
+from sdm_lite.widgets_base import message_html, one_line, progress_html
 
 TURN = threading.Lock()
 
@@ -211,8 +211,9 @@ class Steps:
         if now - self._shown >= SHOW_SECONDS:
             self._shown = now
             left = (now - self._start) / self._num_done * max(0, self._num_steps - self._num_done)
+            text = f"{self._description}: step {self._num_done} of {self._num_steps}, {left:.0f} s left"
             self._runner._bar.value = self._num_done
-            self._runner.say(f"{self._description}: step {self._num_done} of {self._num_steps}, {left:.0f} s left")
+            self._runner._line.value = progress_html(text, self._num_done, self._num_steps)
 
     def pause(self) -> None:
         """Lets another widget draw first, if one waits: to be called when a picture is finished."""

@@ -21,6 +21,8 @@ from sdm_lite.widgets_canvas import PageFront, PlainFront, canvas_class
 from sdm_lite.widgets_drawing import DEFAULT, Layout, Moment, Settings, World, draw_sample, in_words
 from sdm_lite.widgets_jobs import Runner, Steps
 
+NUM_SHOWN = 6  # maps in the figure
+
 
 def label_painter(
     model: Model,
@@ -42,7 +44,7 @@ def label_painter(
 
     Returns:
         The painter, which a notebook shows as the last expression of a cell. Its `label_map` can be used in any other
-        cell. Without widgets it shows the map and its sample once.
+        cell. Without widgets it shows the map and those to start from, each with its sample, once.
 
     Raises:
         ValueError: in one line and before anything is drawn, if network, data set, layouts or settings do not fit.
@@ -123,8 +125,7 @@ class LabelPainter(Live):
         except ValueError as error:
             self._runner.refuse(one_line(error))
             return
-        labels = self.labels.label_map
-        layout = Layout(torch.from_numpy(labels), torch.from_numpy(self.labels.instance_map))
+        layout, labels = _layout(self.labels), self.label_map
         self._runner.start(
             lambda steps: self._work(layout, labels, settings, steps),
             num_steps=settings.num_steps,
@@ -207,18 +208,27 @@ class LabelPainter(Live):
         return f"drawn from: {words}" + (only if len(present) == 1 else "")
 
     def _figure(self) -> Any:
-        labels = self.labels.label_map
-        layout = Layout(torch.from_numpy(labels), torch.from_numpy(self.labels.instance_map))
-        with Progress("sampling", total=self._settings.num_steps) as count:
-            drawing = draw_sample(self._world, self._world.condition(layout), self._settings, count.update)
-        self.sample = drawing.picture
-        dataset = self._world.dataset
+        world, dataset = self._world, self._world.dataset
+        others = {name: one for name, one in self._starts if not np.array_equal(one.label_map, self.label_map)}
+        same = [name for name, _ in self._starts if name not in others]
+        maps = dict(list({same[0] if same else "your map": self.labels, **others}.items())[:NUM_SHOWN])
+        pictures = []
+        with Progress("sampling", total=len(maps) * self._settings.num_steps) as count:
+            for one in maps.values():
+                condition = world.condition(_layout(one))
+                pictures.append(draw_sample(world, condition, self._settings, count.update).picture)
+        self.sample = pictures[0]
         return show_grid(
-            [[colorize(labels, dataset.palette), drawing.picture]],
-            column_labels=["label map", f"sample, s = {self._settings.guidance_scale:g}"],
+            [[colorize(one.label_map, dataset.palette) for one in maps.values()], pictures],
+            row_labels=["label map", f"sample, s = {self._settings.guidance_scale:g}"],
+            column_labels=list(maps),
             legend=(dataset.class_names, dataset.palette),
-            title="A label map to paint on, and its sample",
+            title="Maps to paint on, and what is drawn for them",
         )
+
+
+def _layout(labels: LabelMap) -> Layout:
+    return Layout(torch.from_numpy(labels.label_map), torch.from_numpy(labels.instance_map))
 
 
 def _label_map(layout: Layout, num_classes: int) -> LabelMap:

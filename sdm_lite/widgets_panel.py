@@ -34,6 +34,7 @@ from sdm_lite.widgets_drawing import (
     in_words,
 )
 from sdm_lite.widgets_jobs import BUTTON, Runner, Steps
+from sdm_lite.widgets_names import names_and_keys
 
 SCALES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0)
 
@@ -107,7 +108,8 @@ class SamplingPanel(Live):
         again = widgets.Button(description="Draw", tooltip="Draw what is not drawn yet", layout=BUTTON)
         again.on_click(lambda _: self._draw())
         buttons = widgets.HBox([again, self._runner.box], layout={"align_items": "center"})
-        self.widget = widgets.VBox([*self._controls.rows, buttons, self._pictures, self._strip])
+        parts = [*self._controls.rows, buttons, self._pictures, self._strip]
+        self.widget = widgets.VBox(parts + names_and_keys())
         self._controls.observe(self._change)
         self._change()
 
@@ -115,6 +117,12 @@ class SamplingPanel(Live):
     def settings(self) -> Settings:
         """What the controls say now; ValueError if the typed scale is none."""
         return self._world.check(self._controls.settings)
+
+    @property
+    def sample(self) -> np.ndarray | None:
+        """The sample that is shown, (H, W, 3) uint8, or None while it is not drawn."""
+        drawing = self._kept.get(self._now)
+        return None if drawing is None else drawing.picture
 
     def wait(self, timeout: float | None = None) -> bool:
         """Waits until everything is drawn; False if it is not within `timeout` seconds."""
@@ -232,6 +240,14 @@ def strip_html(columns: Sequence[Column]) -> str:
     return table_html(rows, caption=STRIP_CAPTION)
 
 
+def _in_words(settings: Settings) -> str:
+    words = f"seed {settings.seed}, {settings.num_steps} steps of {settings.sampler}"
+    if settings.guidance_interval is None:
+        return words
+    first, last = settings.guidance_interval
+    return f"{words}; what goes beyond s = 1 is applied at {first} <= t <= {last} only"
+
+
 def _static(world: World, layouts: dict[str, Layout], scales: list[float], settings: Settings) -> Static:
     """The first layout at every scale, and the strip of the first setting."""
     name, layout = next(iter(layouts.items()))
@@ -247,12 +263,14 @@ def _static(world: World, layouts: dict[str, Layout], scales: list[float], setti
     grid = show_grid(
         [[colorize(layout.label_map, dataset.palette), *(one.picture for one in drawings.values()), *truth]],
         column_labels=["label map", *(f"s = {scale:g}" for scale in scales), *(["a true picture"] if truth else [])],
-        title=f"{name}, seed {settings.seed}, {settings.num_steps} steps of {settings.sampler}",
+        title=f"One map, one noise, {len(scales)} guidance scales",
+        caption=f"{name}, {_in_words(settings)}.",
     )
     strip = show_grid(
         [[getattr(column, part) for column in columns] for part in ("x_t", "x0", "difference")],
         row_labels=["$x_t$", "predicted $x_0$", "cond - null"],
         column_labels=[f"$t$ = {column.t}" for column in columns],
+        scale=max(1, 64 // max(layout.label_map.shape)),  # noise does not compress: larger, it fills a notebook's file
         title=f"The way there at s = {settings.guidance_scale:g}",
         caption=f"{STRIP_CAPTION[:-1]}: {', '.join(f'{column.size:.2g}' for column in columns)}.",
     )

@@ -14,19 +14,21 @@ PACKAGE = Path(__file__).resolve().parent.parent / "sdm_lite"
 
 LAYER_1 = {"labels", "diffusion", "fit", "presets", "published_file", "pyramid", "spade", "metrics", "pictures", "viz"}
 LAYER_1 |= {"progress"}
-LAYER_1 |= {"colour_vision", "painting", "preference"}
+LAYER_1 |= {"colour_vision", "nearest", "painting", "preference"}
 DATASETS = {"datasets", "datasets_ade20k", "datasets_camvid", "datasets_celebamask", "datasets_cityscapes"}
 DATASETS |= {"datasets_coco", "datasets_crops", "datasets_files", "datasets_folder", "datasets_folders"}
-DATASETS |= {"datasets_palettes", "datasets_photographs"}
-SCENES = {"scenes", "scenes_layout", "scenes_land", "scenes_things", "scenes_render", "scenes_look"}
+DATASETS |= {"datasets_palettes", "datasets_photographs", "datasets_reading"}
+SCENES = {"scenes", "scenes_edits", "scenes_layout", "scenes_land", "scenes_things", "scenes_render", "scenes_look"}
 CACHES = {"batches", "cache", "cache_building", "cache_reading"}
 LAYER_2 = {"unet", "guidance", "sampling", "checkpoints", "published", "published_layout"} | CACHES | DATASETS | SCENES
 TRAIN = {"train_config", "train_checkpoints", "train_processes", "train_sharding"}
-LAYER_3 = {"loading", "edit", "train", "judge", "judge_training"} | TRAIN
-WIDGET_PARTS = {"widgets_base", "widgets_drawing"}
-LITE = LAYER_1 | LAYER_2 | LAYER_3 | {"evaluate", "evaluate_scores"}
+LAYER_3 = {"loading", "edit", "train", "judge", "judge_photographs", "judge_training"} | TRAIN
+WIDGET_PARTS = {"widgets_base", "widgets_drawing", "widgets_names"}
+EVALUATE = {"evaluate", "evaluate_measures", "evaluate_photographs", "evaluate_report", "evaluate_samples"}
+EVALUATE |= {"evaluate_scores"}
+LITE = LAYER_1 | LAYER_2 | LAYER_3 | EVALUATE
 TRAIN_COMMAND = {"train_data", "train_judging", "train_log", "train_options", "train_recipes", "train_results"}
-TRAIN_COMMAND |= {"train_samples", "train_signals"}
+TRAIN_COMMAND |= {"train_lock", "train_samples", "train_signals"}
 NOTEBOOK_MACHINERY = {"claims", "display", "execute", "pages", "refresh", "report", "runner"}
 
 # Module -> the modules of this package that it may import.
@@ -37,6 +39,7 @@ MAY_IMPORT = {
     "pyramid": set(),
     "spade": {"pyramid"},
     "metrics": set(),
+    "nearest": set(),
     "pictures": set(),
     "viz": {"pictures"},
     "progress": set(),
@@ -56,11 +59,12 @@ MAY_IMPORT = {
     "scenes_things": {"scenes_look", "scenes_render"},
     "scenes_layout": {"scenes_land", "scenes_look", "scenes_render", "scenes_things"},
     "scenes": {"labels", "scenes_layout", "scenes_look", "scenes_render"},
+    "scenes_edits": {"labels", "scenes", "scenes_layout", "scenes_look", "scenes_render", "scenes_things"},
     "batches": {"labels"},
     "cache": {"batches", "progress"},
     "cache_reading": {"cache", "labels"},
     "cache_building": {"cache", "cache_reading", "progress"},
-    "cache_command": {"cache", "datasets", "datasets_crops", "loading"},
+    "cache_command": {"cache", "datasets_options", "loading"},
     "loading": {"batches", "cache", "cache_building"},
     "datasets_files": set(),
     "datasets_folders": set(),
@@ -73,10 +77,13 @@ MAY_IMPORT = {
     "datasets_ade20k": {"datasets_folders", "datasets_palettes", "datasets_photographs"},
     "datasets_coco": {"datasets_folders", "datasets_palettes", "datasets_photographs"},
     "datasets_folder": {"datasets_folders", "datasets_photographs", "pictures"},
-    "datasets": DATASETS - {"datasets"},
+    "datasets_reading": {"datasets_photographs", "progress"},
+    "datasets": DATASETS - {"datasets", "datasets_reading"},
+    "datasets_options": {"datasets", "datasets_crops"},
+    "datasets_export": {"datasets_files", "labels", "pictures", "progress", "scenes"},
     "datasets_prepare": {"datasets_celebamask", "datasets_files", "datasets_folders", "pictures", "progress"},
     "datasets_check": {"datasets_files", "datasets_photographs", "labels", "pictures", "progress", "viz"},
-    "datasets_command": LITE | {"datasets_check", "datasets_prepare"},
+    "datasets_command": LITE | {"datasets_check", "datasets_export", "datasets_options", "datasets_prepare"},
     "edit": {"diffusion", "sampling"},
     "train_config": {"diffusion"},
     "train_recipes": {"train_config"},
@@ -87,6 +94,7 @@ MAY_IMPORT = {
     "train_data": {"batches", "labels", "presets", "train_config", "train_processes"},
     "train_samples": {"checkpoints", "guidance", "labels", "sampling", "train_data"},
     "train_judging": {"checkpoints", "evaluate", "evaluate_scores", "judge", "train", "train_config", "train_data"},
+    "train_lock": set(),
     "train_log": {"train", "train_checkpoints"},
     "train_signals": set(),
     "train_options": {"presets", "train_config", "train_recipes"},
@@ -100,10 +108,16 @@ MAY_IMPORT = {
     "plan_command": {"plan", "presets"},
     "judge": {"checkpoints", "scenes"},
     "judge_training": {"judge", "metrics", "progress", "scenes"},
-    "judge_command": {"judge", "judge_training", "progress", "scenes"},
+    "judge_photographs": {"datasets_photographs", "datasets_reading", "judge", "judge_training"},
+    "judge_command": LITE | {"datasets_options"},
     "evaluate_scores": {"judge", "metrics"},
-    "evaluate": LAYER_1 | LAYER_2 | LAYER_3 | {"evaluate_scores"},
-    "evaluate_command": LITE,
+    "evaluate_samples": {"checkpoints", "diffusion", "guidance", "labels", "sampling", "scenes"},
+    "evaluate": LAYER_1 | LAYER_2 | LAYER_3 | {"evaluate_samples", "evaluate_scores"},
+    "evaluate_measures": LAYER_1 | LAYER_2 | LAYER_3 | {"bound", "evaluate", "evaluate_samples"},
+    "evaluate_photographs": LAYER_1 | LAYER_2 | LAYER_3 | {"evaluate_measures", "evaluate_samples"},
+    "evaluate_report": {"datasets_photographs", "datasets_reading", "pictures", "viz"}
+    | {"evaluate_measures", "evaluate_photographs"},
+    "evaluate_command": LITE | {"datasets_options"},
     "colour_vision": set(),
     "painting": set(),
     "preference": set(),
@@ -111,6 +125,7 @@ MAY_IMPORT = {
     "widgets_jobs": {"widgets_base"},
     "widgets_drawing": {"checkpoints", "diffusion", "guidance", "labels", "pictures", "sampling"},
     "widgets_controls": {"widgets_drawing"},
+    "widgets_names": set(),
     "widgets_panel": {"checkpoints", "progress", "viz", "widgets_controls", "widgets_jobs"} | WIDGET_PARTS,
     "widgets_canvas": {"painting", "viz"} | WIDGET_PARTS,
     "widgets_painter": {"checkpoints", "painting", "progress", "viz", "widgets_canvas", "widgets_jobs"} | WIDGET_PARTS,
@@ -144,7 +159,7 @@ MAY_IMPORT_INSIDE = {
 # Third-party package -> the modules that may import it. Nobody else may, not even inside a function.
 DOORS = {
     "accelerate": {"train_processes"},
-    "anywidget": {"widgets_canvas"},
+    "anywidget": {"widgets_canvas", "widgets_names"},
     "bs4": {"pages"},
     "cycler": set(),
     "IPython": {"widgets", "widgets_base"},
@@ -158,7 +173,7 @@ DOORS = {
     "nbformat": {"execute", "refresh", "report", "reproduce", "runner"},
     "papermill": {"execute"},
     "PIL": {"pictures", "datasets_files"},
-    "psutil": {"execute"},
+    "psutil": {"execute", "progress"},
     "pygments": {"pages"},
     "safetensors": {"checkpoints"},
     "scipy": set(),

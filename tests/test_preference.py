@@ -32,6 +32,20 @@ def test_the_interval_covers_what_it_promises():
     assert covered == pytest.approx(0.95, abs=0.012)
 
 
+@pytest.mark.parametrize("share, power", [(0.55, 0.8), (0.6, 0.8), (0.6, 0.95), (0.7, 0.8), (0.3, 0.8)])
+def test_so_many_votes_show_a_preference_as_often_as_was_asked_for(share, power):
+    num_votes = p.votes_to_show(share, power=power)
+    wins = np.random.default_rng(0).binomial(num_votes, share, size=20_000)
+    shown = np.array([p.preference(k, num_votes).votes_needed == 0 for k in range(num_votes + 1)])
+    assert shown[wins].mean() == pytest.approx(power, abs=0.05)  # it jumps with the whole number of votes
+
+
+@pytest.mark.parametrize("bad", [{"share": 0.5}, {"share": 1.0}, {"share": 0.6, "power": 1.0}])
+def test_no_number_of_votes_shows_what_is_not_there(bad):
+    with pytest.raises(ValueError, match="must lie in"):
+        p.votes_to_show(**bad)
+
+
 def test_without_votes_nothing_is_known():
     found = p.preference(0, 0)
     assert np.isnan(found.share) and found.interval == (0, 1) and found.votes_needed is None

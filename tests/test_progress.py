@@ -14,6 +14,31 @@ def test_the_environment_decides(monkeypatch, value, static):
     assert is_static() is static
 
 
+@pytest.mark.parametrize(
+    "command, static",
+    [
+        ("python /venv/bin/papermill 00.ipynb out.ipynb", True),
+        ("python -m papermill 00.ipynb out.ipynb", True),
+        ("python /venv/bin/jupyter-nbconvert --execute 00.ipynb", True),
+        ("python -m jupyterlab", False),
+        ("python /venv/bin/voila app.ipynb", False),
+        ("python -m jupyterlab papermill", False),
+    ],
+)
+def test_a_kernel_that_papermill_started_is_static_unless_it_is_said_otherwise(monkeypatch, command, static):
+    psutil = pytest.importorskip("psutil")
+    monkeypatch.setattr(psutil.Process, "parent", lambda self: self)
+    monkeypatch.setattr(psutil.Process, "cmdline", lambda self: command.split())
+    monkeypatch.delenv("SDM_LITE_STATIC", raising=False)
+    monkeypatch.setitem(sys.modules, "ipykernel", None)
+    assert is_static() is static
+    monkeypatch.setenv("SDM_LITE_STATIC", "0")
+    assert not is_static()
+    monkeypatch.delenv("SDM_LITE_STATIC")
+    monkeypatch.delitem(sys.modules, "ipykernel")
+    assert not is_static()  # no kernel: a command of the package, started by whatever
+
+
 def test_static_output_is_one_line(monkeypatch, capsys):
     monkeypatch.setenv("SDM_LITE_STATIC", "1")
     assert list(progress(range(25), description="denoising")) == list(range(25))

@@ -84,7 +84,7 @@ def test_pictures_that_exist_already(live):
     pictures = {0.5: np.full((4, 4, 3), 10, np.uint8), 3.0: np.full((4, 4, 3), 200, np.uint8)}
     widget = widgets.guidance_slider(pictures.__getitem__, pictures, initial=3, enlarge=1, title="a < b")
     assert picture_tag(pictures[3.0], "sample 1, s = 3", side=4) in parts(widget)[2].value
-    assert "a &lt; b" in widget.children[0].value
+    assert any("a &lt; b" in getattr(child, "value", "") for child in widget.children[:-3])
 
 
 def test_without_movement_all_scales_stand_side_by_side(static):

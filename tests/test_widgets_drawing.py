@@ -40,7 +40,7 @@ def test_a_drawing_is_a_sample_of_the_package(world, condition, name):
     model, noise = world.model, SampleNoise([7])
     x_T = noise((3, 16, 16))
     encoded = encode_labels(label_map[None], 11, instance_map[None])
-    draw = denoiser(model.unet, model.diffusion, encoded, 2.5)
+    draw = denoiser(model.unet, model.diffusion, encoded, 2.5, guidance_interval=(1, 800))
     steps = {
         "DDIM": lambda: sample_ddim(draw, model.diffusion, x_T, 6),
         "DPM-Solver++(2M)": lambda: sample_dpmpp_2m(draw, model.diffusion, x_T, 6),
@@ -49,6 +49,16 @@ def test_a_drawing_is_a_sample_of_the_package(world, condition, name):
     settings = Settings(guidance_scale=2.5, seed=7, num_steps=6, sampler=name)
     expected = to_uint8(last(steps[name]()))[0]
     assert np.array_equal(draw_sample(world, condition, settings, lambda: None).picture, expected)
+
+
+def test_the_interval_changes_guided_samples_alone(world, condition):
+    def drawn(scale, interval):
+        settings = Settings(scale, num_steps=5, guidance_interval=interval)
+        return draw_sample(world, condition, settings, lambda: None).picture
+
+    for scale, matters in ((0.0, False), (0.5, False), (1.0, False), (3.0, True)):
+        assert np.array_equal(drawn(scale, None), drawn(scale, (1, 1000)))
+        assert np.array_equal(drawn(scale, None), drawn(scale, (1, 800))) is not matters
 
 
 def test_moments_are_a_chain_from_noise_to_sample(world, condition):
@@ -119,6 +129,7 @@ def test_evenly():
         (Settings(num_steps=0), "num_steps"),
         (Settings(num_steps=1001), "num_steps"),
         (Settings(sampler="Euler"), "sampler must be one of DDIM"),
+        (Settings(guidance_interval=(1, 1001)), "guidance_interval must be"),
     ],
 )
 def test_settings_that_cannot_be(world, settings, message):

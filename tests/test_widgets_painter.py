@@ -215,7 +215,11 @@ def test_without_widgets_the_map_stands_beside_its_sample_and_can_be_painted(mon
     painter.redraw()
     painter._ipython_display_()
     (figure,) = shown
-    assert len(figure.axes[0].get_xticklabels()) == 2 and painter.sample.shape == (16, 16, 3)
+    columns = [" ".join(label.get_text().split()) for label in figure.axes[0].get_xticklabels()]
+    assert columns == ["your map", "layout 3", "meadow", "lake", "village"] and painter.sample.shape == (16, 16, 3)
+    painter.gesture({"kind": "undo"})
+    painter._ipython_display_()
+    assert shown[1].axes[0].get_xticklabels()[0].get_text().split() == ["layout", "3"]
 
 
 @pytest.mark.parametrize(

@@ -61,11 +61,20 @@ def test_every_scale_is_drawn_from_one_noise_and_scrubbing_draws_nothing(panel, 
         ("_num_steps", 7, 3, SETTINGS._replace(num_steps=7)),
         ("_sampler", "DDPM", 3, SETTINGS._replace(sampler="DDPM")),
         ("_layout", "layout 5", 5, SETTINGS),
+        ("_last", 500, 3, SETTINGS._replace(guidance_interval=(1, 500))),
     ],
 )
 def test_another_setting_is_another_picture(panel, control, value, layout, settings):
     getattr(panel._controls, control).value = value
     assert panel.wait(20) and sample_tag(layout, settings) in shown(panel)
+
+
+def test_the_sample_that_is_shown_can_be_had(panel):
+    assert panel.wait(20)
+    tag = picture_tag(panel.sample, "sample, s = 1.5", side=160)
+    assert tag in shown(panel)
+    panel._controls._slider.value = 5.0
+    assert picture_tag(panel.sample, "sample, s = 5", side=160) in shown(panel) and tag not in shown(panel)
 
 
 def test_a_setting_of_before_is_there_at_once(panel, monkeypatch):

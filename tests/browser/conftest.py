@@ -15,8 +15,10 @@ from browser.servers import (
     free_port,
     missing,
     open_page,
+    press_run_all,
     run_all,
     serve,
+    wait_for_kernel,
 )
 
 
@@ -65,6 +67,25 @@ def lab(browser, tmp_path_factory):
         page.folder = folder
         page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=START_SECONDS * 1000)
         run_all(page)
+        yield page
+        page.close()
+
+
+@pytest.fixture(scope="module")
+def notebook7(browser, tmp_path_factory):
+    """A page with the course's first notebook in Notebook 7, all of it run in the shortest profile."""
+    pytest.importorskip("notebook", reason="notebook is not installed: Notebook 7 is not tried")
+    folder, port, token = tmp_path_factory.mktemp("notebook7"), free_port(), secrets.token_hex(16)
+    text = (ROOT / "notebooks" / "00_start_here.ipynb").read_text(encoding="utf-8")
+    (folder / "00.ipynb").write_text(text.replace(r"PROFILE = \"quick\"", r"PROFILE = \"test\""), encoding="utf-8")
+    command = ["notebook", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
+    command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"]
+    base = f"http://127.0.0.1:{port}"
+    with serve(command, folder, f"{base}/api"):
+        page = open_page(browser, f"{base}/notebooks/00.ipynb?token={token}")
+        page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=START_SECONDS * 1000)
+        wait_for_kernel(base, token)
+        press_run_all(page)
         yield page
         page.close()
 

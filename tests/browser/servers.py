@@ -3,6 +3,7 @@
 Screenshots are kept in reports/browser, which git ignores.
 """
 
+import json
 import os
 import re
 import shutil
@@ -69,6 +70,18 @@ def wait_for(url: str, process: subprocess.Popen, log: Path) -> None:
     raise TimeoutError(f"no answer from {url}: {log.read_text()[-800:]}")
 
 
+def wait_for_kernel(base: str, token: str) -> None:
+    """Waits until a page is connected to an idle kernel: Notebook 7 asks for a kernel if told to run before."""
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        with urllib.request.urlopen(f"{base}/api/kernels?token={token}", timeout=5) as answer:
+            kernels = json.load(answer)
+        if any(kernel["connections"] and kernel["execution_state"] == "idle" for kernel in kernels):
+            return
+        time.sleep(0.3)
+    raise TimeoutError(f"no page is connected to an idle kernel of {base}")
+
+
 @contextmanager
 def serve(command: list[str], folder: Path, url: str):
     """A server in a folder of its own, with settings of its own, ended afterwards."""
@@ -113,17 +126,23 @@ def open_page(browser, url: str):
     return page
 
 
-def run_all(page) -> None:
-    """Run > Run All Cells, once the kernel is there: the toolbar says idle before, and then drops the command."""
-    status = page.locator("#jp-main-statusbar")
-    status.get_by_text(re.compile(r"\| Idle")).wait_for()
+def press_run_all(page) -> None:
+    """Run > Run All Cells, until a cell is numbered anew: the command is dropped while the kernel is not there."""
+    running = page.locator(".jp-InputPrompt", has_text=re.compile(r"\[\*\]"))
     for _ in range(5):
-        page.locator("#jp-MainMenu").get_by_text("Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run", exact=True).first.click()
         page.locator('[data-command="runmenu:run-all"]').first.click()
         try:
-            page.locator(".jp-InputPrompt", has_text=re.compile(r"\[(\d+|\*)\]")).first.wait_for(timeout=5000)
+            running.first.wait_for(timeout=5000)
             break
         except Exception:  # dropped: once more
             continue
+
+
+def run_all(page) -> None:
+    """All cells of a notebook in JupyterLab, once the kernel is there: the toolbar says idle before that."""
+    status = page.locator("#jp-main-statusbar")
+    status.get_by_text(re.compile(r"\| Idle")).wait_for()
+    press_run_all(page)
     page.locator(".jp-Notebook .noUi-handle").last.wait_for(state="attached")
     status.get_by_text(re.compile(r"\| Idle")).wait_for()

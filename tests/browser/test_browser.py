@@ -164,6 +164,42 @@ class TestLab:
         assert pixels(painter) == before
         no_traceback(lab)
 
+    def test_every_control_of_the_painter_by_keyboard_alone(self, lab, shot):
+        painter = part(lab, "painter")
+        press = lab.keyboard.press
+        num_cells = lab.locator(".jp-Cell").count()
+        painter.get_by_role("radio", name="sky", exact=True).focus()
+        press("ArrowRight")  # from one class to the next, as in any group of radio buttons
+        assert painter.get_by_role("radio", name="sun", exact=True).is_checked()
+        for key in ("Tab", "ArrowDown", "Tab", "ArrowUp"):  # to the tools: rectangle; to the brushes: 1 px
+            press(key)
+        assert painter.get_by_role("radio", name="Rectangle (R)").is_checked()
+        assert painter.get_by_role("radio", name="1 px").is_checked()
+        before = pixels(painter)
+        painter.locator("canvas").focus()
+        for key in ("r", " ", "Shift+ArrowDown", "Shift+ArrowRight", "Enter"):
+            press(key)
+        self.wait_for_other_pixels(lab, painter, before)
+        painted = pixels(painter)
+        assert sum(a != b for a, b in zip(painted[::4], before[::4], strict=True)) > 10  # a rectangle of 5 x 5
+        press("f")
+        press(" ")
+        press("Control+z")
+        self.wait_for_pixels(lab, painter, before)
+        press("Control+y")
+        self.wait_for_pixels(lab, painter, painted)
+        for name in ("Undo", "Fill all", "Turn everywhere", "Start from it"):
+            before = pixels(painter)
+            painter.get_by_role("button", name=name).focus()
+            press("Enter" if name != "Fill all" else " ")
+            self.wait_for_other_pixels(lab, painter, before)
+            if name == "Fill all":  # all sun: from sun into sky is something to turn
+                painter.get_by_label("Class to turn", exact=True).select_option(label="sun")
+                painter.get_by_label("Class to turn it into", exact=True).select_option(label="sky")
+        assert lab.locator(".jp-Cell").count() == num_cells  # no key reached the notebook
+        shot(lab)
+        no_traceback(lab)
+
     def test_a_map_of_one_class(self, lab):
         painter = part(lab, "painter")
         choose(painter, "tree")
@@ -176,10 +212,12 @@ class TestLab:
         panel.get_by_text(DRAWN).wait_for()
         picture(panel, "sample, s = 1.5").wait_for()
         shot(lab, "before")
-        handle = panel.locator(".noUi-handle").first
+        handle = panel.get_by_role("slider", name="Guidance scale s")
+        assert handle.get_attribute("aria-valuetext") == "1.5"
         handle.focus()
         lab.keyboard.press("ArrowRight")
         picture(panel, "sample, s = 5").wait_for(timeout=10_000)
+        lab.wait_for_function("e => e.getAttribute('aria-valuetext') === '5'", arg=handle.element_handle())
         lab.keyboard.press("ArrowLeft")
         lab.keyboard.press("ArrowLeft")
         picture(panel, "sample, s = 0").wait_for(timeout=10_000)
@@ -248,13 +286,17 @@ class TestLab:
         changed(lab, lambda: picture(slider, "sample 1, s = 5"), before, timeout=5)
 
     def test_everything_has_a_name_for_a_screen_reader(self, lab):
-        for name in ("painter", "panel", "study"):
+        for name in ("painter", "panel", "study", "slider"):
             widget = part(lab, name).locator(".jp-Cell-outputArea")
-            nameless = widget.locator("button, select, input, canvas, img").evaluate_all(
+            nameless = widget.locator("button, select, input, canvas, img, [role=slider]").evaluate_all(
                 """all => all.filter(e => e.offsetParent && !(e.alt || e.ariaLabel || e.title || e.innerText ||
                    [...(e.labels || [])].some(l => l.innerText))).map(e => e.outerHTML.slice(0, 120))"""
             )
             assert nameless == []
+        panel = part(lab, "panel")
+        pressed = {name: panel.get_by_role("button", name=name, exact=True) for name in ("scrub", "live")}
+        states = {name: button.get_attribute("aria-pressed") for name, button in pressed.items()}
+        assert sorted(states.values()) == ["false", "true"]
 
     @pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
     def test_readable_in_both_themes_and_enlarged(self, lab, theme, shot):
@@ -304,6 +346,14 @@ class TestLab:
             page.wait_for_timeout(100)
         raise AssertionError("the map has not changed")
 
+    @staticmethod
+    def wait_for_pixels(page, painter, expected):
+        for _ in range(100):
+            if pixels(painter) == expected:
+                return
+            page.wait_for_timeout(100)
+        raise AssertionError("the map is not what it should be")
+
 
 def faint_texts(widget):
     """Texts whose contrast to the page behind them is below 4.5 (WCAG 2.1), with the contrast."""
@@ -332,6 +382,28 @@ TEXTS = """root => {
   }
   return found;
 }"""
+
+
+class TestNotebook7:
+    def test_the_first_notebook(self, notebook7, shot):
+        page = notebook7
+        page.errors.clear()  # what Notebook 7 says of its own settings as it starts
+        panel = part(page, "panel")
+        picture(panel, "sample, s = 1.5").wait_for()
+        panel.get_by_text(DRAWN).wait_for()
+        before = src(picture(panel, "sample, s = 1.5"))
+        panel.get_by_role("slider", name="Guidance scale s").focus()
+        page.keyboard.press("ArrowRight")
+        assert src(picture(panel, "sample, s = 5")) != before
+        shot(page, "panel")
+        painter = part(page, "painter")
+        before = pixels(painter)
+        choose(painter, "water")
+        preview = stroke(page, painter)
+        answered(page, painter)
+        assert before != preview and pixels(painter) == preview
+        shot(page, "painter")
+        no_traceback(page)
 
 
 class TestApp:
