@@ -4,35 +4,45 @@ from pathlib import Path
 
 import torch
 
-from sdm_lite import SampleNoise, Scenes, denoiser, encode_labels, last, load_model, sample_ddim
+from sdm_lite import Model, SampleNoise, Scenes, denoiser, encode_labels, last, load_model, sample_ddim
 from sdm_lite.viz import colorize, image_grid, save_png, to_uint8
 
 FOLDER = Path(__file__).parent / "images"
 LAYOUTS = (4, 7, 9, 10, 14, 23, 28, 31)  # of the held-out Scenes(seed=1), picked before any of them was sampled
 SCALES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0)
+INTERVAL = (1, 800)  # docs/recipe.md
+
+
+class Layouts:
+    """The layouts that are drawn, at one size, and samples of them."""
+
+    def __init__(self, size: int):
+        self.scenes = Scenes(size=size, length=100, seed=1)
+        examples = [self.scenes[i] for i in LAYOUTS]
+        label_maps, instance_maps = (
+            torch.stack([getattr(e, n) for e in examples]) for n in ("label_map", "instance_map")
+        )
+        self.maps = [colorize(label_map, self.scenes.palette) for label_map in label_maps]
+        self.pictures = list(to_uint8(torch.stack([e.image for e in examples])))
+        self.condition = encode_labels(label_maps, self.scenes.num_classes, instance_maps)
+
+    def sample(self, model: Model, guidance_scale: float, first_seed: int, count: int = len(LAYOUTS)) -> list:
+        """One sample of each of the first `count` layouts."""
+        x_T = SampleNoise(range(first_seed, first_seed + count))((3, self.scenes.size, self.scenes.size))
+        draw = denoiser(*model, self.condition[:count], guidance_scale, guidance_interval=INTERVAL)
+        return list(to_uint8(last(sample_ddim(draw, model.diffusion, x_T, 25))))
 
 
 def main() -> None:
-    """Write samples.png (label maps, true renders, samples) and guidance.png (one noise, growing guidance scale)."""
-    scenes = Scenes(size=32, length=100, seed=1)
-    unet, diffusion = load_model("scenes-32")
-    examples = [scenes[i] for i in LAYOUTS]
-    label_maps = torch.stack([example.label_map for example in examples])
-    condition = encode_labels(label_maps, scenes.num_classes, torch.stack([e.instance_map for e in examples]))
+    """Write samples.png and samples_64.png (maps, true pictures, samples), guidance.png (one noise, growing scale)."""
+    for size, scale, seeds, name in ((32, 3, (0, 100, 200), "samples.png"), (64, 2, (0, 100), "samples_64.png")):
+        layouts, model = Layouts(size), load_model(f"scenes-{size}")
+        rows = [layouts.maps, layouts.pictures, *(layouts.sample(model, 1.5, seed) for seed in seeds)]
+        save_png(FOLDER / name, image_grid(rows, scale=scale))
 
-    def sample(guidance_scale: float, first_seed: int, chosen: slice = slice(None)) -> list:
-        labels = condition[chosen]
-        noise = SampleNoise(range(first_seed, first_seed + len(labels)))((3, 32, 32))
-        return list(
-            to_uint8(last(sample_ddim(denoiser(unet, diffusion, labels, guidance_scale), diffusion, noise, 25)))
-        )
-
-    rows = [[colorize(m, scenes.palette) for m in label_maps], list(to_uint8(torch.stack([e.image for e in examples])))]
-    rows += [sample(1.5, first_seed) for first_seed in (0, 100, 200)]
-    save_png(FOLDER / "samples.png", image_grid(rows, scale=3))
-
-    columns = [sample(scale, 0, slice(0, 4)) for scale in SCALES]
-    rows = [[colorize(label_maps[i], scenes.palette), *(column[i] for column in columns)] for i in range(4)]
+    layouts, model = Layouts(32), load_model("scenes-32")
+    columns = [layouts.sample(model, scale, 0, 4) for scale in SCALES]
+    rows = [[layouts.maps[i], *(column[i] for column in columns)] for i in range(4)]
     save_png(FOLDER / "guidance.png", image_grid(rows, scale=3))
 
 

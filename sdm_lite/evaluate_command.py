@@ -54,7 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("model", help="a shipped name such as scenes-32, or a file")
     parser.add_argument("--dataset", default="scenes", help=f"scenes, {', '.join(DATASETS)} (default scenes)")
     parser.add_argument(
-        "--judge", help="a shipped name or a file of sdm_lite.judge (default judge-32; of photographs none)"
+        "--judge",
+        help="a shipped name or a file of sdm_lite.judge (default judge-SIZE; of photographs none)",
     )
     parser.add_argument(
         "--guidance-scale",
@@ -183,10 +184,11 @@ def _run_scenes(arguments: argparse.Namespace) -> ScenesScores:
         _check_writable(path)
     if arguments.card is not None and "train_config" not in load_facts(arguments.model):
         raise ValueError(f"{arguments.model} does not say how it was made: --card needs what sdm_lite.train wrote")
-    arguments.judge = arguments.judge or "judge-32"
+    model = load_model(arguments.model, device=arguments.device)
+    arguments.judge = arguments.judge or f"judge-{model.unet.config.image_size[0]}"
     arguments.guidance_scale = 1.5 if arguments.guidance_scale is None else arguments.guidance_scale
     scores = evaluate_model(
-        load_model(arguments.model, device=arguments.device),
+        model,
         load_judge(arguments.judge, device=arguments.device),
         num_layouts=arguments.num_layouts,
         samples_per_layout=arguments.samples_per_layout,
@@ -218,7 +220,7 @@ def format_card(arguments: argparse.Namespace, scores: ScenesScores) -> str:
         f"{facts['steps']:,} steps of {recipe['batch_size']} images, {facts['images']:,} images in {facts['seconds']} s"
     )
     commands = "\n".join(f"    {phase['command']}" for phase in [*facts.get("before", []), facts])
-    scored = f"python -m sdm_lite.evaluate {arguments.model} --guidance-scale {arguments.guidance_scale}"
+    scored = f"python -m sdm_lite.evaluate {arguments.model} {_asked(arguments)}"
     return f"""# {Path(arguments.model).stem}
 
 An SDM U-Net for Scenes at {config.image_size[0]} x {config.image_size[1]} with {config.base_channels} base channels and
@@ -240,6 +242,19 @@ Scores, with 95 % bootstrap intervals, by `{scored}`:
 Every number here was written by a command. The judge is a small network of this package: nothing here can be compared
 with the paper's tables.
 """
+
+
+def _asked(arguments: argparse.Namespace) -> str:
+    """The options that decide the scores, as they were given, defaults left out."""
+    chosen = [f"--guidance-scale {arguments.guidance_scale}"]
+    if arguments.guidance_interval is not None:
+        chosen.append("--guidance-interval {} {}".format(*arguments.guidance_interval))
+    defaults = {name: _parser().get_default(name) for name in ("num_steps", "sampler", "samples_per_layout", "seed")}
+    defaults |= {name: SCENES_OPTIONS[name] for name in ("num_layouts", "num_renders", "num_diversity_layouts")}
+    for name, default in defaults.items():
+        if getattr(arguments, name) != default:
+            chosen.append(f"--{name.replace('_', '-')} {getattr(arguments, name)}")
+    return " ".join(chosen)
 
 
 def format_scores(scores: ScenesScores) -> str:

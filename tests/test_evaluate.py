@@ -276,11 +276,13 @@ def test_a_card_says_how_the_model_was_made_and_what_it_scores(tmp_path, model, 
     save_judge(tmp_path / "judge.safetensors", judge)
     options = "--num-layouts 6 --num-renders 3 --samples-per-layout 2 --num-diversity-layouts 4 --num-steps 2".split()
     options += ["--judge", str(tmp_path / "judge.safetensors"), "--device", "cpu", "--card", str(tmp_path / "card.md")]
+    options += ["--guidance-interval", "1", "800"]
     with pytest.raises(SystemExit, match="does not say how it was made"):
         evaluate_command.main([str(tmp_path / "found.safetensors"), *options])
     assert not (tmp_path / "card.md").exists()
     evaluate_command.main([str(tmp_path / "made.safetensors"), *options])
     card = (tmp_path / "card.md").read_text()
     assert "train it" in card and "1,234 steps of 8 images" in card
+    assert "--guidance-scale 1.5 --guidance-interval 1 800 --num-steps 2 --samples-per-layout 2 --num-layouts 6" in card
     table = capsys.readouterr().out.strip()
     assert table[table.index("mIoU") :] in card
