@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sdm_lite.diffusion import Denoiser, GaussianDiffusion
-from sdm_lite.sampling import Projection, SampleNoise, Step, timestep_pairs
+from sdm_lite.sampling import Projection, SampleNoise, Step, ancestral_step, timestep_pairs
 
 
 def changed_region(old: Tensor, new: Tensor, *, margin: int = 4) -> Tensor:
@@ -178,9 +178,7 @@ def _walk(
         if then > now:
             x, x0 = q_between(diffusion, x, t, s, z), None
         else:
-            prediction = denoiser(x, t)
-            mean, log_variance = diffusion.reverse(prediction, x, t, s)
-            x, x0 = mean + torch.exp(log_variance / 2) * (z * (then > 0)), prediction.x0
+            x, x0 = ancestral_step(denoiser, diffusion, x, t, s, z)
         if project is not None:
             x = project(x, s)
         if x0 is not None:

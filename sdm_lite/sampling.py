@@ -75,6 +75,27 @@ def timestep_pairs(num_timesteps: int, num_steps: int) -> list[tuple[int, int]]:
     return list(zip(times[:-1], times[1:], strict=True))
 
 
+def ancestral_step(
+    denoiser: Denoiser, diffusion: GaussianDiffusion, x_t: Tensor, t: Tensor, s: Tensor, z: Tensor
+) -> tuple[Tensor, Tensor]:
+    """One step of ancestral sampling, x_s = mean + exp(log_variance / 2) z, without z where s = 0. See `sample_ddpm`.
+
+    Args:
+        denoiser: guided or not.
+        diffusion: the process.
+        x_t: (B, 3, H, W).
+        t: (B,) int64 in 1..T.
+        s: (B,) int64 in 0..t - 1.
+        z: (B, 3, H, W), standard normal.
+
+    Returns:
+        x_s and the predicted x0, (B, 3, H, W) each.
+    """
+    prediction = denoiser(x_t, t)
+    mean, log_variance = diffusion.reverse(prediction, x_t, t, s)
+    return mean + torch.exp(log_variance / 2) * (z * (s > 0)[:, None, None, None]), prediction.x0
+
+
 def sample_ddpm(
     denoiser: Denoiser,
     diffusion: GaussianDiffusion,
@@ -108,10 +129,7 @@ def sample_ddpm(
     pairs = timestep_pairs(diffusion.num_timesteps, num_steps)
 
     def advance(x: Tensor, t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
-        prediction = denoiser(x, t)
-        mean, log_variance = diffusion.reverse(prediction, x, t, s)
-        z = noise(x.shape[1:]).to(x) * (s > 0)[:, None, None, None]
-        return mean + torch.exp(log_variance / 2) * z, prediction.x0
+        return ancestral_step(denoiser, diffusion, x, t, s, noise(x.shape[1:]).to(x))
 
     return _walk(advance, x_T, pairs, project)
 

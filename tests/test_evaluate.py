@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from networks import LEAST
 
 from sdm_lite import evaluate, evaluate_command
 from sdm_lite.checkpoints import Model, save_model
@@ -15,24 +16,11 @@ from sdm_lite.diffusion import DiffusionConfig
 from sdm_lite.evaluate import Measurements, Truth
 from sdm_lite.evaluate_samples import sample_seed
 from sdm_lite.judge import HELD_OUT_SEED, Judge, JudgeConfig, save_judge
-from sdm_lite.presets import UNetConfig
 from sdm_lite.sampling import sample_ddim, sample_ddpm
 from sdm_lite.scenes import Scenes
 from sdm_lite.unet import SDMUNet
 
-UNET = UNetConfig(
-    condition_channels=12,
-    image_size=(16, 16),
-    base_channels=8,
-    channel_multipliers=(1, 2),
-    num_res_blocks=1,
-    attention_resolutions=(),
-    channels_per_head=8,
-    spade_hidden_channels=8,
-    spade_kernel_size=1,
-    num_groups=4,
-    residual_resampling=False,
-)
+UNET = LEAST
 SIZES = {"num_layouts": 6, "num_renders": 3, "samples_per_layout": 2, "num_diversity_layouts": 4}
 
 

@@ -5,6 +5,7 @@ import json
 
 import pytest
 import torch
+from networks import LEAST
 
 from sdm_lite import evaluate_command, evaluate_measures, metrics
 from sdm_lite.checkpoints import Model, save_model
@@ -18,24 +19,11 @@ from sdm_lite.evaluate_photographs import Settings, check_settings, evaluate_pho
 from sdm_lite.evaluate_report import caveats, format_report, measure_table
 from sdm_lite.judge import Judge, save_judge
 from sdm_lite.judge_photographs import own_judge_config, own_judge_facts
-from sdm_lite.presets import UNetConfig
 from sdm_lite.unet import SDMUNet
 
 Image = pytest.importorskip("PIL.Image")
 
-UNET = UNetConfig(
-    condition_channels=12,
-    image_size=(16, 24),
-    base_channels=8,
-    channel_multipliers=(1, 2),
-    num_res_blocks=1,
-    attention_resolutions=(),
-    channels_per_head=8,
-    spade_hidden_channels=8,
-    spade_kernel_size=1,
-    num_groups=4,
-    residual_resampling=False,
-)
+UNET = dataclasses.replace(LEAST, image_size=(16, 24))
 SETTINGS = Settings(num_steps=2, samples_per_map=2, num_strata=2, num_bound=3, batch_size=3)
 
 
