@@ -115,7 +115,7 @@ class Accelerated(OneProcess):
     Args:
         mixed_precision: no, bf16 or fp16.
         num_parts: how many parts each process's share is cut into.
-        device: "cpu" to stay off GPUs, or None.
+        device: "cpu" to stay off GPUs, or None: GPUs if there are any.
         shard_weights: whether weights, averages and optimizer state are shared out (FSDP).
     """
 
@@ -130,7 +130,9 @@ class Accelerated(OneProcess):
         from accelerate import Accelerator, InitProcessGroupKwargs
 
         patience = InitProcessGroupKwargs(timeout=PATIENCE)
-        self.accelerator = Accelerator(mixed_precision=mixed_precision, cpu=device == "cpu", kwargs_handlers=[patience])
+        # Without a GPU Accelerate has to be told of the CPU: left to itself, it makes each process a run of its own.
+        on_cpu = torch.device(device or default_device()).type == "cpu"
+        self.accelerator = Accelerator(mixed_precision=mixed_precision, cpu=on_cpu, kwargs_handlers=[patience])
         super().__init__(num_parts, self.accelerator.device)
         self.rank, self.count = self.accelerator.process_index, self.accelerator.num_processes
         self.sharded = shard_weights and self.count > 1
@@ -282,7 +284,8 @@ def _check_precision(mixed_precision: str, device: torch.device) -> None:
 def check_processes(count: int, config: RunConfig) -> None:
     """Raise ValueError unless as many processes came up as were asked for, and can share the batch evenly."""
     came = "1 process" if count == 1 else f"{count} processes"
-    asked = config.expect_processes
+    launched = int(os.environ.get("WORLD_SIZE", "1"))
+    asked = config.expect_processes or (launched if launched > 1 else None)
     # accelerate launch names a meeting point only where it was asked for several processes; with --cpu it then starts
     # one all the same, and tells nobody.
     launched_one = "ACCELERATE_USE_CPU" in os.environ and "MASTER_ADDR" in os.environ and count == 1

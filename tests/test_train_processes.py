@@ -21,15 +21,17 @@ from sdm_lite.train_processes import Accelerated, OneProcess, check_processes
 
 ROOT = Path(__file__).resolve().parent.parent
 OPTIONS = (
-    "--preset scenes-32 --size 16 16 --num-images 8 --batch-size 4 --num-steps 4 --num-samples 2 --device cpu "
+    "--preset scenes-32 --size 16 16 --num-images 8 --batch-size 4 --num-steps 4 --num-samples 2 "
     "--log-steps 1 --null-probability 0.5 --warmup-steps 0"
 ).split()
+ALONE = [*OPTIONS, "--device", "cpu"]
 
 
 def torchrun(folder, *options):
+    """A run on two processes of a machine without a GPU, as it is typed: nothing names the device or the count."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command += ["-m", "sdm_lite.train", *OPTIONS, "--expect-processes", "2", "--output", str(folder), *options]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "SDM_LITE_STATIC": "1"}
+    command += ["-m", "sdm_lite.train", *OPTIONS, "--output", str(folder), *options]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "SDM_LITE_STATIC": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
     return done.returncode, done.stdout + done.stderr
 
@@ -44,7 +46,7 @@ def losses(folder):
 def alone(tmp_path_factory):
     """The folder of a run on this process alone."""
     folder = tmp_path_factory.mktemp("alone")
-    assert main([*OPTIONS, "--output", str(folder)]) == 0
+    assert main([*ALONE, "--output", str(folder)]) == 0
     return folder
 
 
@@ -61,7 +63,7 @@ def test_two_processes_give_the_loss_of_one(tmp_path, alone, options):
         torch.testing.assert_close(one, other, rtol=0, atol=2e-4)
     # Whole tensors in the checkpoint: one process goes on where two had been, from step 2.
     (tmp_path / "checkpoints" / "step-000000004.pt").unlink()
-    assert main([*OPTIONS, "--output", str(tmp_path)]) == 0
+    assert main([*ALONE, "--output", str(tmp_path)]) == 0
     torch.testing.assert_close(losses(tmp_path), losses(alone), rtol=1e-4, atol=1e-6)
     # And two where one had been: two steps are left of what the process alone had done.
     (tmp_path / "checkpoints" / "step-000000004.pt").unlink()
@@ -73,7 +75,7 @@ def test_two_processes_give_the_loss_of_one(tmp_path, alone, options):
 @pytest.mark.slow
 def test_mixed_precision_trains_and_says_so(tmp_path, alone):
     pytest.importorskip("accelerate")
-    assert main([*OPTIONS, "--mixed-precision", "bf16", "--output", str(tmp_path)]) == 0
+    assert main([*ALONE, "--mixed-precision", "bf16", "--output", str(tmp_path)]) == 0
     in_bf16, in_float32 = losses(tmp_path), losses(alone)
     assert not torch.equal(in_bf16, in_float32)
     torch.testing.assert_close(in_bf16[:, :2], in_float32[:, :2], rtol=0.05, atol=0.05)
@@ -93,6 +95,13 @@ def test_a_batch_that_cannot_be_shared_is_told(count, batch_size, parts, message
     config = RunConfig(accumulation_steps=parts, train=TrainConfig(batch_size=batch_size))
     with pytest.raises(ValueError, match=message):
         check_processes(count, config)
+
+
+def test_processes_that_do_not_find_each_other_are_told(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match="1 process came up where 2 were asked for: use torchrun"):
+        check_processes(1, RunConfig())
+    check_processes(2, RunConfig())
 
 
 def in_fp16(scaler):
