@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from sdm_lite.diffusion import DiffusionConfig, GaussianDiffusion
-from sdm_lite.fit import check_fit
+from sdm_lite.fit import check_fit, shapes_of
 from sdm_lite.presets import UNetConfig
 from sdm_lite.published import load_published as load_published
 from sdm_lite.unet import SDMUNet
@@ -228,8 +228,7 @@ def load_exactly(module: torch.nn.Module, tensors: dict[str, Tensor], source: ob
     Raises:
         ValueError: naming missing, surplus and misshapen tensors.
     """
-    expected = {name: tuple(value.shape) for name, value in module.state_dict().items()}
-    check_fit(expected, {name: tuple(value.shape) for name, value in tensors.items()}, source)
+    check_fit(shapes_of(module.state_dict()), shapes_of(tensors), source)
     module.load_state_dict(tensors)
 
 

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from torch import Tensor
+
 Shapes = Mapping[str, tuple[int, ...]]
+
+
+def shapes_of(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """The shape of every tensor, by its name: of a state dict, or of a file."""
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
 
 def check_fit(expected: Shapes, got: Shapes, source: object) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sdm_lite.fit import Shapes, check_fit
+from sdm_lite.fit import Shapes, check_fit, shapes_of
 from sdm_lite.presets import PRESETS, UNetConfig
 from sdm_lite.published_file import find_weights, open_checkpoint
 from sdm_lite.published_layout import published_names, published_shapes, take_published
@@ -57,7 +57,7 @@ def load_published(
     given = isinstance(source, Mapping)
     name = "the mapping" if given else str(source)
     tensors = find_weights(source, name) if given else open_checkpoint(source)
-    shapes = {key: tuple(value.shape) for key, value in tensors.items()}
+    shapes = shapes_of(tensors)
     config = infer_config(shapes, channels_per_head=channels_per_head, image_size=image_size, source=name)
     with torch.device("meta"):
         unet = SDMUNet(config)

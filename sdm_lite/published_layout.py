@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from sdm_lite.fit import check_fit
+from sdm_lite.fit import check_fit, shapes_of
 from sdm_lite.spade import SPADE
 from sdm_lite.unet import ResBlock, SDMUNet, Stage
 
@@ -94,8 +94,8 @@ def from_published(unet: SDMUNet, tensors: Mapping[str, Tensor]) -> dict[str, Te
     Raises:
         ValueError: naming what is missing, surplus or misshapen.
     """
-    check_fit(published_shapes(unet), {name: tuple(value.shape) for name, value in tensors.items()}, "the checkpoint")
-    left, shapes = dict(tensors), {name: value.shape for name, value in unet.state_dict().items()}
+    check_fit(published_shapes(unet), shapes_of(tensors), "the checkpoint")
+    left, shapes = dict(tensors), shapes_of(unet.state_dict())
     return {ours: take_published(left, theirs, shapes[ours]) for ours, theirs in published_names(unet)}
 
 

@@ -231,26 +231,43 @@ def read_checkpoint(path: Path) -> dict[str, object]:
     return state
 
 
-def check_same_run(path: Path, state: dict[str, object], run: Run, config: TrainConfig, data: str) -> None:
-    """Raise ValueError if a checkpoint cannot be gone on with, naming what differs.
+def check_same_recipe(folder: Path, config: TrainConfig) -> None:
+    """Raise ValueError if a folder's newest checkpoint is of another recipe, naming what differs.
 
-    With a constant learning rate the number of steps may change: no step so far would have been another one.
+    Looked at before data are rendered and a network is built; it reads no weights. A file that cannot be read is left
+    to `resume_run`, which tells of it.
     """
+    for path in reversed(list_checkpoints(folder)):
+        try:
+            recipe = torch.load(path, weights_only=True, map_location="meta", mmap=True)["train_config"]
+        except Exception:  # a damaged file fails in many ways
+            continue
+        _check_same(path, recipe, dataclasses.asdict(config), config)
+        return
+
+
+def check_same_run(path: Path, state: dict[str, object], run: Run, config: TrainConfig, data: str) -> None:
+    """Raise ValueError if a checkpoint cannot be gone on with, naming what differs."""
     wanted = dataclasses.asdict(config) | {f"unet {k}": v for k, v in dataclasses.asdict(run.unet.config).items()}
     got = state["train_config"] | {f"unet {k}": v for k, v in state["unet_config"].items()}
-    free = {"num_steps"} if config.final_learning_rate_fraction == 1 else set()
-    different = [
-        f"{k} was {got.get(k)!r}, now {wanted.get(k)!r}"
-        for k in sorted((wanted.keys() | got.keys()) - free)
-        if wanted.get(k) != got.get(k)
-    ]
-    if different:
-        raise ValueError(f"{path} is of another run: {'; '.join(different)}. Use the same options, or another --output")
+    _check_same(path, got, wanted, config)
     if state["data"] != data:
         raise ValueError(
             f"the data have changed since {path} was written (fingerprint {state['data']}, now {data}): "
             "bring the same data back, or start another run with another --output"
         )
+
+
+def _check_same(path: Path, got: dict[str, object], wanted: dict[str, object], config: TrainConfig) -> None:
+    # With a constant learning rate the number of steps may change: no step so far would have been another one.
+    free = {"num_steps"} if config.final_learning_rate_fraction == 1 else set()
+    different = [
+        f"{k} was {got.get(k)!r}, now {wanted.get(k)!r}"
+        for k in sorted((wanted.keys() | got.keys()) - free)
+        if got.get(k) != wanted.get(k)
+    ]
+    if different:
+        raise ValueError(f"{path} is of another run: {'; '.join(different)}. Use the same options, or another --output")
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, object]) -> None:

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import torch
 
-from sdm_lite.checkpoints import load_exactly, load_model
+from sdm_lite.checkpoints import Model, load_model
+from sdm_lite.fit import check_fit, shapes_of
 from sdm_lite.presets import preset
 from sdm_lite.train import TrainStep, train
-from sdm_lite.train_checkpoints import Run, new_run, resume_run, write_whole
+from sdm_lite.train_checkpoints import Run, check_same_recipe, new_run, resume_run, write_whole
 from sdm_lite.train_config import RunConfig
 from sdm_lite.train_data import Data, image_size, open_data
 from sdm_lite.train_judging import Evaluator
@@ -49,26 +50,43 @@ def check_packages() -> None:
         raise ValueError("sample grids need Pillow: pip install 'sdm_lite[train]'")
 
 
-def make_network(config: RunConfig) -> SDMUNet:
-    """The network at the start: random weights from the seed, or those of `start_from`.
+def check_network(config: RunConfig) -> Model | None:
+    """What can be told about the network without making it, and the model it starts from, if there is one.
 
     Raises:
         ValueError: if the size does not suit the network, or `start_from` is of another network or process.
     """
-    torch.manual_seed(config.train.seed)
-    unet = SDMUNet(preset(config.preset, image_size=image_size(config)))
-    if config.start_from is None:
-        return unet
-    source = load_model(config.start_from)
-    if source.unet.config.condition_channels != unet.config.condition_channels:
-        unet = SDMUNet(preset(config.preset, source.unet.config.condition_channels, image_size(config)))
-    load_exactly(unet, source.unet.state_dict(), config.start_from)
+    source = load_model(config.start_from) if config.start_from else None
+    channels = source.unet.config.condition_channels if source else None
+    with torch.device("meta"):  # the paper's network takes a minute to fill with random numbers
+        unet = SDMUNet(preset(config.preset, channels, image_size(config)))
+    if source is None:
+        return None
+    check_fit(shapes_of(unet.state_dict()), shapes_of(source.unet.state_dict()), config.start_from)
     process, wanted = source.diffusion, config.train
     if (process.num_timesteps, process.prediction_type) != (wanted.num_timesteps, wanted.prediction_type):
         raise ValueError(
             f"{config.start_from} was trained with num_timesteps {process.num_timesteps} and prediction_type "
             f"{process.prediction_type}: give the same options"
         )
+    return source
+
+
+def make_network(config: RunConfig, condition_channels: int, source: Model | None) -> SDMUNet:
+    """The network at the start: random weights from the seed, or those of `source`.
+
+    Raises:
+        ValueError: if `source` reads another condition.
+    """
+    if source is not None and source.unet.config.condition_channels != condition_channels:
+        raise ValueError(
+            f"{config.start_from} reads {source.unet.config.condition_channels} condition channels, "
+            f"the data has {condition_channels}"
+        )
+    torch.manual_seed(config.train.seed)
+    unet = SDMUNet(preset(config.preset, condition_channels, image_size(config)))
+    if source is not None:
+        unet.load_state_dict(source.unet.state_dict())
     return unet
 
 
@@ -76,20 +94,13 @@ def prepare(config: RunConfig, processes: OneProcess) -> tuple[Run, Data]:
     """Network, optimizer and data, resumed if the output folder has a checkpoint.
 
     Raises:
-        ValueError: if anything of it does not go together, before the first step.
+        ValueError: if anything of it does not go together, before the first step, and before the work that it spares.
     """
     folder = Path(config.output)
-    unet = make_network(config)  # a wrong size is told before anything is rendered
+    source = check_network(config)
+    check_same_recipe(folder, config.train)
     data = open_data(config, processes)
-    if data.condition_channels != unet.config.condition_channels:
-        if config.start_from:
-            raise ValueError(
-                f"{config.start_from} reads {unet.config.condition_channels} condition channels, "
-                f"the data has {data.condition_channels}"
-            )
-        torch.manual_seed(config.train.seed)
-        unet = SDMUNet(preset(config.preset, data.condition_channels, image_size(config)))
-    run = new_run(unet.to(processes.device), config.train)
+    run = new_run(make_network(config, data.condition_channels, source).to(processes.device), config.train)
     tell = None if processes.is_main else (lambda line: None)
     run = resume_run(folder, run, config.train, data=data.fingerprint, tell=tell)
     processes.load_state_dict(run.precision)

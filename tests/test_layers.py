@@ -100,7 +100,7 @@ MAY_IMPORT = {
     "train_options": {"presets", "train_config", "train_recipes"},
     "train_results": {"checkpoints", "unet", "train_checkpoints", "train_config", "train_data", "train_judging"}
     | {"train_log", "train_processes", "train_samples"},
-    "train_command": LITE | TRAIN_COMMAND,
+    "train_command": LITE | TRAIN_COMMAND | {"fit"},
     "train_live": {"train", "train_log", "viz", "widgets"},
     "bound": {"diffusion"},
     "bound_command": LITE | {"bound"},

@@ -106,6 +106,26 @@ def test_command_tells_bad_input_in_one_line(tmp_path, capsys, arguments, messag
     assert error.startswith("error: ") and message in error
 
 
+def test_what_needs_no_work_is_told_before_any(tmp_path, capsys, monkeypatch):
+    def work(*args, **kwargs):
+        raise AssertionError("work has started")
+
+    assert main([*OPTIONS, "--output", str(tmp_path)]) == 0
+    monkeypatch.setattr("sdm_lite.train_data._scenes", work)  # renders for a minute
+    monkeypatch.setattr("sdm_lite.train_command.new_run", work)
+    with pytest.raises(AssertionError, match="work has started"):
+        main([*OPTIONS, "--output", str(tmp_path)])
+    for arguments, message in (
+        (["--learning-rate", "0.125"], "is of another run: learning_rate was 0.002, now 0.125"),
+        (["--start-from", "scenes-32"], "does not fit this network"),
+        (["--preset", "ade20k-256", "--size", "256", "256", "--dataset", "ade20k"], "needs root"),
+        (["--dataset", "ade20k", "--root", str(tmp_path / "none")], "none"),
+    ):
+        folder = tmp_path if "learning" in arguments[0] else tmp_path / "other"
+        assert main([*OPTIONS, "--output", str(folder), *arguments]) == 2
+        assert message in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_command_tells_an_output_that_cannot_be_written(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main([*OPTIONS, "--output", str(tmp_path / "file" / "run")]) == 2
