@@ -1,11 +1,13 @@
 """What makes ten minutes of training count, measured: writes docs/recipe_search.md.
 
 Every row trains a fresh network on Scenes for the same time with one number of the recipe changed, and scores its
-averaged weights. Time is the processor time of one thread, so that a row does not depend on what else the machine
+averaged weights. Time is the processor time of one thread, so that a row hardly depends on what else the machine
 does: more weights or a larger batch mean fewer steps. Labels are dropped from the start, as in notebook 03. Finished
-rows are kept in --output and are not measured again, so it can be stopped at any time.
+rows are kept in --output and are not measured again, so it can be stopped at any time. Rows of FINALS then train for
+twelve hundred seconds, the ten minutes of two cores.
 
-    python docs/recipe_search.py                   # measure what is missing, then write
+    python docs/recipe_search.py                   # measure what is missing, two rows at a time, then write
+    python docs/recipe_search.py --workers 1       # one at a time
     python docs/recipe_search.py --write           # only write, from the rows that are there
 """
 
@@ -13,8 +15,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
+import multiprocessing
 import time
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from copy import deepcopy
 from pathlib import Path
 from typing import NamedTuple
@@ -23,9 +29,9 @@ import torch
 
 from sdm_lite.checkpoints import Model
 from sdm_lite.evaluate import Truth, evaluate_model, measure_truth
-from sdm_lite.judge import load_judge
+from sdm_lite.judge import Judge, load_judge
 from sdm_lite.presets import PRESETS
-from sdm_lite.progress import Progress, progress
+from sdm_lite.progress import Progress
 from sdm_lite.scenes import Scenes
 from sdm_lite.train import ImageBatches, TrainConfig, train
 from sdm_lite.unet import SDMUNet
@@ -65,6 +71,9 @@ TRIALS: dict[str, tuple[dict, dict]] = {
     "labels dropped for one in ten": ({"null_probability": 0.1}, {}),
     "SPADE with 3x3 to gamma and beta": ({}, {"spade_kernel_size": 3}),
 }
+# What then trains longer, and what of it is not worth a short run: it only puts together what the short ones showed.
+FINALS = ()
+ONLY_FINAL = ()
 
 
 class Trained(NamedTuple):
@@ -109,47 +118,62 @@ def run(name: str, seconds: float, pictures: tuple, num_classes: int) -> Trained
         seed=config.seed,
     )
     started = time.process_time()
-    with Progress(name, total=config.num_steps) as bar:
-        for _ in train(unet, ema, diffusion, batches, config):
-            bar.update()
+    for _ in train(unet, ema, diffusion, batches, config):
+        pass
     taken = time.process_time() - started
     return Trained(Model(ema.eval(), diffusion), config.num_steps, config.num_steps * config.batch_size, taken)
 
 
-def measure(folder: Path, seconds: float) -> None:
-    """Measure every trial that is not in the folder yet."""
-    missing = [name for name in TRIALS if not path_of(folder, name).exists()]
-    if not missing:
-        return
+@functools.cache
+def given() -> tuple[Judge, Truth, tuple, int]:
+    """What all trials of a process share: the judge, the measures of true pictures, and pictures to train on."""
+    torch.set_num_threads(1)
+    judge, scenes = load_judge("judge-32"), Scenes(32, length=8000, seed=0)
+    return judge, measure_truth(judge, **SIZES), scenes.materialize(range(len(scenes))), scenes.num_classes
+
+
+def measure_one(folder: Path, name: str, seconds: float) -> str:
+    """Measure one trial, keep its row, and return a line about it."""
+    judge, truth, pictures, num_classes = given()
+    trained = run(name, seconds, pictures, num_classes)
+    scores = evaluate_model(trained.model, judge, **SIZES, **GUIDANCE, truth=truth)
+    facts = dataclasses.asdict(scores) | trained._replace(model=None)._asdict()
+    path = path_of(folder, name, seconds)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(facts, indent=1))
+    temporary.replace(path)
+    return f"{name}, {seconds:g} s: FID {scores.frechet_ratio:.2f} times the floor"
+
+
+def measure(folder: Path, seconds: float, final_seconds: float, num_workers: int) -> None:
+    """Measure every trial that is not in the folder yet, each in a process of one thread."""
+    wanted = [(name, seconds) for name in TRIALS if name not in ONLY_FINAL]
+    wanted += [(name, final_seconds) for name in FINALS]
+    missing = [(name, length) for name, length in wanted if not path_of(folder, name, length).exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    judge = load_judge("judge-32")
-    scenes = Scenes(32, length=8000, seed=0)
-    with Progress("rendering Scenes", total=len(scenes)) as bar:
-        pictures = scenes.materialize(range(len(scenes)), progress=lambda _: bar.update())
-    truth: Truth = measure_truth(judge, **SIZES, progress=progress)
-    for name in missing:
-        trained = run(name, seconds, pictures, scenes.num_classes)
-        scores = evaluate_model(trained.model, judge, **SIZES, **GUIDANCE, truth=truth, progress=progress)
-        facts = dataclasses.asdict(scores) | trained._replace(model=None)._asdict()
-        temporary = folder / "row.tmp"
-        temporary.write_text(json.dumps(facts, indent=1))
-        temporary.replace(path_of(folder, name))
-        print(f"{name}: FID {scores.frechet_ratio:.2f} times the floor", flush=True)
+    fresh = multiprocessing.get_context("spawn")  # a forked process inherits locks that torch's threads may hold
+    with (
+        Progress("trials", total=len(missing)) as bar,
+        ProcessPoolExecutor(num_workers, mp_context=fresh) as workers,
+    ):
+        for row in as_completed([workers.submit(measure_one, folder, *trial) for trial in missing]):
+            print(row.result(), flush=True)
+            bar.update()
 
 
-def path_of(folder: Path, name: str) -> Path:
+def path_of(folder: Path, name: str, seconds: float) -> Path:
     """Where a trial's outcome is kept."""
-    return folder / f"{name.replace(' ', '-').replace(chr(39), '').replace(',', '').lower()}.json"
+    return folder / f"{name.replace(' ', '-').replace(chr(39), '').replace(',', '').lower()}-{seconds:g}s.json"
 
 
-def table(folder: Path) -> list[str]:
-    """The finished trials as lines of Markdown."""
+def table(folder: Path, names: Iterable[str], seconds: float) -> list[str]:
+    """The finished trials of a length as lines of Markdown."""
     lines = [
         "| changed | steps | images | FID (Scenes judge) / floor | mIoU ratio | diversity ratio | time of day, TV |",
         "|---|---|---|---|---|---|---|",
     ]
-    for name in TRIALS:
-        path = path_of(folder, name)
+    for name in names:
+        path = path_of(folder, name, seconds)
         if not path.exists():
             continue
         row = json.loads(path.read_text())
@@ -161,7 +185,7 @@ def table(folder: Path) -> list[str]:
     return lines
 
 
-def write(folder: Path, seconds: float) -> None:
+def write(folder: Path, seconds: float, final_seconds: float) -> None:
     """Write docs/recipe_search.md from the finished trials."""
     lines = [
         "# What was tried for the lite recipe",
@@ -173,7 +197,11 @@ def write(folder: Path, seconds: float) -> None:
         f"{GUIDANCE['num_steps']} DDIM steps, with 95 % bootstrap intervals over layouts. One training run a row: the",
         "second row, another seed, says how much luck is in each.",
         "",
-        *table(folder),
+        *table(folder, TRIALS, seconds),
+        "",
+        f"And for {final_seconds:g} s, the ten minutes of two cores:",
+        "",
+        *table(folder, FINALS, final_seconds),
         "",
     ]
     (FOLDER / "recipe_search.md").write_text("\n".join(lines))
@@ -183,13 +211,14 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path("runs/recipe_search"), help="finished rows are kept here")
-    parser.add_argument("--seconds", type=float, default=240.0, help="of training a row (default 240)")
+    parser.add_argument("--seconds", type=float, default=200.0, help="of training a row (default 200)")
+    parser.add_argument("--final-seconds", type=float, default=1200.0, help="the same of the finals (default 1200)")
+    parser.add_argument("--workers", type=int, default=2, help="rows at a time, each on one thread (default 2)")
     parser.add_argument("--write", action="store_true", help="measure nothing more")
     args = parser.parse_args()
-    torch.set_num_threads(1)
     if not args.write:
-        measure(args.output, args.seconds)
-    write(args.output, args.seconds)
+        measure(args.output, args.seconds, args.final_seconds, args.workers)
+    write(args.output, args.seconds, args.final_seconds)
 
 
 if __name__ == "__main__":
