@@ -12,13 +12,13 @@ import torch
 
 from sdm_lite.bound import VARIANCES, Bound, evaluate_bound
 from sdm_lite.checkpoints import Model, load_model
+from sdm_lite.devices import check_device, default_device
 from sdm_lite.guidance import denoiser
 from sdm_lite.judge import HELD_OUT_SEED
 from sdm_lite.labels import encode_labels
 from sdm_lite.metrics import bootstrap_interval
 from sdm_lite.progress import progress
 from sdm_lite.scenes import Scenes
-from sdm_lite.train_processes import check_device
 
 
 def held_out(model: Model, num_images: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--num-strata", type=int, default=32, help="timesteps asked, besides t = 1; 0 = all T")
     parser.add_argument("--guidance-scale", type=float, default=1.0, help="1 = the conditional network itself")
     parser.add_argument("--seed", type=int, default=0, help="of timesteps and noise")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="where to compute")
+    parser.add_argument("--device", default=default_device(), help="where to compute")
     arguments = parser.parse_args(sys.argv[1:] if argv is None else argv)
     try:
         check_device(arguments.device)

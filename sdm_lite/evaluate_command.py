@@ -12,12 +12,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from sdm_lite.checkpoints import Model, load_facts, load_model, resolve
 from sdm_lite.datasets import DATASETS, Photographs, open_dataset
 from sdm_lite.datasets_options import add_treatment
 from sdm_lite.datasets_reading import read_pictures
+from sdm_lite.devices import check_device, default_device
 from sdm_lite.evaluate import evaluate_model
 from sdm_lite.evaluate_photographs import Settings, check_settings, evaluate_photographs
 from sdm_lite.evaluate_report import format_measures, write_report
@@ -39,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Score a model on held-out Scenes and print the table; or on held-out photographs, and write a report."""
     arguments = _parser().parse_args(argv)
     try:
+        check_device(arguments.device)
         if arguments.dataset == "scenes":
             _fill_in(arguments, SCENES_OPTIONS, PHOTOGRAPHS_OPTIONS)
             print(format_scores(_run_scenes(arguments)))
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--samples-per-layout", type=int, default=4, help="for diversity (default 4)")
     parser.add_argument("--seed", type=int, default=0, help="of the samples (default 0)")
     parser.add_argument("--batch-size", type=int, default=32, help="samples at a time (default 32)")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="where to compute")
+    parser.add_argument("--device", default=default_device(), help="where to compute (default %(default)s)")
     scenes = parser.add_argument_group("Scenes")
     scenes.add_argument("--num-layouts", type=int, help="held-out layouts (default 512)")
     scenes.add_argument("--num-renders", type=int, help="true pictures a layout to compare with (default 16)")

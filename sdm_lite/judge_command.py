@@ -20,6 +20,7 @@ from sdm_lite.checkpoints import load_facts, resolve
 from sdm_lite.datasets import DATASETS, Photographs, open_dataset
 from sdm_lite.datasets_options import add_treatment
 from sdm_lite.datasets_reading import read_pictures
+from sdm_lite.devices import check_device, default_device
 from sdm_lite.judge import HELD_OUT_SEED, TRAIN_SEED, Judge, JudgeConfig, load_judge, metric_name, save_judge
 from sdm_lite.judge_photographs import check_own_judge, judge_data, own_judge_config, own_judge_facts, own_metric_name
 from sdm_lite.judge_training import (
@@ -106,12 +107,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     evaluate.set_defaults(run=_evaluate_command)
     for command in (train, evaluate):
         command.add_argument("--num-held-out", type=int, default=1000, help="at most, to measure on (default 1000)")
+        command.add_argument("--device", default=default_device(), help="where to compute (default %(default)s)")
         group = command.add_argument_group("a judge of photographs", "trained on one data set, good for that alone")
         group.add_argument("--dataset", default="scenes", help=f"scenes, {', '.join(DATASETS)} (default scenes)")
         group.add_argument("--root", type=Path, help="the data set's folder")
         add_treatment(group)
     arguments = parser.parse_args(argv)
     try:
+        check_device(arguments.device)
         arguments.run(arguments)
     except (ValueError, OSError) as error:
         raise SystemExit(f"error: {error}") from None
@@ -140,6 +143,7 @@ def _train_command(arguments: argparse.Namespace) -> None:
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,
         seed=arguments.seed,
+        device=arguments.device,
     )
     with Progress("training the judge", total=arguments.steps) as count:
         for step in steps:
@@ -156,7 +160,7 @@ def _train_command(arguments: argparse.Namespace) -> None:
         "scores": scores._asdict() | {"iou": [None if math.isnan(iou) else iou for iou in scores.iou]},
         **source.facts,
     }
-    save_judge(arguments.output, judge, facts=facts)
+    save_judge(arguments.output, judge.cpu(), facts=facts)
     card = format_card(judge, scores, facts, arguments.output.stem, source)
     write_whole(arguments.output.with_suffix(".md"), card.encode())
     print(f"wrote {arguments.output} and its card {arguments.output.with_suffix('.md')}")
@@ -165,7 +169,7 @@ def _train_command(arguments: argparse.Namespace) -> None:
 def _evaluate_command(arguments: argparse.Namespace) -> None:
     """Load, draw or read, measure."""
     _check_held_out(arguments.num_held_out)
-    judge, facts = load_judge(arguments.judge), load_facts(resolve(arguments.judge))
+    judge, facts = load_judge(arguments.judge, device=arguments.device), load_facts(resolve(arguments.judge))
     if arguments.dataset == "scenes":
         if "dataset" in facts:
             raise ValueError(f"{arguments.judge} is a judge of {facts['dataset']}: give --dataset and --root")

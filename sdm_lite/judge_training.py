@@ -89,6 +89,7 @@ def train_judge(
     batch_size: int = BATCH_SIZE,
     learning_rate: float = LEARNING_RATE,
     seed: int = 0,
+    device: str | torch.device = "cpu",
 ) -> Iterator[JudgeStep]:
     """Train a judge from random weights.
 
@@ -102,15 +103,17 @@ def train_judge(
         batch_size: pictures an update.
         learning_rate: at its peak.
         seed: of weights, order and mirroring.
+        device: where to compute.
 
     Yields:
-        Every step. The judge of the last one is finished: in evaluation mode, its features in units of their spread.
+        Every step. The judge of the last one is finished: in evaluation mode, its features in units of their spread; it
+        is still on the device.
 
     Raises:
         ValueError: before any work, if a number is out of range.
     """
     check_training(len(data.images), num_steps, batch_size, learning_rate)
-    return _train_steps(config, data, num_steps, batch_size, learning_rate, seed)
+    return _train_steps(config, data, num_steps, batch_size, learning_rate, seed, torch.device(device))
 
 
 def check_training(num_images: int, num_steps: int, batch_size: int, learning_rate: float) -> None:
@@ -123,23 +126,29 @@ def check_training(num_images: int, num_steps: int, batch_size: int, learning_ra
 
 
 def _train_steps(
-    config: JudgeConfig, data: JudgeData, num_steps: int, batch_size: int, learning_rate: float, seed: int
+    config: JudgeConfig,
+    data: JudgeData,
+    num_steps: int,
+    batch_size: int,
+    learning_rate: float,
+    seed: int,
+    device: torch.device,
 ) -> Iterator[JudgeStep]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        judge = Judge(config).train()
+        judge = Judge(config).train().to(device)
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(judge.parameters(), lr=learning_rate, weight_decay=0.01)
-    class_weights = _class_weights(data.label_maps, config.num_classes)
+    class_weights = _class_weights(data.label_maps, config.num_classes).to(device)
     for step in range(num_steps):
         optimizer.param_groups[0]["lr"] = learning_rate * _schedule((step + 1) / num_steps)
-        batch = _batch(data, batch_size, generator)
+        batch = JudgeData(*(column.to(device) for column in _batch(data, batch_size, generator)))
         loss = _loss(judge, batch, class_weights)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         if step == num_steps - 1:
-            _finish(judge, data)
+            _finish(judge, data, device)
         yield JudgeStep(step + 1, loss.item(), judge)
 
 
@@ -174,10 +183,11 @@ def _loss(judge: Judge, batch: JudgeData, class_weights: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _finish(judge: Judge, data: JudgeData) -> None:
+def _finish(judge: Judge, data: JudgeData, device: torch.device) -> None:
     """Measure the spread of the features on (at most 2048 of) the training pictures."""
     judge.eval()
-    pooled = torch.cat([pool(judge.layers(as_images(pixels))) for pixels in data.images[:2048].split(256)])
+    pictures = data.images[:2048].split(256)
+    pooled = torch.cat([pool(judge.layers(as_images(pixels.to(device)))) for pixels in pictures])
     judge.feature_mean.copy_(pooled.mean(0))
     judge.feature_std.copy_(pooled.std(0).clamp(min=1e-6))
 
@@ -208,22 +218,22 @@ def score_judge(judge: Judge, data: JudgeData, *, batch_size: int = 128) -> Judg
     """Measure a judge on true pictures.
 
     Args:
-        judge: in evaluation mode.
+        judge: in evaluation mode, on any device.
         data: pictures that it was not trained on.
         batch_size: pictures at a time.
 
     Returns:
         Its scores.
     """
-    num_classes = judge.config.num_classes
+    num_classes, device = judge.config.num_classes, judge.feature_mean.device
     confusion = torch.zeros(num_classes, num_classes, dtype=torch.long)
     right_times = right_seasons = 0
     for columns in zip(*(column.split(batch_size) for column in data), strict=True):
         batch = JudgeData(*columns)
-        reading = judge.read(as_images(batch.images))
-        confusion += metrics.confusion_matrix(reading.logits.argmax(1), batch.label_maps, num_classes)
-        right_times += (reading.time_of_day.argmax(1) == batch.times_of_day).sum().item()
-        right_seasons += (reading.season.argmax(1) == batch.seasons).sum().item()
+        reading = judge.read(as_images(batch.images.to(device)))
+        confusion += metrics.confusion_matrix(reading.logits.argmax(1).cpu(), batch.label_maps, num_classes)
+        right_times += (reading.time_of_day.argmax(1).cpu() == batch.times_of_day).sum().item()
+        right_seasons += (reading.season.argmax(1).cpu() == batch.seasons).sum().item()
     num = len(data.images)
     iou = metrics.intersection_over_union(confusion).tolist()
     return JudgeScores(iou, metrics.mean_iou(confusion), right_times / num, right_seasons / num, num)

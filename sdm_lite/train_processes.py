@@ -15,6 +15,7 @@ from datetime import timedelta
 import torch
 from torch import Tensor, nn
 
+from sdm_lite.devices import check_device, default_device
 from sdm_lite.train_checkpoints import Run
 from sdm_lite.train_config import RunConfig, TrainConfig
 
@@ -260,20 +261,6 @@ def join_processes(config: RunConfig) -> OneProcess:
         processes.close()
         raise
     return processes
-
-
-def default_device() -> str:
-    """A CUDA GPU if there is one."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def check_device(device: str | None) -> None:
-    """Raise ValueError unless tensors can be made on a device; None = `default_device()`."""
-    try:
-        torch.zeros(1, device=device or default_device())
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"device {device!r} cannot be used here ({reason}): give --device cpu") from None
 
 
 def _check_precision(mixed_precision: str, device: torch.device) -> None:

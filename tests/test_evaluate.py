@@ -253,6 +253,8 @@ def test_the_command_prints_every_score_and_writes_json(tmp_path, model, judge, 
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["scores.json"]
     with pytest.raises(SystemExit, match="error: no weights called 'nowhere'"):
         evaluate_command.main(["nowhere", *options])
+    with pytest.raises(SystemExit, match="error: device 'tpu9' cannot be used here"):
+        evaluate_command.main(["scenes-32", *options, "--device", "tpu9"])
 
 
 def test_a_card_says_how_the_model_was_made_and_what_it_scores(tmp_path, model, judge, capsys, monkeypatch):

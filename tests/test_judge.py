@@ -226,6 +226,7 @@ def test_the_command_trains_measures_and_writes_weights_with_a_card(tmp_path, ca
         (["--output", "judge.safetensors", "--num-held-out", "0"], "--num-held-out must be at least 1"),
         (["--output", "judge.safetensors", "--size", "30"], "divisible by 4"),
         (["--output", "file/judge.safetensors"], "file"),
+        (["--output", "judge.safetensors", "--device", "tpu9"], "device 'tpu9' cannot be used here"),
     ],
 )
 def test_the_command_refuses_in_one_line_before_any_work(tmp_path, monkeypatch, options, message):

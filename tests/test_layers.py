@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "sdm_lite"
 
 LAYER_1 = {"labels", "diffusion", "fit", "presets", "published_file", "pyramid", "spade", "metrics", "pictures", "viz"}
-LAYER_1 |= {"progress"}
+LAYER_1 |= {"devices", "progress"}
 LAYER_1 |= {"colour_vision", "nearest", "painting", "preference"}
 DATASETS = {"datasets", "datasets_ade20k", "datasets_camvid", "datasets_celebamask", "datasets_cityscapes"}
 DATASETS |= {"datasets_coco", "datasets_crops", "datasets_files", "datasets_folder", "datasets_folders"}
@@ -47,6 +47,7 @@ MAY_IMPORT = {
     "unet": {"presets", "pyramid", "spade"},
     "guidance": {"diffusion", "spade", "unet"},
     "sampling": {"diffusion"},
+    "devices": set(),
     "fit": set(),
     "published_file": set(),
     "published_layout": {"unet", "spade", "fit"},
@@ -89,7 +90,7 @@ MAY_IMPORT = {
     "train_recipes": {"train_config"},
     "train_checkpoints": {"checkpoints", "train_config", "unet"},
     "train_sharding": {"train_checkpoints", "train_config", "unet"},
-    "train_processes": {"train_checkpoints", "train_config"},
+    "train_processes": {"devices", "train_checkpoints", "train_config"},
     "train": {"batches", "unet", "diffusion", "labels", "train_checkpoints", "train_config", "train_processes"},
     "train_data": {"batches", "labels", "presets", "train_config", "train_processes"},
     "train_samples": {"checkpoints", "guidance", "labels", "sampling", "train_data"},
@@ -100,7 +101,7 @@ MAY_IMPORT = {
     "train_options": {"presets", "train_config", "train_recipes"},
     "train_results": {"checkpoints", "unet", "train_checkpoints", "train_config", "train_data", "train_judging"}
     | {"train_log", "train_processes", "train_samples"},
-    "train_command": LITE | TRAIN_COMMAND | {"fit"},
+    "train_command": LITE | TRAIN_COMMAND,
     "train_live": {"train", "train_log", "viz", "widgets"},
     "bound": {"diffusion"},
     "bound_command": LITE | {"bound"},
