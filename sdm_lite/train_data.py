@@ -29,6 +29,7 @@ class Data(NamedTuple):
         num_classes: of the label maps.
         has_instances: whether the condition has an edge channel.
         fingerprint: another one if any example is another.
+        num_images: how many examples are trained on.
     """
 
     batches: Callable[[int], Batch]
@@ -37,6 +38,7 @@ class Data(NamedTuple):
     num_classes: int
     has_instances: bool
     fingerprint: str
+    num_images: int
 
     @property
     def condition_channels(self) -> int:
@@ -115,7 +117,7 @@ def _scenes(config: RunConfig, processes: OneProcess) -> Data:
     batches = ImageBatches(*pictures, scenes.num_classes, **order, seed=config.train.seed, shard=shard)
     held_out = Scenes(size=height, length=_num_held_out(config), seed=config.data_seed + 1)
     examples = [held_out[i] for i in range(len(held_out))]
-    return Data(batches, examples, scenes.palette, scenes.num_classes, True, batches.fingerprint())
+    return Data(batches, examples, scenes.palette, scenes.num_classes, True, batches.fingerprint(), len(batches))
 
 
 def _photographs(config: RunConfig, processes: OneProcess) -> Data:
@@ -135,4 +137,5 @@ def _photographs(config: RunConfig, processes: OneProcess) -> Data:
     batches = Prefetch(served, num_workers=config.num_workers, pin_memory=processes.device.type == "cuda")
     stride = max(1, len(val) // _num_held_out(config))
     held_out = [val[i] for i in range(0, len(val), stride)][: _num_held_out(config)]
-    return Data(batches, held_out, training.palette, training.num_classes, training.has_instances, served.fingerprint())
+    told = (training.palette, training.num_classes, training.has_instances)
+    return Data(batches, held_out, *told, served.fingerprint(), len(served))

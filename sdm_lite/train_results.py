@@ -161,6 +161,7 @@ class Results:
             "torch": torch.__version__,
             "data_seed": self.config.data_seed,
             "data": self.data.fingerprint,
+            "data_images": self.data.num_images,
             "train_config": dataclasses.asdict(self.config.train),
             "before": _facts_before(self.config.start_from),
         }

@@ -45,7 +45,7 @@ def test_command_trains_saves_draws_and_fine_tunes(tmp_path, capsys):
     assert main(second) == 0
     facts = load_facts(tmp_path / "b" / "model.safetensors")
     assert facts["steps"] == 4 and facts["train_config"]["null_probability"] == FINE_TUNE["null_probability"]
-    assert facts["before"][0]["steps"] == 4
+    assert facts["before"][0]["steps"] == 4 and facts["data_images"] == 8
     assert load_config(tmp_path / "b" / "config.yaml").train.learning_rate == FINE_TUNE["learning_rate"]
     assert main(second) == 0  # a finished run, started again, only writes its results once more
     assert "resuming at step 4 of 4" in capsys.readouterr().out

@@ -38,7 +38,7 @@ def test_still_improving(values, best, without):
 
 def data(size=32, num=4):
     scenes = Scenes(size, length=num, seed=1)
-    return Data(lambda step: None, [scenes[i] for i in range(num)], scenes.palette, scenes.num_classes, True, "")
+    return Data(lambda step: None, [scenes[i] for i in range(num)], scenes.palette, scenes.num_classes, True, "", num)
 
 
 def tiny_model(seed):
