@@ -3,8 +3,8 @@
 Every row trains a fresh network on Scenes for the same time with one number of the recipe changed, and scores its
 averaged weights. Time is the processor time of one thread, so that a row hardly depends on what else the machine
 does: more weights or a larger batch mean fewer steps. Labels are dropped from the start, as in notebook 03. Finished
-rows are kept in --output and are not measured again, so it can be stopped at any time. Rows of FINALS then train for
-twelve hundred seconds, the ten minutes of two cores.
+rows are kept in --output and are not measured again, so it can be stopped at any time. Rows of FINALS then train
+three times as long.
 
     python docs/recipe_search.py                   # measure what is missing, two rows at a time, then write
     python docs/recipe_search.py --workers 1       # one at a time
@@ -18,6 +18,8 @@ import dataclasses
 import functools
 import json
 import multiprocessing
+import os
+import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -39,7 +41,9 @@ from sdm_lite.unet import SDMUNet
 FOLDER = Path(__file__).parent
 SIZES = {"num_layouts": 192, "num_renders": 16, "samples_per_layout": 2, "num_diversity_layouts": 96}
 GUIDANCE = {"guidance_scale": 1.5, "guidance_interval": (1, 800), "num_steps": 25}
-BASE = {"null_probability": 0.2}
+# Where the search began, whatever the recipe and the preset are by now.
+BASE = {"null_probability": 0.2, "learning_rate": 2e-3}
+NETWORK = dataclasses.replace(PRESETS["scenes-32"], base_channels=32, channels_per_head=32)
 # What is changed, by the row's name: numbers of TrainConfig, and of UNetConfig.
 TRIALS: dict[str, tuple[dict, dict]] = {
     "the lite recipe": ({}, {}),
@@ -51,7 +55,13 @@ TRIALS: dict[str, tuple[dict, dict]] = {
     "weight of the simple loss at most 20": ({"max_simple_weight": 20.0}, {}),
     "batch 16": ({"batch_size": 16}, {}),
     "learning rate 1e-3": ({"learning_rate": 1e-3}, {}),
-    "48 base channels": ({}, {"base_channels": 48, "channels_per_head": 48}),
+    "learning rate 8e-3": ({"learning_rate": 8e-3}, {}),
+    "24 base channels, learning rate 4e-3": ({"learning_rate": 4e-3}, {"base_channels": 24, "channels_per_head": 24}),
+    "24 base channels, eps output": (
+        {"prediction_type": "eps"},
+        {"base_channels": 24, "channels_per_head": 24},
+    ),
+    "16 base channels": ({}, {"base_channels": 16, "channels_per_head": 16}),
     "eps output": ({"prediction_type": "eps"}, {}),
     "the paper's loss, schedule, rate and averaging": (
         {
@@ -67,13 +77,17 @@ TRIALS: dict[str, tuple[dict, dict]] = {
         },
         {},
     ),
-    "Adam's beta2 0.999": ({"adam_beta2": 0.999}, {}),
     "labels dropped for one in ten": ({"null_probability": 0.1}, {}),
     "SPADE with 3x3 to gamma and beta": ({}, {"spade_kernel_size": 3}),
 }
-# What then trains longer, and what of it is not worth a short run: it only puts together what the short ones showed.
-FINALS = ()
-ONLY_FINAL = ()
+# What of it then trains for longer: what won, alone and together, against where it began.
+FINALS = (
+    "24 base channels, learning rate 4e-3",
+    "learning rate 4e-3",
+    "24 base channels",
+    "24 base channels, eps output",
+    "the lite recipe",
+)
 
 
 class Trained(NamedTuple):
@@ -90,7 +104,7 @@ def configurations(name: str) -> tuple[TrainConfig, SDMUNet]:
     changed, network = TRIALS[name]
     config = TrainConfig(**(BASE | changed))
     torch.manual_seed(config.seed)
-    return config, SDMUNet(dataclasses.replace(PRESETS["scenes-32"], **network))
+    return config, SDMUNet(dataclasses.replace(NETWORK, **network))
 
 
 def steps_within(seconds: float, name: str, pictures: tuple, num_classes: int, probe: int = 12) -> int:
@@ -124,6 +138,16 @@ def run(name: str, seconds: float, pictures: tuple, num_classes: int) -> Trained
     return Trained(Model(ema.eval(), diffusion), config.num_steps, config.num_steps * config.batch_size, taken)
 
 
+def end_with_parent() -> None:
+    """Let a worker end when the search is killed: by itself it would go on with what is queued."""
+
+    def watch() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 @functools.cache
 def given() -> tuple[Judge, Truth, tuple, int]:
     """What all trials of a process share: the judge, the measures of true pictures, and pictures to train on."""
@@ -147,14 +171,13 @@ def measure_one(folder: Path, name: str, seconds: float) -> str:
 
 def measure(folder: Path, seconds: float, final_seconds: float, num_workers: int) -> None:
     """Measure every trial that is not in the folder yet, each in a process of one thread."""
-    wanted = [(name, seconds) for name in TRIALS if name not in ONLY_FINAL]
-    wanted += [(name, final_seconds) for name in FINALS]
+    wanted = [(name, final_seconds) for name in FINALS] + [(name, seconds) for name in TRIALS]
     missing = [(name, length) for name, length in wanted if not path_of(folder, name, length).exists()]
     folder.mkdir(parents=True, exist_ok=True)
     fresh = multiprocessing.get_context("spawn")  # a forked process inherits locks that torch's threads may hold
     with (
         Progress("trials", total=len(missing)) as bar,
-        ProcessPoolExecutor(num_workers, mp_context=fresh) as workers,
+        ProcessPoolExecutor(num_workers, mp_context=fresh, initializer=end_with_parent) as workers,
     ):
         for row in as_completed([workers.submit(measure_one, folder, *trial) for trial in missing]):
             print(row.result(), flush=True)
@@ -166,45 +189,59 @@ def path_of(folder: Path, name: str, seconds: float) -> Path:
     return folder / f"{name.replace(' ', '-').replace(chr(39), '').replace(',', '').lower()}-{seconds:g}s.json"
 
 
+COLUMNS = {
+    "frechet_ratio": "FID (Scenes judge) / floor",
+    "miou_ratio": "mIoU ratio",
+    "diversity_ratio": "diversity ratio",
+    "time_of_day_tv": "time of day, TV",
+    "season_tv": "season, TV",
+}
+
+
 def table(folder: Path, names: Iterable[str], seconds: float) -> list[str]:
-    """The finished trials of a length as lines of Markdown."""
+    """The finished trials of a length as lines of Markdown, the best first."""
+    paths = {name: path_of(folder, name, seconds) for name in names}
+    rows = {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
     lines = [
-        "| changed | steps | images | FID (Scenes judge) / floor | mIoU ratio | diversity ratio | time of day, TV |",
-        "|---|---|---|---|---|---|---|",
+        f"| what differs | processor time | steps | images | {' | '.join(COLUMNS.values())} |",
+        f"|{'---|' * (4 + len(COLUMNS))}",
     ]
-    for name in names:
-        path = path_of(folder, name, seconds)
-        if not path.exists():
-            continue
-        row = json.loads(path.read_text())
-        cells = [name, f"{row['num_steps']:,}", f"{row['num_images']:,}"]
-        for score in ("frechet_ratio", "miou_ratio", "diversity_ratio", "time_of_day_tv"):
+    for name, row in sorted(rows.items(), key=lambda item: item[1]["frechet_ratio"]):
+        cells = [name, f"{row['seconds']:.0f} s", f"{row['num_steps']:,}", f"{row['num_images']:,}"]
+        for score in COLUMNS:
             low, high = row["intervals"][score]
-            cells.append(f"{row[score]:.2f} [{low:.2f}, {high:.2f}]")
+            digits = 1 if score == "frechet_ratio" else 2
+            cells.append(f"{row[score]:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]")
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
 
 def write(folder: Path, seconds: float, final_seconds: float) -> None:
     """Write docs/recipe_search.md from the finished trials."""
-    lines = [
-        "# What was tried for the lite recipe",
-        "",
-        "Written by `python docs/recipe_search.py`. Each row trains a fresh `scenes-32` network with one number of the",
-        f"recipe changed, for {seconds:g} s of processor time on one thread (a larger network or batch: fewer steps),",
-        "labels dropped for one example in five, on 8,000 pictures of Scenes(seed=0). Scored on",
-        f"{SIZES['num_layouts']} layouts of Scenes(seed=1), guidance scale {GUIDANCE['guidance_scale']} for t <= 800,",
-        f"{GUIDANCE['num_steps']} DDIM steps, with 95 % bootstrap intervals over layouts. One training run a row: the",
-        "second row, another seed, says how much luck is in each.",
-        "",
-        *table(folder, TRIALS, seconds),
-        "",
-        f"And for {final_seconds:g} s, the ten minutes of two cores:",
-        "",
-        *table(folder, FINALS, final_seconds),
-        "",
-    ]
-    (FOLDER / "recipe_search.md").write_text("\n".join(lines))
+    guided = f"guidance scale {GUIDANCE['guidance_scale']} for t <= {GUIDANCE['guidance_interval'][1]}"
+    rows, finals = ("\n".join(table(folder, *of)) for of in ((TRIALS, seconds), (FINALS, final_seconds)))
+    text = f"""# What was tried for the lite recipe
+
+Written by `python docs/recipe_search.py`. Each row trains a fresh network with one or two numbers changed. "The lite
+recipe" is the one that the search began with: {NETWORK.base_channels} base channels, learning rate \
+{BASE["learning_rate"]:g}, batch 8, cosine schedule, v output,
+weight of the simple loss at most 10,000, labels dropped for one example in five. 8,000 pictures of Scenes(seed=0);
+about {seconds:g} s of processor time on one thread, in which a larger network or batch gets fewer steps. (The number of
+steps is set by the time of the first twelve, so that the time varies.) Scored on {SIZES["num_layouts"]} layouts of
+Scenes(seed=1), {guided}, {GUIDANCE["num_steps"]} DDIM steps.
+
+Intervals are 95 %, over layouts; they know nothing of the luck of a training run, of which each row has one. TV is the
+distance in total variation between the shares of hours, or of seasons, in samples and in true pictures.
+
+{rows}
+
+The best of them, alone and together, and where they began, for about {final_seconds:g} s:
+
+{finals}
+
+What follows from it stands in [recipe.md](recipe.md).
+"""
+    (FOLDER / "recipe_search.md").write_text(text)
 
 
 def main() -> None:
@@ -212,7 +249,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path("runs/recipe_search"), help="finished rows are kept here")
     parser.add_argument("--seconds", type=float, default=200.0, help="of training a row (default 200)")
-    parser.add_argument("--final-seconds", type=float, default=1200.0, help="the same of the finals (default 1200)")
+    parser.add_argument("--final-seconds", type=float, default=600.0, help="the same of the finals (default 600)")
     parser.add_argument("--workers", type=int, default=2, help="rows at a time, each on one thread (default 2)")
     parser.add_argument("--write", action="store_true", help="measure nothing more")
     args = parser.parse_args()
