@@ -77,7 +77,6 @@ TRIALS: dict[str, tuple[dict, dict]] = {
         },
         {},
     ),
-    "labels dropped for one in ten": ({"null_probability": 0.1}, {}),
     "SPADE with 3x3 to gamma and beta": ({}, {"spade_kernel_size": 3}),
 }
 # What of it then trains for longer: what won, alone and together, against where it began.
