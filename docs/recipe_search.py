@@ -3,8 +3,8 @@
 Every row trains a fresh network on Scenes for the same time with one number of the recipe changed, and scores its
 averaged weights. Time is the processor time of one thread, so that a row hardly depends on what else the machine
 does: more weights or a larger batch mean fewer steps. Labels are dropped from the start, as in notebook 03. Finished
-rows are kept in --output and are not measured again, so it can be stopped at any time. Rows of FINALS then train
-three times as long.
+rows are kept in --output and are not measured again, so it can be stopped at any time. Those of FINALS come first,
+and train three times as long.
 
     python docs/recipe_search.py                   # measure what is missing, two rows at a time, then write
     python docs/recipe_search.py --workers 1       # one at a time
@@ -79,7 +79,7 @@ TRIALS: dict[str, tuple[dict, dict]] = {
     ),
     "SPADE with 3x3 to gamma and beta": ({}, {"spade_kernel_size": 3}),
 }
-# What of it then trains for longer: what won, alone and together, against where it began.
+# What trains for longer: what had won in the short runs, alone and together, against where the search began.
 FINALS = (
     "24 base channels, learning rate 4e-3",
     "learning rate 4e-3",

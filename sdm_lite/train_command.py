@@ -94,7 +94,7 @@ def prepare(config: RunConfig, processes: OneProcess) -> tuple[Run, Data]:
     """Network, optimizer and data, resumed if the output folder has a checkpoint.
 
     Raises:
-        ValueError: if anything of it does not go together, before the first step, and before the work that it spares.
+        ValueError: if anything of it does not go together, before the first step; where it can, before any work.
     """
     folder = Path(config.output)
     source = check_network(config)

@@ -239,10 +239,9 @@ def join_processes(config: RunConfig) -> OneProcess:
     check_device(config.device)
     if os.environ.get("ACCELERATE_USE_DEEPSPEED", "").lower() == "true":
         raise ValueError("DeepSpeed is not supported: launch without it, and give shard_weights to save memory")
-    wanted = int(os.environ.get("WORLD_SIZE", "1"))
     asked_to_shard = os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"  # accelerate launch --use_fsdp
     processes: OneProcess = OneProcess(config.accumulation_steps, config.device or default_device())
-    if wanted > 1 or config.mixed_precision != "no":
+    if _num_launched() > 1 or config.mixed_precision != "no":
         try:
             processes = Accelerated(
                 config.mixed_precision,
@@ -263,6 +262,11 @@ def join_processes(config: RunConfig) -> OneProcess:
     return processes
 
 
+def _num_launched() -> int:
+    """How many processes a launcher says that there are; 1 without one."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def _check_precision(mixed_precision: str, device: torch.device) -> None:
     if mixed_precision == "fp16" and device.type == "cpu":  # Accelerate would compute in float32 and tell nobody
         raise ValueError("mixed_precision fp16 needs a GPU, and this run is on the CPU: give bf16 or no")
@@ -271,8 +275,7 @@ def _check_precision(mixed_precision: str, device: torch.device) -> None:
 def check_processes(count: int, config: RunConfig) -> None:
     """Raise ValueError unless as many processes came up as were asked for, and can share the batch evenly."""
     came = "1 process" if count == 1 else f"{count} processes"
-    launched = int(os.environ.get("WORLD_SIZE", "1"))
-    asked = config.expect_processes or (launched if launched > 1 else None)
+    asked = config.expect_processes or (_num_launched() if _num_launched() > 1 else None)
     # accelerate launch names a meeting point only where it was asked for several processes; with --cpu it then starts
     # one all the same, and tells nobody.
     launched_one = "ACCELERATE_USE_CPU" in os.environ and "MASTER_ADDR" in os.environ and count == 1
