@@ -2,7 +2,7 @@
 
 Every row of the table is one call of `sdm_lite.evaluate` with the shipped scenes-32: samplers at growing numbers of
 steps, all guided at one scale, and two refinements from later papers (guidance in an interval of noise levels only;
-dynamic thresholding of the predicted image). A row takes from seconds to an hour; finished rows are kept in --output
+dynamic thresholding of the predicted image). A row takes from seconds to half an hour; finished rows are kept in --output
 and are not measured again, so it can be stopped at any time.
 
     python docs/few_steps.py                   # measure what is missing, then write
@@ -235,7 +235,7 @@ a small network of this package.
 {chr(10).join(sentences(found))}
 
 "As good" means: FID not above the interval of the standard, mIoU not below its, and 1 within the interval of the
-diversity. The intervals are wide, as a thousand steps of {num_images} samples take most of an hour on one core: a
+diversity. The intervals are wide, as a thousand steps of {num_images} samples take half an hour on one core: a
 difference smaller than they are is not seen here.
 
 ![FID, mIoU and diversity against network evaluations](images/few_steps.png)

@@ -82,11 +82,11 @@ class UNetConfig:
 SCENES_32 = UNetConfig(
     condition_channels=12,
     image_size=(32, 32),
-    base_channels=32,
+    base_channels=24,
     channel_multipliers=(1, 2, 3),
     num_res_blocks=1,
     attention_resolutions=(8,),
-    channels_per_head=32,
+    channels_per_head=24,
     spade_hidden_channels=32,
     spade_kernel_size=1,
     num_groups=8,
@@ -94,7 +94,9 @@ SCENES_32 = UNetConfig(
 )
 PRESETS = {
     "scenes-32": SCENES_32,
-    "scenes-64": dataclasses.replace(SCENES_32, image_size=(64, 64), channel_multipliers=(1, 1, 2, 3)),
+    "scenes-64": dataclasses.replace(
+        SCENES_32, image_size=(64, 64), base_channels=32, channels_per_head=32, channel_multipliers=(1, 1, 2, 3)
+    ),
     # The paper's networks differ in their classes, plus one channel where there are edges: 19 + 1, 151 (150 and
     # "unknown", no edges), 35 + 1, 183 + 1 (182 and "unknown").
     "celebamask-hq-256": UNetConfig(condition_channels=20),
