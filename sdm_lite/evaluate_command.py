@@ -215,7 +215,8 @@ def format_card(arguments: argparse.Namespace, scores: ScenesScores) -> str:
     facts = load_facts(arguments.model)
     config = load_model(arguments.model).unet.config
     recipe = facts["train_config"]
-    device = f"{facts['device']}, {facts['threads']} threads, torch {facts['torch']}"
+    threads = f"{facts['threads']} thread{'' if facts['threads'] == 1 else 's'}"
+    device = f"{facts['device']}, {threads}, torch {facts['torch']}"
     made = (
         f"{facts['steps']:,} steps of {recipe['batch_size']} images, {facts['images']:,} images in {facts['seconds']} s"
     )
