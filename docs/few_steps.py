@@ -2,8 +2,8 @@
 
 Every row of the table is one call of `sdm_lite.evaluate` with the shipped scenes-32: samplers at growing numbers of
 steps, all guided at one scale, and two refinements from later papers (guidance in an interval of noise levels only;
-dynamic thresholding of the predicted image). A row takes from seconds to half an hour; finished rows are kept in --output
-and are not measured again, so it can be stopped at any time.
+dynamic thresholding of the predicted image). A row takes from seconds to half an hour; finished rows are kept in
+--output and are not measured again, so it can be stopped at any time.
 
     python docs/few_steps.py                   # measure what is missing, then write
     python docs/few_steps.py --write           # only write, from the rows that are there
