@@ -95,7 +95,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--size", type=int, nargs="+", metavar="N", help="side, or height and width (default: 32; the data set's)"
     )
     train.add_argument(
-        "--steps", type=int, help=f"updates (default {NUM_STEPS}; of photographs {judge_photographs.NUM_STEPS})"
+        "--num-steps",
+        "--steps",  # what it was called when the shipped judges were trained: their cards say so
+        type=int,
+        help=f"updates (default {NUM_STEPS}; of photographs {judge_photographs.NUM_STEPS})",
     )
     train.add_argument("--num-images", type=int, default=8000, help="at most, to train on (default %(default)s)")
     train.add_argument("--batch-size", type=int, default=BATCH_SIZE, help="pictures an update (default %(default)s)")
@@ -132,20 +135,20 @@ def _train_command(arguments: argparse.Namespace) -> None:
         config = own_judge_config(training)
         source = photographs_source(training, held_out)
         arguments.size, arguments.num_images = training.size, min(arguments.num_images, len(training))
-    arguments.steps = _steps(arguments)
-    check_training(arguments.num_images, arguments.steps, arguments.batch_size, arguments.learning_rate)
+    arguments.num_steps = _num_steps(arguments)
+    check_training(arguments.num_images, arguments.num_steps, arguments.batch_size, arguments.learning_rate)
     _check_writable(arguments.output)
     start = time.perf_counter()
     steps = train_judge(
         config,
         source.train(arguments.num_images),
-        num_steps=arguments.steps,
+        num_steps=arguments.num_steps,
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,
         seed=arguments.seed,
         device=arguments.device,
     )
-    with Progress("training the judge", total=arguments.steps) as count:
+    with Progress("training the judge", total=arguments.num_steps) as count:
         for step in steps:
             judge, loss = step.judge, step.loss
             count.update()
@@ -202,9 +205,9 @@ def _side(size: Sequence[int] | None) -> int:
     return 32 if size is None else size[0]
 
 
-def _steps(arguments: argparse.Namespace) -> int:
+def _num_steps(arguments: argparse.Namespace) -> int:
     default = NUM_STEPS if arguments.dataset == "scenes" else judge_photographs.NUM_STEPS
-    return default if arguments.steps is None else arguments.steps
+    return default if arguments.num_steps is None else arguments.num_steps
 
 
 def format_scores(scores: JudgeScores, source: Source) -> str:
@@ -261,7 +264,7 @@ def _command_line(arguments: argparse.Namespace) -> str:
     if arguments.dataset != "scenes":
         words.append(f"--dataset {arguments.dataset} --root FOLDER --protocol {arguments.protocol}")
         words += ["--skip-bad"] if arguments.skip_bad else []
-    words.append(f"--output {output} --size {' '.join(map(str, arguments.size))} --steps {arguments.steps}")
+    words.append(f"--output {output} --size {' '.join(map(str, arguments.size))} --num-steps {arguments.num_steps}")
     words.append(f"--num-images {arguments.num_images} --batch-size {arguments.batch_size}")
     words.append(f"--learning-rate {arguments.learning_rate} --seed {arguments.seed}")
     return " ".join([*words, f"--num-held-out {arguments.num_held_out}"])

@@ -210,7 +210,7 @@ def test_the_command_trains_measures_and_writes_weights_with_a_card(tmp_path, ca
     again = judge_training.score_judge(judge.load_judge(output), judge_training.draw_data(16, 12, judge.HELD_OUT_SEED))
     assert again.miou == pytest.approx(facts["scores"]["miou"])
     card = output.with_suffix(".md").read_text()
-    assert facts["command"] in card and "--seed 3" in card and str(tmp_path) not in card
+    assert facts["command"] in card and "--num-steps 4" in card and "--seed 3" in card and str(tmp_path) not in card
     for text in (card, printed):
         assert f"mIoU {again.miou:.3f}" in text and "| mountain |" in text
     capsys.readouterr()
@@ -222,7 +222,7 @@ def test_the_command_trains_measures_and_writes_weights_with_a_card(tmp_path, ca
     ("options", "message"),
     [
         (["--output", "judge.pt"], "must end in .safetensors"),
-        (["--output", "judge.safetensors", "--steps", "0"], "num_steps >= 1"),
+        (["--output", "judge.safetensors", "--num-steps", "0"], "num_steps >= 1"),
         (["--output", "judge.safetensors", "--num-held-out", "0"], "--num-held-out must be at least 1"),
         (["--output", "judge.safetensors", "--size", "30"], "divisible by 4"),
         (["--output", "file/judge.safetensors"], "file"),
