@@ -24,7 +24,7 @@ from sdm_lite.evaluate_scores import NAMES, ScenesScores
 from sdm_lite.judge import Judge, load_judge, metric_name
 from sdm_lite.judge_photographs import check_own_judge
 from sdm_lite.pictures import write_whole
-from sdm_lite.progress import progress
+from sdm_lite.progress import counted, progress
 from sdm_lite.sampling import sample_ddim, sample_ddpm, sample_dpmpp_2m
 from sdm_lite.scenes import Scenes
 
@@ -215,8 +215,7 @@ def format_card(arguments: argparse.Namespace, scores: ScenesScores) -> str:
     facts = load_facts(arguments.model)
     config = load_model(arguments.model).unet.config
     recipe = facts["train_config"]
-    threads = f"{facts['threads']} thread{'' if facts['threads'] == 1 else 's'}"
-    device = f"{facts['device']}, {threads}, torch {facts['torch']}"
+    device = f"{facts['device']}, {counted(facts['threads'], 'thread')}, torch {facts['torch']}"
     made = (
         f"{facts['steps']:,} steps of {recipe['batch_size']} images, {facts['images']:,} images in {facts['seconds']} s"
     )

@@ -35,7 +35,7 @@ from sdm_lite.judge_training import (
     train_judge,
 )
 from sdm_lite.pictures import write_whole
-from sdm_lite.progress import Progress
+from sdm_lite.progress import Progress, counted
 from sdm_lite.scenes import Scenes
 
 
@@ -248,7 +248,7 @@ Numbers measured with it are called so: {named("FID")}, {named("mIoU")}.
 
     {facts["command"]}
 
-{facts["seconds"]} s of {work} and training with {facts["num_threads"]} threads, torch {torch.__version__}.
+{facts["seconds"]} s of {work} and training with {counted(facts["num_threads"], "thread")}, torch {torch.__version__}.
 Trained on {source.named[0]}, measured on {source.named[1]};
 loss of the last batch {facts["last_loss"]:.4f}.
 Written by the command, every number measured. Measure again: `python -m sdm_lite.judge evaluate {again}`.

@@ -92,9 +92,13 @@ class Progress:
     def _summary(self) -> str:
         seconds = time.perf_counter() - self._start
         short = self.total is not None and self.num_done != self.total
-        count = f"{self.num_done} of {self.total}" if short else f"{self.num_done}"
-        noun = "step" if count == "1" else "steps"
-        return f"{self.description}: {count} {noun} in {_duration(seconds)}"
+        count = f"{self.num_done} of {self.total} steps" if short else counted(self.num_done, "step")
+        return f"{self.description}: {count} in {_duration(seconds)}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things in words: `1 step`, `2 steps`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def progress(iterable: Iterable[T], *, description: str, total: int | None = None) -> Iterator[T]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from sdm_lite.checkpoints import Model
-from sdm_lite.progress import Progress
+from sdm_lite.progress import Progress, counted
 from sdm_lite.viz import colorize, show_grid, to_uint8
 from sdm_lite.widgets_base import Live, Static, Tile, find_ipywidgets, one_line, table_html, tiles_html
 from sdm_lite.widgets_controls import Controls
@@ -164,8 +164,8 @@ class SamplingPanel(Live):
             return
         length = self._now[1].num_steps
         num_steps = length * sum(key not in self._kept for key in todo) + min(NUM_COLUMNS, length) * len(todo)
-        scales = "1 scale" if len(todo) == 1 else f"{len(todo)} scales"
-        self._runner.start(lambda steps: self._work(todo, steps), num_steps=num_steps, description=f"drawing {scales}")
+        description = f"drawing {counted(len(todo), 'scale')}"
+        self._runner.start(lambda steps: self._work(todo, steps), num_steps=num_steps, description=description)
 
     def _work(self, todo: list[Key], steps: Steps) -> str:
         start = time.perf_counter()
