@@ -56,13 +56,13 @@ test: lint ## lint, then all tests, the notebooks in a very short profile among 
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 soak: $(STAMP) ## execute the notebooks that have widgets 50 times in a row: a hang shows only now and then
-	$(BIN)/python tests/soak.py
+	$(BIN)/python tests/reproduce/soak.py
 
 lab: $(STAMP) ## open JupyterLab in notebooks/
 	cd notebooks && ../$(BIN)/python -m jupyterlab
 
 app: $(STAMP) ## open the app: paint maps and see pictures, a page without code
-	cd app && ../$(BIN)/python -m voila app.ipynb
+	cd sdm_lite/app && ../../$(BIN)/python -m voila app.ipynb
 
 notebooks: $(STAMP) ## run the notebooks and refresh their committed outputs
 	$(BIN)/python -m sdm_lite.reproduce --refresh

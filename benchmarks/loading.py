@@ -29,8 +29,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from sdm_lite.batches import encode
 from sdm_lite.cache import Cache
+from sdm_lite.cache.loading import CachedBatches, Prefetch, open_cache
 from sdm_lite.datasets import DATASETS, open_dataset
-from sdm_lite.loading import CachedBatches, Prefetch, open_cache
 from sdm_lite.progress import progress
 from sdm_lite.scenes import Scenes
 

@@ -22,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from sdm_lite.presets import PRESETS
 from sdm_lite.scenes import Scenes
 from sdm_lite.train import ImageBatches, TrainConfig, train
-from sdm_lite.train_processes import OneProcess
+from sdm_lite.train.processes import OneProcess
 from sdm_lite.unet import SDMUNet
 
 

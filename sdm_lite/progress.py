@@ -2,7 +2,7 @@
 
 Apart because it is the only door of tqdm. A bar that refreshes a hundred times fills an executed notebook with a
 hundred records; a notebook that runs unwatched (under papermill or nbconvert, or with the environment variable
-SDM_LITE_STATIC=1, which `sdm_lite.reproduce` sets) gets a single line instead: "denoising: 25 steps in 1.2 s".
+SDM_LITE_STATIC=1, which `sdm_lite.reproduce.course` sets) gets a single line instead: "denoising: 25 steps in 1.2 s".
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from sdm_lite.diffusion import (
 )
 from sdm_lite.guidance import guide
 
-FIXTURE = Path(__file__).parent / "fixtures" / "diffusion_1000.npz"
+FIXTURE = Path(__file__).parent / "support" / "fixtures" / "diffusion_1000.npz"
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from sdm_lite.edit import changed_region, keep_outside, q_between, repaint_pairs
 from sdm_lite.labels import encode_labels
 from sdm_lite.sampling import SampleNoise, last, sample_ddim, sample_ddpm, sample_dpmpp_2m, timestep_pairs
 from sdm_lite.scenes import Scenes
-from sdm_lite.scenes_edits import known_edits, stacked
+from sdm_lite.scenes.edits import known_edits, stacked
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import torch
 from networks import TINY, formula_weights, randomised, stored_example, tiny_inputs
 
 from sdm_lite.checkpoints import load_exactly
+from sdm_lite.checkpoints.published_names import from_published
 from sdm_lite.labels import encode_labels
 from sdm_lite.presets import PRESETS, preset
-from sdm_lite.published_layout import from_published
 from sdm_lite.pyramid import Level, condition_pyramid
 from sdm_lite.spade import SPADE
 from sdm_lite.unet import SDMUNet, timestep_embedding

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
-from test_pictures import PALETTE, noise_tile
+from tiles import PALETTE, noise_tile
 
 from sdm_lite import pictures, viz
 

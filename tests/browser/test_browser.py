@@ -4,9 +4,9 @@ import re
 
 import numpy as np
 import pytest
+from colour_vision import contrast
 
 from browser.servers import run_all
-from sdm_lite.colour_vision import contrast
 
 PAINTER, DRAWN = ".sdm-painter", re.compile("drawn")
 

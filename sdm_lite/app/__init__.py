@@ -1,0 +1,1 @@
+"""The panel and the painter as a page without code: `make app`."""

@@ -1,0 +1,88 @@
+"""`python -m sdm_lite.cache`: build the cache of a data set before a run needs it, or check those that are there.
+
+Apart from caches so that they stay functions; training builds what it needs by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sdm_lite.cache import DESCRIPTION, RECORDS, Cache, cache_root
+from sdm_lite.cache.loading import open_cache
+from sdm_lite.datasets.options import add_dataset, open_asked
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line; `run` is what it asks for."""
+    parser = argparse.ArgumentParser(prog="python -m sdm_lite.cache", description=__doc__.partition(":")[2].strip())
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    build = commands.add_parser("build", help="read a data set into its cache")
+    add_dataset(build)
+    build.add_argument("--split", default="train", help="which split (default: %(default)s)")
+    build.add_argument("--crops", type=int, default=1, help="examples made of each picture (default: %(default)s)")
+    build.add_argument("--workers", type=int, help="processes, 0 for this one alone (default: one a core if it pays)")
+    build.add_argument("--folder", type=Path, default=cache_root(), help="where caches are kept (default: %(default)s)")
+    build.set_defaults(run=run_build)
+
+    verify = commands.add_parser("verify", help="compare caches with their checksums")
+    verify.add_argument(
+        "--folder", type=Path, default=cache_root(), help="where caches are kept, or one cache (default: %(default)s)"
+    )
+    verify.set_defaults(run=run_verify)
+    return parser.parse_args(argv)
+
+
+def run_build(args: argparse.Namespace) -> int:
+    """Build, and print where the cache is."""
+    if args.workers is not None and args.workers < 0:
+        raise ValueError(f"--workers must be at least 0, got {args.workers}")
+    dataset = open_asked(args, args.split, crops=args.crops)
+    print(_line(open_cache(dataset, args.folder, num_workers=args.workers)))
+    return 0
+
+
+def run_verify(args: argparse.Namespace) -> int:
+    """Verify all caches of a folder, and print a line for each; 1 if one is damaged."""
+    single = (args.folder / DESCRIPTION).exists()
+    folders = [args.folder] if single else sorted(path.parent for path in args.folder.glob(f"*/{RECORDS}"))
+    folders = [folder for folder in folders if folder.suffix != ".partial"]
+    if not folders:
+        raise ValueError(f"there is no cache in {args.folder}")
+    num_damaged = 0
+    for folder in folders:
+        try:
+            cache = Cache(folder)
+            cache.verify()
+            print(f"as written: {_line(cache)}")
+        except ValueError as error:
+            num_damaged += 1
+            print(f"error: {error}", file=sys.stderr)
+    return 1 if num_damaged else 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command: 0 if all is well, 1 if a cache is damaged, 2 on bad input, 130 if interrupted."""
+    args = parse(argv)
+    try:
+        return args.run(args)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+
+
+def _line(cache: Cache) -> str:
+    num_bytes = (cache.folder / RECORDS).stat().st_size
+    left_out = f", {len(cache.left_out)} left out" if cache.left_out else ""
+    height, width = cache.size
+    return f"{cache.folder}: {len(cache)} examples of {height} x {width}{left_out}, {num_bytes / 1e6:.1f} MB"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

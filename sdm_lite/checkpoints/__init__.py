@@ -1,0 +1,232 @@
+"""Weights on disk: safetensors with the configuration inside, so that a file alone rebuilds network and process.
+
+Apart from training because loading must never run code, never leave half a file, and say in one line what is wrong.
+The published SDM checkpoints are read by `published`; `python -m sdm_lite.checkpoints` turns them into such files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from sdm_lite.checkpoints.fit import check_fit, shapes_of
+from sdm_lite.checkpoints.published import load_published as load_published
+from sdm_lite.diffusion import DiffusionConfig, GaussianDiffusion
+from sdm_lite.presets import UNetConfig
+from sdm_lite.unet import SDMUNet
+
+if TYPE_CHECKING:
+    from safetensors import safe_open
+
+FORMAT = "sdm_lite model 1"
+
+
+class Model(NamedTuple):
+    """A network and the process that it was trained for: neither is of use without the other."""
+
+    unet: SDMUNet
+    diffusion: GaussianDiffusion
+
+
+def find_data_dir() -> Path:
+    """The folder of the shipped weights: `data/` of the checkout, or the copy inside an installed package."""
+    inside = Path(__file__).parents[1] / "_data"
+    return inside if inside.is_dir() else Path(__file__).parents[2] / "data"
+
+
+DATA_DIR = find_data_dir()
+
+
+def save_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file whole or not at all: to a temporary name, synced, then renamed.
+
+    Args:
+        path: of the file; its folder is made if missing.
+        tensors: by name.
+        metadata: strings by name.
+
+    Raises:
+        OSError: if the folder cannot be written.
+    """
+    from safetensors.torch import save_file
+
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)  # safetensors makes its files readable by their owner alone
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read a safetensors file.
+
+    Returns:
+        Tensors by name, and the metadata.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is truncated or of another format.
+    """
+    with _open(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})
+
+
+@contextlib.contextmanager
+def _open(path: str | Path) -> Iterator[safe_open]:
+    """An open safetensors file, with whatever goes wrong in it told in one line."""
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no weights at {path}")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            yield file
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ValueError(
+            f"{path} is not a whole safetensors file ({error}): it may be truncated, or of another kind"
+        ) from None
+
+
+class Header(NamedTuple):
+    """What a safetensors file says of itself before its numbers.
+
+    Attributes:
+        shapes: by name.
+        dtypes: as the format abbreviates them, such as "F32", each once.
+        metadata: strings by name.
+    """
+
+    shapes: dict[str, tuple[int, ...]]
+    dtypes: tuple[str, ...]
+    metadata: dict[str, str]
+
+
+def read_header(path: str | Path) -> Header:
+    """Read the names, shapes and metadata of a safetensors file, and none of its tensors.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is truncated or of another format.
+    """
+    with _open(path) as file:
+        slices = {name: file.get_slice(name) for name in file.keys()}
+        shapes = {name: tuple(part.get_shape()) for name, part in slices.items()}
+        dtypes = tuple(sorted({part.get_dtype() for part in slices.values()}))
+        return Header(shapes, dtypes, dict(file.metadata() or {}))
+
+
+def save_model(
+    path: str | Path,
+    unet: SDMUNet,
+    diffusion: DiffusionConfig,
+    *,
+    facts: dict[str, object] | None = None,
+    dtype: torch.dtype | None = None,
+) -> None:
+    """Write a network with its configuration and that of its process.
+
+    Args:
+        path: of the safetensors file.
+        unet: the network, EMA weights as a rule.
+        diffusion: the configuration of its process.
+        facts: anything JSON can hold that a reader should know: command, steps, seconds.
+        dtype: to store the weights in, or None for their own.
+    """
+    tensors = {name: tensor if dtype is None else tensor.to(dtype) for name, tensor in unet.state_dict().items()}
+    metadata = {
+        "format": FORMAT,
+        "unet": json.dumps(dataclasses.asdict(unet.config)),
+        "diffusion": json.dumps(dataclasses.asdict(diffusion)),
+        "facts": json.dumps(facts or {}),
+    }
+    save_tensors(path, tensors, metadata)
+
+
+def resolve(name_or_path: str | Path) -> Path:
+    """The file that a shipped name or a path means.
+
+    Raises:
+        FileNotFoundError: listing the shipped names if it is neither.
+    """
+    for path in (Path(name_or_path), DATA_DIR / f"{name_or_path}.safetensors"):
+        if path.is_file():
+            return path
+    shipped = ", ".join(sorted(path.stem for path in DATA_DIR.glob("*.safetensors"))) or "none"
+    raise FileNotFoundError(
+        f"no weights called {str(name_or_path)!r}: give a file, or one of the shipped names ({shipped})"
+    )
+
+
+def read_config(kind: type, text: str | None, path: Path) -> object:
+    """Rebuild a configuration dataclass from JSON metadata, with a one-line ValueError if it does not fit."""
+    try:
+        return kind(**json.loads(text or ""))
+    except (TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} holds no {kind.__name__} that this version understands ({error})") from None
+
+
+def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") -> Model:
+    """Load a network and its process.
+
+    Args:
+        name_or_path: a shipped name such as "scenes-32", or a file that `save_model` wrote.
+        device: where to put both.
+
+    Returns:
+        The network in evaluation mode, float32, and its process.
+
+    Raises:
+        FileNotFoundError: if there is no such file; lists the shipped names.
+        ValueError: if the file is truncated, foreign, or of another configuration than it says.
+    """
+    path = resolve(name_or_path)
+    tensors, metadata = load_tensors(path)
+    if metadata.get("format") != FORMAT:
+        raise ValueError(f"{path} is no sdm_lite model: its format is {metadata.get('format')!r}, expected {FORMAT!r}")
+    config = read_config(UNetConfig, metadata.get("unet"), path)
+    with torch.device("meta"):
+        unet = SDMUNet(config)
+    unet.to_empty(device="cpu")  # no time for weights that are replaced at once
+    diffusion = read_config(DiffusionConfig, metadata.get("diffusion"), path)
+    load_exactly(unet, {name: tensor.float() for name, tensor in tensors.items()}, path)
+    return Model(unet.eval().to(device), diffusion.build().to(device))
+
+
+def load_unet(name_or_path: str | Path, *, device: str | torch.device = "cpu") -> SDMUNet:
+    """The network of `load_model` alone."""
+    return load_model(name_or_path, device=device).unet
+
+
+def load_facts(name_or_path: str | Path) -> dict[str, object]:
+    """What the file says of its own making: the `facts` of `save_model`."""
+    return json.loads(read_header(resolve(name_or_path)).metadata.get("facts", "{}"))
+
+
+def load_exactly(module: torch.nn.Module, tensors: dict[str, Tensor], source: object) -> None:
+    """Load every tensor into the parameter of its name, and say which do not fit before any is changed.
+
+    Args:
+        module: to load into.
+        tensors: by name.
+        source: where they are from, for messages.
+
+    Raises:
+        ValueError: naming missing, surplus and misshapen tensors.
+    """
+    check_fit(shapes_of(module.state_dict()), shapes_of(tensors), source)
+    module.load_state_dict(tensors)

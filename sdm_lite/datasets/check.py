@@ -1,0 +1,149 @@
+"""What a data set's folder holds: counts, what is missing or damaged, how often each class occurs, and a picture.
+
+Apart from reading because it is a report on all of it: where reading stops at the first bad file, this goes on and
+lists them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+
+from sdm_lite.datasets.image_files import photograph_size
+from sdm_lite.datasets.photographs import Photographs, RawExample, spread
+from sdm_lite.labels import instance_edges
+from sdm_lite.pictures import colorize
+from sdm_lite.progress import Progress
+from sdm_lite.viz import show_grid
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDTH_OF_PICTURE = 1200
+
+
+class SplitReport(NamedTuple):
+    """What a split holds, after reading it.
+
+    Attributes:
+        split: its name.
+        num_examples: how many there are, bad ones not counted.
+        num_read: how many of them the counts below are of.
+        smallest, largest: (height, width) of the photographs read with the fewest and the most pixels.
+        num_pixels: (num_classes,) int64, pixels of each class at the size of the examples.
+        num_pictures: (num_classes,) int64, examples in which each class occurs.
+        bad: a line for each file or example that is not as it should be.
+        shown: some examples, evenly spread.
+    """
+
+    split: str
+    num_examples: int
+    num_read: int
+    smallest: tuple[int, int]
+    largest: tuple[int, int]
+    num_pixels: np.ndarray
+    num_pictures: np.ndarray
+    bad: list[str]
+    shown: list[RawExample]
+
+
+def check_split(dataset: Photographs, *, limit: int | None = None, num_shown: int = 8) -> SplitReport:
+    """Read a data set that was opened with skip_bad, and report on it.
+
+    Args:
+        dataset: what to read.
+        limit: read no more than this many examples, evenly spread; None for all.
+        num_shown: how many examples to keep for a picture.
+    """
+    indices = spread(len(dataset), len(dataset) if limit is None else limit)
+    kept = {indices[k] for k in spread(len(indices), num_shown)}
+    num_pixels, num_pictures = np.zeros((2, dataset.num_classes), dtype=np.int64)
+    bad, shown, sizes = list(dataset.left_out), [], []
+    with Progress(f"reading {dataset.split}", total=len(indices)) as bar:
+        for i, raw in zip(indices, dataset.read_many(indices), strict=True):
+            bar.update()
+            if isinstance(raw, ValueError):
+                bad.append(str(raw))
+                continue
+            counts = np.bincount(raw.label_map.ravel(), minlength=dataset.num_classes)
+            num_pixels += counts
+            num_pictures += counts > 0
+            sizes.append(photograph_size(dataset.sources(i)[0]))
+            if i in kept:
+                shown.append(raw)
+    sizes.sort(key=lambda size: size[0] * size[1])
+    num_bad = len(indices) - len(sizes)
+    return SplitReport(
+        dataset.split, len(dataset) - num_bad, len(sizes), sizes[0], sizes[-1], num_pixels, num_pictures, bad, shown
+    )
+
+
+def format_counts(dataset: Photographs, report: SplitReport) -> str:
+    """What a split holds, in lines."""
+    sizes = sorted({report.smallest, report.largest}, key=lambda size: size[0] * size[1])
+    told = " to ".join(f"{height} x {width}" for height, width in sizes)
+    part = "" if report.num_read == report.num_examples else f" ({report.num_read} of them read)"
+    lines = [f"{report.split}: {report.num_examples} photographs with label maps{part}, {told} pixels"]
+    if dataset.note:
+        lines.append(f"  {dataset.note}")
+    if report.bad:
+        lines.append(f"  {len(report.bad)} bad:")
+        lines += [f"    {line}" for line in report.bad]
+    return "\n".join(lines)
+
+
+def format_frequencies(class_names: Sequence[str], reports: Sequence[SplitReport]) -> str:
+    """How often each class occurs, as a table, most frequent first.
+
+    Below it a line of the classes that never occur, and one for each further split of those in it that the first split
+    has no pixel of: trained on the first, a network draws something there, but it cannot know what.
+    """
+    total = sum(report.num_pixels for report in reports)
+    order = sorted(np.flatnonzero(total), key=lambda k: -total[k])
+    width = max(len(class_names[k]) for k in order)
+    header = f"{'id':>4}  {'class':<{width}}"
+    header += "".join(f"  {report.split + ' pixels':>13}  {'pictures':>8}" for report in reports)
+    lines = [header]
+    for k in order:
+        line = f"{k:>4}  {class_names[k]:<{width}}"
+        for report in reports:
+            share = report.num_pixels[k] / max(1, report.num_pixels.sum())
+            line += f"  {100 * share:>11.2f} %  {report.num_pictures[k]:>8}"
+        lines.append(line)
+    for report in reports[1:]:
+        new = (report.num_pixels > 0) & (reports[0].num_pixels == 0)
+        lines += _listed(f"in {report.split}, never in {reports[0].split}", class_names, new)
+    lines += _listed("never", class_names, total == 0)
+    return "\n".join(lines)
+
+
+def _listed(heading: str, class_names: Sequence[str], chosen: np.ndarray) -> list[str]:
+    """A line with the names of some classes, if there are any."""
+    names = [class_names[k] for k in np.flatnonzero(chosen)]
+    return [f"{heading}: {', '.join(names)}"] if names else []
+
+
+def picture(dataset: Photographs, shown: Sequence[RawExample], title: str) -> Figure:
+    """Photographs, their label maps and, where the data set has them, edges; with a legend of the classes seen."""
+    num_columns = max(1, min(len(shown), WIDTH_OF_PICTURE // dataset.size[1]))
+    rows, labels = [], []
+    for start in range(0, len(shown), num_columns):
+        part = shown[start : start + num_columns]
+        rows.append([raw.photograph for raw in part])
+        rows.append([colorize(raw.label_map, dataset.palette) for raw in part])
+        labels += ["photograph", "label map"]
+        if dataset.has_instances:
+            rows.append([_edges(raw) for raw in part])
+            labels.append("edges")
+    seen = np.unique(np.stack([raw.label_map for raw in shown]))
+    legend = [dataset.class_names[k] for k in seen], dataset.palette[seen]
+    return show_grid(rows, row_labels=labels, title=title, legend=legend)
+
+
+def _edges(raw: RawExample) -> np.ndarray:
+    """The edge channel in white on black, (H, W, 3) uint8."""
+    edges = instance_edges(torch.from_numpy(raw.instance_map)[None])[0, 0]
+    return np.repeat((255 * edges).byte().numpy()[..., None], 3, axis=-1)

@@ -1,0 +1,94 @@
+"""Examples of any data set written out as a folder of photographs: images/, labels/, instances/ and classes.txt.
+
+Apart from reading such folders because what is written here was never a photograph: Scenes rendered to a folder are
+for a reader, a test or a lesson that has no photographs at hand, and are then read as photographs are.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sdm_lite.datasets.image_files import ids_png
+from sdm_lite.labels import Example
+from sdm_lite.pictures import png_bytes, to_uint8, write_whole
+from sdm_lite.progress import Progress
+from sdm_lite.scenes.dataset import Scenes
+
+MAX_ID = 65_535
+
+
+def render_scenes(root: str | Path, *, num_train: int = 200, num_val: int = 50, size: int = 64, seed: int = 0) -> Path:
+    """Render Scenes to a folder that `datasets.Folder` opens, with splits `train` and `val`.
+
+    Args:
+        root: of the folder; must not exist yet, or be empty.
+        num_train: pictures to train on, of Scenes(seed).
+        num_val: held-out pictures, of Scenes(seed + 1).
+        size: height and width in pixels.
+        seed: non-negative integer.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ValueError: if a number is out of range, or there is something in the folder.
+    """
+    splits = {"train": Scenes(size, num_train, seed), "val": Scenes(size, num_val, seed + 1)}
+    return export_folder(root, splits, Scenes.class_names)
+
+
+def export_folder(root: str | Path, splits: Mapping[str, Sequence[Example]], class_names: Sequence[str]) -> Path:
+    """Write examples as a folder that `datasets.Folder` opens: it is there whole, or not at all.
+
+    Photographs become PNG files of 8 bits, label and instance maps PNG files of 8 or 16 bits.
+
+    Args:
+        root: of the folder; must not exist yet, or be empty.
+        splits: from a split's name to its examples.
+        class_names: one for each id.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ValueError: if there is something in the folder, or an id does not fit 16 bits.
+    """
+    root = Path(root).expanduser()
+    if root.exists() and not (root.is_dir() and not any(root.iterdir())):
+        raise ValueError(f"expected no folder at {root}, or an empty one, got one that is in use: give another")
+    root.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(dir=root.parent, prefix=f".{root.name}."))
+    try:
+        draft.chmod(0o755)  # mkdtemp makes it private
+        with Progress(f"writing {root.name}", total=sum(map(len, splits.values()))) as bar:
+            for split, examples in splits.items():
+                digits = len(str(max(0, len(examples) - 1)))
+                for i in range(len(examples)):
+                    _write_example(draft, split, f"{i:0{digits}d}.png", examples[i])
+                    bar.update()
+        write_whole(draft / "classes.txt", "".join(f"{name}\n" for name in class_names).encode())
+        if root.exists():
+            root.rmdir()  # Windows renames onto nothing that exists
+        draft.rename(root)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    return root
+
+
+def _write_example(root: Path, split: str, name: str, example: Example) -> None:
+    write_whole(root / "images" / split / name, png_bytes(to_uint8(example.image)))
+    write_whole(root / "labels" / split / name, _ids_png(example.label_map.numpy()))
+    write_whole(root / "instances" / split / name, _ids_png(example.instance_map.numpy()))
+
+
+def _ids_png(ids: np.ndarray) -> bytes:
+    low, high = int(ids.min()), int(ids.max())
+    if low < 0 or high > MAX_ID:
+        raise ValueError(f"ids must lie in 0..{MAX_ID} to be written, got {low if low < 0 else high}")
+    return ids_png(ids.astype(np.uint8 if high < 256 else np.uint16))

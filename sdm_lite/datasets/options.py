@@ -1,0 +1,70 @@
+"""The options by which commands are told of photographs: which data set, in which folder, at what size, how treated.
+
+Apart from the commands so that all of them ask in the same words.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from sdm_lite.datasets import DATASETS, Photographs, open_dataset
+from sdm_lite.datasets.crops import PROTOCOLS
+
+SKIP_BAD = "leave out what is bad, and list it (default: the first bad file is an error)"
+
+
+def add_dataset(parser: argparse.ArgumentParser, *, skip_bad: str = SKIP_BAD) -> None:
+    """Add name, root, --size, --protocol and --skip-bad, for a command that reads a data set and no more.
+
+    Args:
+        parser: to add to.
+        skip_bad: help of --skip-bad.
+    """
+    parser.add_argument("name", help=f"the data set: {', '.join(DATASETS)}")
+    parser.add_argument("root", type=Path, help="its folder, as published")
+    parser.add_argument(
+        "--size", type=int, nargs=2, metavar=("H", "W"), help="of the examples (default: the data set's)"
+    )
+    add_treatment(parser, skip_bad=skip_bad)
+
+
+def add_treatment(parser: argparse._ActionsContainer, *, skip_bad: str = SKIP_BAD) -> None:
+    """Add --protocol and --skip-bad alone.
+
+    Args:
+        parser: to add to, or a group of it.
+        skip_bad: help of --skip-bad.
+    """
+    parser.add_argument(
+        "--protocol",
+        choices=sorted(PROTOCOLS),
+        default="sdm_lite",
+        help="how photographs come to their size: reference is as the published code does (default: %(default)s)",
+    )
+    parser.add_argument("--skip-bad", action="store_true", help=skip_bad)
+
+
+def open_asked(
+    arguments: argparse.Namespace, split: str, *, crops: int = 1, skip_bad: bool | None = None
+) -> Photographs:
+    """The data set that was asked for with the options of `add_dataset`.
+
+    Args:
+        arguments: of a command line.
+        split: which part of it.
+        crops: examples made of each picture.
+        skip_bad: instead of --skip-bad, where the command itself decides.
+
+    Raises:
+        ValueError: if there is no such data set, or its folder is not as it should be.
+    """
+    return open_dataset(
+        arguments.name,
+        arguments.root,
+        split,
+        size=tuple(arguments.size) if arguments.size else None,
+        protocol=arguments.protocol,
+        crops=crops,
+        skip_bad=arguments.skip_bad if skip_bad is None else skip_bad,
+    )

@@ -1,0 +1,29 @@
+"""Scores beside what the truth itself scores. `python -m sdm_lite.evaluate` prints them."""
+
+from sdm_lite.evaluate.drawing import draw_groups, draw_samples
+from sdm_lite.evaluate.scenes import (
+    Drawn,
+    evaluate_images,
+    evaluate_model,
+    layout_diversity,
+    mean_absolute_laplacian,
+    measure_truth,
+)
+from sdm_lite.evaluate.scores import NAMES, Measurements, ScenesScores, Sizes, Truth, score
+
+__all__ = [
+    "Drawn",
+    "Measurements",
+    "NAMES",
+    "ScenesScores",
+    "Sizes",
+    "Truth",
+    "draw_groups",
+    "draw_samples",
+    "evaluate_images",
+    "evaluate_model",
+    "layout_diversity",
+    "mean_absolute_laplacian",
+    "measure_truth",
+    "score",
+]

@@ -1,0 +1,279 @@
+"""`python -m sdm_lite.evaluate`: score a model on held-out Scenes, or on held-out photographs of any data set.
+
+Apart from measuring so that a notebook calls the functions that the command calls.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from sdm_lite.checkpoints import Model, load_facts, load_model, resolve
+from sdm_lite.datasets import DATASETS, Photographs, open_dataset
+from sdm_lite.datasets.in_memory import read_pictures
+from sdm_lite.datasets.options import add_treatment
+from sdm_lite.devices import check_device, default_device
+from sdm_lite.evaluate.photographs import Settings, check_settings, evaluate_photographs
+from sdm_lite.evaluate.report import format_measures, write_report
+from sdm_lite.evaluate.scenes import evaluate_model
+from sdm_lite.evaluate.scores import NAMES, ScenesScores
+from sdm_lite.judge.network import Judge, load_judge, metric_name
+from sdm_lite.judge.photographs import check_own_judge
+from sdm_lite.pictures import write_whole
+from sdm_lite.progress import counted, progress
+from sdm_lite.sampling import sample_ddim, sample_ddpm, sample_dpmpp_2m
+from sdm_lite.scenes.dataset import Scenes
+
+SAMPLERS = {"ddim": sample_ddim, "ddpm": sample_ddpm, "dpmpp_2m": sample_dpmpp_2m}
+# Options that only one of the two kinds of data has; None on the command line, these where it applies.
+SCENES_OPTIONS = {"num_layouts": 512, "num_renders": 16, "num_diversity_layouts": 128, "json": None, "card": None}
+PHOTOGRAPHS_OPTIONS = {"root": None, "num_photographs": 256, "num_bound": 32, "output": Path("runs/evaluation")}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Score a model on held-out Scenes and print the table; or on held-out photographs, and write a report."""
+    arguments = _parser().parse_args(argv)
+    try:
+        check_device(arguments.device)
+        if arguments.dataset == "scenes":
+            _fill_in(arguments, SCENES_OPTIONS, PHOTOGRAPHS_OPTIONS)
+            print(format_scores(_run_scenes(arguments)))
+        else:
+            _fill_in(arguments, PHOTOGRAPHS_OPTIONS, SCENES_OPTIONS)
+            _run_photographs(arguments)
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"error: {error}") from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sdm_lite.evaluate", description=main.__doc__)
+    parser.add_argument("model", help="a shipped name such as scenes-32, or a file")
+    parser.add_argument("--dataset", default="scenes", help=f"scenes, {', '.join(DATASETS)} (default scenes)")
+    parser.add_argument(
+        "--judge",
+        help="a shipped name or a file of sdm_lite.judge.network (default judge-SIZE; of photographs none)",
+    )
+    parser.add_argument(
+        "--guidance-scale",
+        type=float,
+        help="s >= 0 (default 1.5; of photographs the data set's own, or 1 if no labels were dropped in training)",
+    )
+    parser.add_argument(
+        "--guidance-interval",
+        type=int,
+        nargs=2,
+        metavar=("FIRST", "LAST"),
+        help="timesteps that are guided; the others are plain conditional (default: all are guided)",
+    )
+    parser.add_argument("--num-steps", type=int, default=25, help="of the sampler (default 25)")
+    parser.add_argument("--sampler", choices=list(SAMPLERS), default="ddim", help="default ddim")
+    parser.add_argument("--samples-per-layout", type=int, default=4, help="for diversity (default 4)")
+    parser.add_argument("--seed", type=int, default=0, help="of the samples (default 0)")
+    parser.add_argument("--batch-size", type=int, default=32, help="samples at a time (default 32)")
+    parser.add_argument("--device", default=default_device(), help="where to compute (default %(default)s)")
+    scenes = parser.add_argument_group("Scenes")
+    scenes.add_argument("--num-layouts", type=int, help="held-out layouts (default 512)")
+    scenes.add_argument("--num-renders", type=int, help="true pictures a layout to compare with (default 16)")
+    scenes.add_argument("--num-diversity-layouts", type=int, help="layouts for diversity (default 128)")
+    scenes.add_argument("--json", type=Path, help="also write the scores to this file")
+    scenes.add_argument(
+        "--card", type=Path, help="also write the model's card, Markdown: how it was made, and its scores"
+    )
+    photographs = parser.add_argument_group("photographs", "at the model's size; the split val is held out")
+    photographs.add_argument("--root", type=Path, help="the data set's folder")
+    photographs.add_argument("--num-photographs", type=int, help="held out, evenly spread, at most (default 256)")
+    photographs.add_argument("--num-bound", type=int, help="of each split for the bound, at most (default 32)")
+    photographs.add_argument("--output", type=Path, help="folder for the report (default runs/evaluation)")
+    add_treatment(photographs)
+    return parser
+
+
+def _fill_in(arguments: argparse.Namespace, defaults: dict[str, object], others: dict[str, object]) -> None:
+    """Set the defaults of one kind of data; ValueError if an option of the other kind was given."""
+    for name in others:
+        if getattr(arguments, name) is not None:
+            flag, kind = f"--{name.replace('_', '-')}", "photographs" if others is PHOTOGRAPHS_OPTIONS else "Scenes"
+            raise ValueError(f"{flag} is an option of {kind}, and --dataset is {arguments.dataset}: leave one out")
+    for name, value in defaults.items():
+        if getattr(arguments, name) is None:
+            setattr(arguments, name, value)
+
+
+def _interval(arguments: argparse.Namespace) -> tuple[int, int] | None:
+    return None if arguments.guidance_interval is None else tuple(arguments.guidance_interval)
+
+
+# Photographs.
+
+
+def _run_photographs(arguments: argparse.Namespace) -> None:
+    """Read, draw, measure, write."""
+    if arguments.root is None:
+        raise ValueError(f"--dataset {arguments.dataset} needs --root, its folder")
+    model, facts = load_model(arguments.model, device=arguments.device), load_facts(arguments.model)
+    training, val = (_open(arguments, split, model) for split in ("train", "val"))
+    settings = Settings(
+        guidance_scale=_guidance_scale(arguments, val, facts),
+        guidance_interval=_interval(arguments),
+        num_steps=arguments.num_steps,
+        sampler=SAMPLERS[arguments.sampler],
+        samples_per_map=arguments.samples_per_layout,
+        num_bound=arguments.num_bound,
+        seed=arguments.seed,
+        batch_size=arguments.batch_size,
+    )
+    judge = _own_judge(arguments, val)
+    check_settings(model, val, settings, judge)
+    _check_writable(arguments.output / "report.md")
+    held_out = read_pictures(val, arguments.num_photographs)
+    seen = read_pictures(training, arguments.num_bound)
+    for line in held_out.left_out + seen.left_out:
+        print(f"left out: {line}")
+    scores, samples = evaluate_photographs(
+        model, val, held_out, seen, settings, judge=judge, num_training=len(training), progress=progress
+    )
+    print(format_measures(scores))
+    report = write_report(arguments.output, scores, val, held_out, samples, model=arguments.model, facts=facts)
+    print(f"wrote {report}, and beside it samples.png, scores.json and the single pictures")
+
+
+def _open(arguments: argparse.Namespace, split: str, model: Model) -> Photographs:
+    """A split at the size that the model draws."""
+    return open_dataset(
+        arguments.dataset,
+        arguments.root,
+        split,
+        size=model.unet.config.image_size,
+        protocol=arguments.protocol,
+        skip_bad=arguments.skip_bad,
+    )
+
+
+def _guidance_scale(arguments: argparse.Namespace, dataset: Photographs, facts: dict[str, object]) -> float:
+    """The scale asked for; else the data set's, unless the network never met the null label, which guides nowhere."""
+    if arguments.guidance_scale is not None:
+        return arguments.guidance_scale
+    null_probability = facts.get("train_config", {}).get("null_probability", 1.0)
+    return dataset.guidance_scale if null_probability > 0 else 1.0
+
+
+def _own_judge(arguments: argparse.Namespace, dataset: Photographs) -> Judge | None:
+    if arguments.judge is None:
+        return None
+    check_own_judge(load_facts(resolve(arguments.judge)), dataset, arguments.judge)
+    return load_judge(arguments.judge, device=arguments.device)
+
+
+def _check_writable(path: Path) -> None:
+    """An unwritable folder is met now and not after the work."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=path.parent):
+        pass
+
+
+# Scenes.
+
+
+def _run_scenes(arguments: argparse.Namespace) -> ScenesScores:
+    """Draw, measure, and write what was asked for."""
+    for path in filter(None, (arguments.json, arguments.card)):
+        _check_writable(path)
+    if arguments.card is not None and "train_config" not in load_facts(arguments.model):
+        raise ValueError(f"{arguments.model} does not say how it was made: --card needs what sdm_lite.train.loop wrote")
+    model = load_model(arguments.model, device=arguments.device)
+    arguments.judge = arguments.judge or f"judge-{model.unet.config.image_size[0]}"
+    arguments.guidance_scale = 1.5 if arguments.guidance_scale is None else arguments.guidance_scale
+    scores = evaluate_model(
+        model,
+        load_judge(arguments.judge, device=arguments.device),
+        num_layouts=arguments.num_layouts,
+        samples_per_layout=arguments.samples_per_layout,
+        num_diversity_layouts=arguments.num_diversity_layouts,
+        num_renders=arguments.num_renders,
+        guidance_scale=arguments.guidance_scale,
+        guidance_interval=_interval(arguments),
+        num_steps=arguments.num_steps,
+        sampler=SAMPLERS[arguments.sampler],
+        seed=arguments.seed,
+        batch_size=arguments.batch_size,
+        progress=progress,
+    )
+    if arguments.json is not None:
+        text = json.dumps({"model": arguments.model, "judge": arguments.judge, **dataclasses.asdict(scores)}, indent=1)
+        write_whole(arguments.json, f"{text}\n".encode())
+    if arguments.card is not None:
+        write_whole(arguments.card, format_card(arguments, scores).encode())
+    return scores
+
+
+def format_card(arguments: argparse.Namespace, scores: ScenesScores) -> str:
+    """A model's card: the facts that its file holds of its making, and the scores just measured."""
+    facts = load_facts(arguments.model)
+    config = load_model(arguments.model).unet.config
+    recipe = facts["train_config"]
+    device = f"{facts['device']}, {counted(facts['threads'], 'thread')}, torch {facts['torch']}"
+    made = (
+        f"{facts['steps']:,} steps of {recipe['batch_size']} images, {facts['images']:,} images in {facts['seconds']} s"
+    )
+    commands = "\n".join(f"    {phase['command']}" for phase in [*facts.get("before", []), facts])
+    scored = f"python -m sdm_lite.evaluate {arguments.model} {_asked(arguments)}"
+    return f"""# {Path(arguments.model).stem}
+
+An SDM U-Net for Scenes at {config.image_size[0]} x {config.image_size[1]} with {config.base_channels} base channels and
+multipliers {config.channel_multipliers}. Written by
+
+{commands}
+
+The last phase: {made} ({device}).
+Trained on Scenes(seed={facts["data_seed"]}), scored on Scenes(seed={scores.settings["scenes_seed"]}).
+Labels dropped with probability {recipe["null_probability"]}.
+The whole recipe is inside the file: `checkpoints.load_facts`.
+
+Scores, with 95 % bootstrap intervals, by `{scored}`:
+
+```
+{format_scores(scores)}
+```
+
+Every number here was written by a command. The judge is a small network of this package: nothing here can be compared
+with the paper's tables.
+"""
+
+
+def _asked(arguments: argparse.Namespace) -> str:
+    """The options that decide the scores, as they were given, defaults left out."""
+    chosen = [f"--guidance-scale {arguments.guidance_scale}"]
+    if arguments.guidance_interval is not None:
+        chosen.append("--guidance-interval {} {}".format(*arguments.guidance_interval))
+    defaults = {name: _parser().get_default(name) for name in ("num_steps", "sampler", "samples_per_layout", "seed")}
+    defaults |= {name: SCENES_OPTIONS[name] for name in ("num_layouts", "num_renders", "num_diversity_layouts")}
+    for name, default in defaults.items():
+        if getattr(arguments, name) != default:
+            chosen.append(f"--{name.replace('_', '-')} {getattr(arguments, name)}")
+    return " ".join(chosen)
+
+
+def format_scores(scores: ScenesScores) -> str:
+    """The scores as a table for a terminal."""
+    width = max(map(len, NAMES.values())) + 2
+    lines = []
+    for name, words in NAMES.items():
+        indent = "" if words.startswith(("TV", "mean", "div", "mIoU", "FID")) else "  "
+        low, high = scores.intervals[name]
+        lines.append(f"{indent + words:<{width}}  {getattr(scores, name):8.3f}   [{low:.3f}, {high:.3f}]")
+    classes = zip(Scenes.class_names, scores.class_iou, strict=True)
+    lines.append(f"{metric_name('IoU')}: " + ", ".join(f"{name} {iou:.2f}" for name, iou in classes))
+    lines.append(
+        f"{scores.num_layouts} held-out layouts, {scores.num_images} samples, "
+        f"{1000 * scores.seconds_per_image:.0f} ms each; "
+        + ", ".join(f"{name} {value}" for name, value in scores.settings.items())
+    )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

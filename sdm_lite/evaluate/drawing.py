@@ -1,0 +1,109 @@
+"""Samples for many label maps, some of them several times: what every evaluation draws before it measures.
+
+Apart from `evaluate` because Scenes and photographs are drawn alike.
+
+Shapes: B batch, L label maps, N samples of each, H x W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sdm_lite.checkpoints import Model
+from sdm_lite.diffusion import Denoiser
+from sdm_lite.guidance import denoiser
+from sdm_lite.labels import encode_labels
+from sdm_lite.sampling import SampleNoise, Step, last, sample_ddim, sample_ddpm
+from sdm_lite.scenes.dataset import Scenes
+
+Sampler = Callable[..., Iterator[Step]]
+MakeDenoiser = Callable[..., Denoiser]  # (unet, diffusion, condition, guidance_scale) -> Denoiser
+ShowProgress = Callable[..., Iterable]  # called as progress(items, description="...")
+
+
+def silently(items: Iterable, *, description: str) -> Iterable:
+    """The items, and no progress shown."""
+    return items
+
+
+def draw_samples(
+    model: Model,
+    label_maps: Tensor,
+    instance_maps: Tensor,
+    seeds: Sequence[int],
+    *,
+    guidance_scale: float,
+    num_steps: int,
+    sampler: Sampler = sample_ddim,
+    make_denoiser: MakeDenoiser = denoiser,
+    num_classes: int = Scenes.num_classes,
+) -> Tensor:
+    """One sample for each label map.
+
+    Args:
+        model: network and process.
+        label_maps: (B, H, W) int64.
+        instance_maps: (B, H, W) int64, read only by models with an edge channel.
+        seeds: B integers; a sample depends on its own alone.
+        guidance_scale: s >= 0.
+        num_steps: of the sampler.
+        sampler: sample_ddim, sample_ddpm, or any other of their form.
+        make_denoiser: `guidance.denoiser`, or any other of its form.
+        num_classes: of the label maps; a model with one condition channel more reads edges, too.
+
+    Returns:
+        (B, 3, H, W) in [-1, 1].
+    """
+    device = next(model.unet.parameters()).device
+    with_edges = model.unet.config.condition_channels == num_classes + 1
+    condition = encode_labels(label_maps, num_classes, instance_maps if with_edges else None).to(device)
+    noise = SampleNoise(seeds)
+    x_T = noise((3, *label_maps.shape[1:])).to(device)
+    draw = make_denoiser(model.unet, model.diffusion, condition, guidance_scale)
+    fresh_noise = (noise,) if sampler is sample_ddpm else ()
+    return last(sampler(draw, model.diffusion, x_T, num_steps, *fresh_noise)).clamp(-1, 1)
+
+
+def draw_groups(
+    draw: Callable[[Tensor, Tensor, list[int]], Tensor],
+    label_maps: Tensor,
+    instance_maps: Tensor,
+    samples_of: Sequence[int],
+    *,
+    seed: int,
+    batch_size: int,
+    progress: ShowProgress | None = None,
+) -> list[Tensor]:
+    """Several samples for each label map, in batches that mix label maps.
+
+    Args:
+        draw: `draw_samples` with everything but label maps, instance maps and seeds given.
+        label_maps: (L, H, W) int64.
+        instance_maps: (L, H, W) int64.
+        samples_of: how many samples of each label map, L numbers of at least 1.
+        seed: of the samples; each has a stream of its own, so that batch_size changes nothing.
+        batch_size: samples at a time.
+        progress: shows how far it is, for instance `sdm_lite.progress.progress`.
+
+    Returns:
+        One (N, 3, H, W) in [-1, 1] for each label map, on the CPU.
+    """
+    jobs = [(i, 0) for i in range(len(samples_of))]
+    jobs += [(i, n) for i, number in enumerate(samples_of) for n in range(1, number)]
+    batches = [jobs[start : start + batch_size] for start in range(0, len(jobs), batch_size)]
+    groups: list[list[Tensor]] = [[] for _ in samples_of]
+    for batch in (progress or silently)(batches, description=f"samples, {batch_size} at a time"):
+        layouts = [i for i, _ in batch]
+        seeds = [sample_seed(seed, i, n) for i, n in batch]
+        for i, image in zip(layouts, draw(label_maps[layouts], instance_maps[layouts], seeds).cpu(), strict=True):
+            groups[i].append(image)
+    return [torch.stack(group) for group in groups]
+
+
+def sample_seed(seed: int, layout: int, n: int) -> int:
+    """A seed for sample n of a layout: 32 bits of a hash, because torch's CPU generator ignores all higher bits."""
+    return int(np.random.SeedSequence([seed, layout, n]).generate_state(1)[0])

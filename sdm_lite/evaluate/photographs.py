@@ -1,0 +1,253 @@
+"""Score a model on held-out photographs, where each label map has one true picture, and a judge may be one's own.
+
+Apart from `evaluate`, which has the true distribution of pictures of a layout to compare with: here every yardstick is
+made of the held-out photographs themselves.
+
+    bound      bits per dimension of held-out photographs, beside that of training ones: the gap was learned by heart
+    floor      Frechet distance of one half of the held-out photographs to the other half
+    ceiling    mIoU of the judge on the held-out photographs
+
+Ho et al. (2020, the bound); Heusel et al. (2017, FID); Zhang et al. (2018, LPIPS); Wang et al. (2022), section 4.1.
+
+Shapes: L label maps, N samples of each, C features, H x W pixels.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from sdm_lite import metrics
+from sdm_lite.checkpoints import Model
+from sdm_lite.datasets.in_memory import Pictures
+from sdm_lite.datasets.photographs import Photographs
+from sdm_lite.evaluate.drawing import Sampler, ShowProgress, draw_groups, draw_samples
+from sdm_lite.evaluate.measures import (
+    LEAST_FOR_HALVES,
+    Measure,
+    bound_measure,
+    detail_measure,
+    find_lpips,
+    judge_measures,
+    mean_measure,
+)
+from sdm_lite.guidance import check_guidance_interval, check_guidance_scale, denoiser
+from sdm_lite.judge.network import Judge
+from sdm_lite.judge.photographs import own_metric_name
+from sdm_lite.sampling import sample_ddim, timestep_pairs
+
+
+@dataclass(frozen=True)
+class PhotographScores:
+    """What a model scores on held-out photographs.
+
+    Attributes:
+        measures: those that could be measured, by key: bound, detail, frechet, miou, diversity, lpips.
+        left_out: a line for each that could not, and how to get it.
+        num_photographs: L, held out.
+        num_training: photographs that it was trained on.
+        num_samples: drawn, L times N.
+        seconds_per_image: of drawing.
+        settings: what was asked for: sampler, steps, guidance scale, seed.
+    """
+
+    measures: dict[str, Measure]
+    left_out: list[str]
+    num_photographs: int
+    num_training: int
+    num_samples: int
+    seconds_per_image: float
+    settings: dict[str, object] = field(default_factory=dict)
+
+
+class Settings(NamedTuple):
+    """How samples are drawn and the bound is estimated.
+
+    Attributes:
+        guidance_scale: s >= 0, of the samples; the bound is that of the conditional network itself.
+        guidance_interval: (first, last) timestep that is guided; None = all.
+        num_steps: of the sampler.
+        sampler: sample_ddim, sample_ddpm or sample_dpmpp_2m.
+        samples_per_map: N, at least 2.
+        num_strata: timesteps of the bound, besides t = 1, see `bound.evaluate_bound`.
+        num_bound: photographs of each split that the bound is measured on, at most.
+        seed: of samples and bound.
+        batch_size: pictures at a time.
+    """
+
+    guidance_scale: float = 1.5
+    guidance_interval: tuple[int, int] | None = None
+    num_steps: int = 25
+    sampler: Sampler = sample_ddim
+    samples_per_map: int = 4
+    num_strata: int = 16
+    num_bound: int = 32
+    seed: int = 0
+    batch_size: int = 32
+
+
+def check_settings(model: Model, dataset: Photographs, settings: Settings, judge: Judge | None = None) -> None:
+    """Raise ValueError, before any work, if a number is out of range or model, data set and judge do not go together.
+
+    Args:
+        model: network and process.
+        dataset: the held-out split.
+        settings: how to score.
+        judge: who scores, or None.
+    """
+    channels, size = model.unet.config.condition_channels, model.unet.config.image_size
+    num_classes, edges = dataset.num_classes, f", or {dataset.num_classes + 1} with edges"
+    if channels not in (num_classes, num_classes + dataset.has_instances):
+        raise ValueError(
+            f"the model reads {channels} condition channels, {dataset.name} has {num_classes}"
+            f"{edges if dataset.has_instances else ''}: was it trained on this data set?"
+        )
+    if dataset.size != size:
+        raise ValueError(f"the model draws {size} pixels, {dataset.name} was opened at {dataset.size}")
+    if judge is not None and judge.config.num_classes != num_classes:
+        raise ValueError(f"the judge knows {judge.config.num_classes} classes, {dataset.name} has {num_classes}")
+    check_guidance_scale(settings.guidance_scale)
+    timestep_pairs(model.diffusion.num_timesteps, settings.num_steps)
+    if settings.guidance_interval is not None:
+        check_guidance_interval(settings.guidance_interval, model.diffusion.num_timesteps)
+    least = {"samples_per_map": 2, "num_strata": 1, "num_bound": 2, "seed": 0, "batch_size": 1}
+    for name, value in least.items():
+        if getattr(settings, name) < value:
+            raise ValueError(f"{name} must be at least {value}, got {getattr(settings, name)}")
+
+
+def sample_photographs(
+    model: Model,
+    pictures: Pictures,
+    num_classes: int,
+    settings: Settings,
+    *,
+    progress: ShowProgress | None = None,
+) -> Tensor:
+    """Samples for the label maps of photographs.
+
+    Args:
+        model: network and process.
+        pictures: L photographs with their label maps.
+        num_classes: of the label maps.
+        settings: how to sample.
+        progress: shows how far it is, for instance `sdm_lite.progress.progress`.
+
+    Returns:
+        (L, N, 3, H, W) in [-1, 1]; each sample depends on its seed, label map and number alone.
+    """
+    draw = partial(
+        draw_samples,
+        model,
+        guidance_scale=settings.guidance_scale,
+        num_steps=settings.num_steps,
+        sampler=settings.sampler,
+        make_denoiser=partial(denoiser, guidance_interval=settings.guidance_interval),
+        num_classes=num_classes,
+    )
+    groups = draw_groups(
+        draw,
+        pictures.label_maps,
+        pictures.instance_maps,
+        [settings.samples_per_map] * len(pictures),
+        seed=settings.seed,
+        batch_size=settings.batch_size,
+        progress=progress,
+    )
+    return torch.stack(groups)
+
+
+def evaluate_photographs(
+    model: Model,
+    dataset: Photographs,
+    held_out: Pictures,
+    training: Pictures,
+    settings: Settings,
+    *,
+    judge: Judge | None = None,
+    num_training: int | None = None,
+    progress: ShowProgress | None = None,
+) -> tuple[PhotographScores, Tensor]:
+    """Draw samples for held-out label maps, and score them with whatever is at hand.
+
+    Args:
+        model: network and process.
+        dataset: the held-out split, for its classes.
+        held_out: L of its photographs, at least 2.
+        training: photographs that the model was trained on, at least 2, for the bound.
+        settings: how to sample and score.
+        judge: trained on the same data set, or None; see `judge_photographs`.
+        num_training: how many it was trained on, where `training` is only some of them.
+        progress: shows how far it is, for instance `sdm_lite.progress.progress`.
+
+    Returns:
+        The scores, and the samples (L, N, 3, H, W).
+
+    Raises:
+        ValueError: before any work, as `check_settings`, or if there are fewer than two photographs.
+    """
+    check_settings(model, dataset, settings, judge)
+    if min(len(held_out), len(training)) < 2:
+        raise ValueError(f"expected at least 2 photographs of each split, got {len(held_out)} and {len(training)}")
+    start = time.perf_counter()
+    samples = sample_photographs(model, held_out, dataset.num_classes, settings, progress=progress)
+    seconds = time.perf_counter() - start
+    device = next(model.unet.parameters()).device
+    measures, left_out = _measured(samples, dataset, held_out, judge, device)
+    bound = bound_measure(
+        model,
+        held_out,
+        training,
+        dataset.num_classes,
+        num_pictures=settings.num_bound,
+        num_strata=settings.num_strata,
+        seed=settings.seed,
+        batch_size=settings.batch_size,
+        progress=progress,
+    )
+    told = settings._asdict() | {"sampler": settings.sampler.__name__}
+    num_samples = len(samples) * settings.samples_per_map
+    scores = PhotographScores(
+        measures={"bound": bound, **measures},
+        left_out=left_out,
+        num_photographs=len(held_out),
+        num_training=num_training or len(training),
+        num_samples=num_samples,
+        seconds_per_image=seconds / num_samples,
+        settings=told,
+    )
+    return scores, samples
+
+
+def _measured(
+    samples: Tensor, dataset: Photographs, held_out: Pictures, judge: Judge | None, device: torch.device
+) -> tuple[dict[str, Measure], list[str]]:
+    """What can be read off samples with whatever is at hand, and a line for each measure that cannot."""
+    measures, left_out = {"detail": detail_measure(samples, held_out)}, []
+    if judge is not None:
+        measures |= judge_measures(judge, samples, held_out)
+        if "frechet" not in measures:
+            left_out.append(f"{own_metric_name('FID')}: takes at least {LEAST_FOR_HALVES} held-out photographs.")
+    else:
+        height, width = dataset.size
+        left_out.append(
+            "FID, mIoU and diversity by a judge of your own: `python -m sdm_lite.judge train --dataset "
+            f"{dataset.name} --root FOLDER --size {height} {width} --output judge.safetensors` trains one, "
+            "`--judge judge.safetensors` asks it."
+        )
+    distance, why_not = find_lpips(dataset.size, device)
+    if distance is None:
+        left_out.append(why_not)
+    else:
+        values = torch.tensor([metrics.pairwise_diversity(distance, group) for group in samples])
+        measures["lpips"] = mean_measure("diversity (LPIPS, AlexNet)", values)
+    left_out.append(
+        "FID by Inception: its weights do not come with this package. With pytorch-fid installed, `python -m "
+        "pytorch_fid photographs samples`, in the folder of this report, computes it; it takes thousands of pictures."
+    )
+    return measures, left_out

@@ -1,0 +1,80 @@
+"""`python -m sdm_lite.reproduce`: execute the notebooks in order, collect their claims, write one HTML report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from sdm_lite.reproduce.course import PROFILES, make_plan, parse_parameters
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line and returns its exit status: 0 done, 1 a notebook failed, 2 bad input, 130 interrupted."""
+    try:
+        options = _parser().parse_args(arguments)
+        from sdm_lite.reproduce import runner
+
+        plan = make_plan(
+            profile=options.profile,
+            output=options.output,
+            notebooks=options.notebooks,
+            only=options.only,
+            start=getattr(options, "from"),
+            parameters=parse_parameters(options.parameter),
+            kernel=options.kernel,
+            timeout=options.timeout,
+            write_back="notebook" if options.refresh else "time" if options.times else None,
+        )
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        fix = 'pip install "sdm_lite[notebooks]"'
+        print(f"error: packages: expected those that run notebooks, got no {error.name}: {fix}", file=sys.stderr)
+        return 2
+    status = runner.run(plan, resume=options.resume)
+    if options.open:
+        import webbrowser
+
+        webbrowser.open((plan.output / "report.html").resolve().as_uri())
+    return status
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with errors of one line, raised where the other bad input is reported too."""
+
+    def error(self, message: str) -> None:
+        raise ValueError(f"{message} (all options: python -m sdm_lite.reproduce --help)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m sdm_lite.reproduce",
+        description="Execute the notebooks in order and write one HTML report of what they measured.",
+    )
+    add = parser.add_argument
+    add("--profile", default="quick", help=f"how much to compute: {', '.join(PROFILES)} (default quick)")
+    add("--output", type=Path, default=Path("reports/latest"), help="folder of the report (default reports/latest)")
+    add("--notebooks", type=Path, help="folder of the notebooks (default: the course's)")
+    add("--only", nargs="+", default=[], metavar="NN", help="run these notebooks only, for example 03 05")
+    add("--from", metavar="NN", help="run from this notebook on")
+    add(
+        "--resume",
+        action="store_true",
+        help="skip what already succeeded in this output folder and has not changed; with --refresh, write that back",
+    )
+    add("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="set a parameter, e.g. SEED=1")
+    add("--timeout", type=float, default=1800, metavar="SECONDS", help="time limit of a cell (default 1800)")
+    add("--kernel", default="python3", help="Jupyter kernel to run in (default python3)")
+    write_back = parser.add_mutually_exclusive_group()
+    write_back.add_argument(
+        "--refresh", action="store_true", help="write executed notebooks back, cleaned (quick only)"
+    )
+    write_back.add_argument("--times", action="store_true", help="write only the measured time back into each header")
+    add("--open", action="store_true", help="open the report in a browser")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""The committed form of a notebook: executed and clean, so that it reads well on a web page and makes small diffs.
+
+Apart because it is a contract by itself, kept by `python -m sdm_lite.reproduce --refresh` and held by
+tests/house/test_notebooks.py: outputs kept, counted 1..n, no errors and no standard error, no widget state, no traces
+of papermill or of the machine it ran on.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+MAX_BYTES = 1_000_000
+KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
+# The header's line of measured times; what stands after the mark is never typed.
+TIME_LINE = re.compile(r"^(\*\*Time\.\*\* <!-- measured -->)(.*)$", re.MULTILINE)
+# Standard error that says nothing of the notebook: the kernel's own remarks as it starts.
+KERNEL_REMARKS = re.compile(
+    r"^(\[IPKernelApp\] WARNING.*|.*frozen_modules.*|.*PYDEVD_DISABLE_FILE_VALIDATION.*|0\.00s - .*)?$"
+)
+
+
+def committed_form(executed, time_line: str | None = None):
+    """The executed notebook as it is committed.
+
+    Args:
+        executed: notebook node as papermill left it.
+        time_line: what the header says of measured times; None leaves it.
+
+    Returns:
+        A new notebook node; the one given is not changed.
+
+    Raises:
+        ValueError: if outputs hold an error, standard error or a machine path, or the file would be too large.
+    """
+    notebook = without_papermill(executed)
+    notebook.metadata = nbformat.from_dict({"kernelspec": KERNELSPEC, "language_info": {"name": "python"}})
+    notebook.cells = [cell for cell in notebook.cells if "injected-parameters" not in tags(cell)]
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    for count, cell in enumerate(code_cells(notebook), start=1):
+        cell.execution_count = count
+        cell.outputs = [output for output in cell.outputs if not _is_kernel_remark(output)]
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = count
+    if time_line is not None:
+        set_time_line(notebook, time_line)
+    problems = [*output_problems(notebook), *size_problems(notebook)]
+    if problems:
+        raise ValueError("; ".join(problems))
+    return notebook
+
+
+def without_papermill(executed):
+    """A copy of an executed notebook without papermill's metadata and error marks and without widget state."""
+    notebook = copy.deepcopy(executed)
+    for name in ("papermill", "widgets"):
+        notebook.metadata.pop(name, None)
+    notebook.cells = [cell for cell in notebook.cells if "papermill-error-cell-tag" not in tags(cell)]
+    for cell in notebook.cells:
+        for name in ("papermill", "execution"):
+            cell.metadata.pop(name, None)
+        if not tags(cell):
+            cell.metadata.pop("tags", None)  # papermill leaves an empty list where there was none
+    return notebook
+
+
+def tags(cell) -> list[str]:
+    """The tags of a cell."""
+    return cell.metadata.get("tags", [])
+
+
+def code_cells(notebook) -> list:
+    """The code cells of a notebook, in order."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def to_text(notebook) -> str:
+    """A notebook as the text of its file: indent 1, no escapes, one newline at the end."""
+    return nbformat.writes(notebook, version=nbformat.NO_CONVERT, indent=1, ensure_ascii=False).rstrip("\n") + "\n"
+
+
+def set_time_line(notebook, text: str) -> None:
+    """Writes the measured times into the header, in place; a notebook without the mark is left alone."""
+    header = notebook.cells[0]
+    header.source = TIME_LINE.sub(lambda match: match[1] + text, header.source, count=1)
+
+
+def updated_times(notebook, seconds: float, device: str, profile: str) -> str:
+    """The header's measured times with that of one profile added or replaced: `48 s on 2 CPU cores (quick)`."""
+    match = TIME_LINE.search(notebook.cells[0].source)
+    items = re.findall(r"[^,]+\((?:\w+)\)", match[2]) if match else []
+    kept = [item.strip() for item in items if not item.endswith(f"({profile})")]
+    return ", ".join([*kept, f"{duration(seconds)} on {device} ({profile})"])
+
+
+def measured_seconds(notebook, profile: str) -> float | None:
+    """The seconds that the header says were measured for a profile, or None."""
+    match = TIME_LINE.search(notebook.cells[0].source) if notebook.cells else None
+    found = re.search(rf"(?:(\d+) min )?(\d+) s on [^,]+\({re.escape(profile)}\)", match[2]) if match else None
+    return 60.0 * int(found[1] or 0) + int(found[2]) if found else None
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a reader says them: `48 s`, `2 min 5 s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def machine_paths() -> list[tuple[str, str]]:
+    """Folders that tell of this machine, longest first, each with what may stand in its place."""
+    named = [
+        (sys.prefix, "<python>"),
+        (sys.base_prefix, "<python>"),
+        (str(REPOSITORY), "<sdm_lite>"),
+        (str(Path.home()), "~"),
+        (tempfile.gettempdir(), "<temporary>"),
+        (os.path.realpath(tempfile.gettempdir()), "<temporary>"),
+    ]
+    # Short ones such as /usr are no secret, and / would match everything.
+    found = {path.rstrip(os.sep): name for path, name in named if len(Path(path).parts) > 2 or name != "<python>"}
+    found.pop("", None)
+    return sorted(found.items(), key=lambda pair: -len(pair[0]))
+
+
+def scrub(value: Any) -> Any:
+    """A text, or every text inside lists and mappings, with the machine's folders replaced; pictures are left alone."""
+    if isinstance(value, str):
+        for path, name in machine_paths():
+            value = re.sub(re.escape(path) + r"(?=[/\\:'\"\s]|$)", lambda _, name=name: name, value)
+        return value
+    if isinstance(value, list):
+        return [scrub(item) for item in value]
+    if isinstance(value, dict):
+        changed = {key: item if key.startswith("image/") else scrub(item) for key, item in value.items()}
+        return type(value)(changed)
+    return value
+
+
+def output_problems(notebook) -> list[str]:
+    """What is wrong with the outputs of a notebook, one line each: errors, standard error, machine paths, widgets."""
+    problems = []
+    for number, cell in enumerate(notebook.cells, start=1):
+        for output in cell.get("outputs", []):
+            where = f"cell {number} ({cell.get('id', '')})"
+            if output.output_type == "error":
+                problems.append(f"{where}: expected no error, got {output.ename}: {output.evalue}")
+            elif output.get("name") == "stderr":
+                line = str(output.text).strip().splitlines()[0] if str(output.text).strip() else ""
+                problems.append(f"{where}: expected nothing on standard error, got {line!r}: silence its cause")
+            elif "application/vnd.jupyter.widget-view+json" in output.get("data", {}):
+                problems.append(f"{where}: expected a static picture, got a widget: draw it when SDM_LITE_STATIC=1")
+            elif scrub(output) != output:
+                problems.append(f"{where}: expected no path of this machine in the output: print names, not paths")
+    return problems
+
+
+def size_problems(notebook) -> list[str]:
+    """Whether the file is too large, naming the cell whose outputs are largest."""
+    size = len(to_text(notebook).encode())
+    if size < MAX_BYTES:
+        return []
+    sizes = {number: len(str(cell.get("outputs", ""))) for number, cell in enumerate(notebook.cells, start=1)}
+    largest = max(sizes, key=sizes.get)
+    return [
+        f"expected a file under {MAX_BYTES / 1e6:g} MB, got {size / 1e6:.2f} MB: the outputs of cell {largest} "
+        f"({notebook.cells[largest - 1].get('id', '')}) take {sizes[largest] / 1e6:.2f} MB, draw them smaller"
+    ]
+
+
+def _is_kernel_remark(output) -> bool:
+    return output.get("name") == "stderr" and all(KERNEL_REMARKS.match(line) for line in str(output.text).splitlines())

@@ -1,0 +1,149 @@
+"""The command that runs the course: execute the notebooks in order, collect their claims, write one HTML report.
+
+`python -m sdm_lite.reproduce` is this module's, and here everything that a user can ask for wrongly is found before any
+work starts. Notebooks take `record` and `check` from it; what runs them (runner, execute, refresh, report, pages) is
+imported by the command alone.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sdm_lite.reproduce.runner import Plan
+
+# From the least to the most computed; each notebook says in its imports cell how much that is.
+PROFILES = ("test", "quick", "cpu", "gpu")
+REQUIRED_PARAMETERS = ("PROFILE", "SEED", "OUTPUT_DIR")
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+
+
+def make_plan(
+    *,
+    profile: str = "quick",
+    output: Path = Path("reports/latest"),
+    notebooks: Path | None = None,
+    only: Sequence[str] = (),
+    start: str | None = None,
+    parameters: dict[str, Any] | None = None,
+    kernel: str = "python3",
+    timeout: float = 1800.0,
+    write_back: str | None = None,
+) -> Plan:
+    """A checked plan of a run: everything a user can get wrong is found here, before any work starts.
+
+    Args:
+        profile: one of PROFILES.
+        output: folder for the report and all that belongs to it; made if missing.
+        notebooks: folder with NN_*.ipynb; None is the course's own.
+        only: numbers or names of the notebooks to run; empty is all of them.
+        start: number or name of the first to run.
+        parameters: values for names of the notebooks' `parameters` cells, other than PROFILE and OUTPUT_DIR.
+        kernel: name of a Jupyter kernel.
+        timeout: seconds a cell may take.
+        write_back: None, "notebook" (the executed notebook, cleaned) or "time" (the header's measured time alone).
+
+    Raises:
+        ValueError: if anything is not as expected.
+    """
+    from sdm_lite.reproduce.runner import Plan
+
+    if profile not in PROFILES:
+        raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, got {profile!r}: choose one of these")
+    if write_back == "notebook" and profile != "quick":
+        raise ValueError(f"--refresh: expected profile quick, got {profile!r}: use --times to write its time alone")
+    if not timeout > 0:
+        raise ValueError(f"timeout: expected seconds above 0, got {timeout:g}: give a longer limit")
+    chosen = _choose(_find(notebooks or NOTEBOOKS), only, start)
+    _check_parameters(chosen, parameters or {})
+    _check_kernel(kernel)
+    _check_writable(output)
+    return Plan(profile, output.resolve(), tuple(chosen), parameters or {}, kernel, timeout, write_back)
+
+
+def parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
+    """Parameters from NAME=VALUE texts; a value that is JSON (1, 0.5, true) is taken as that, any other as text."""
+    parameters = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise ValueError(f"parameter: expected NAME=VALUE, got {pair!r}: write it like SEED=1")
+        try:
+            parameters[name] = json.loads(text)
+        except json.JSONDecodeError:
+            parameters[name] = text
+    return parameters
+
+
+def _find(folder: Path) -> list[Path]:
+    found = sorted(path.resolve() for path in folder.glob("[0-9][0-9]_*.ipynb"))
+    if not found:
+        raise ValueError(f"notebooks: expected files NN_*.ipynb in {folder}, got none: give their folder")
+    return found
+
+
+def _choose(found: list[Path], only: Sequence[str], start: str | None) -> list[Path]:
+    def matching(name: str) -> Path:
+        number = name.zfill(2) if name.isdecimal() else name
+        for path in found:
+            if path.stem == name.removesuffix(".ipynb") or path.stem.startswith(f"{number}_"):
+                return path
+        known = ", ".join(path.stem for path in found)
+        raise ValueError(f"notebook: expected one of {known}, got {name!r}: give its number or its name")
+
+    wanted = {matching(name) for name in only} or set(found)
+    first = matching(start) if start else found[0]
+    chosen = [path for path in found if path in wanted and path >= first]
+    if not chosen:
+        raise ValueError(f"notebooks: expected one of --only at or after --from {start}, got none: widen one")
+    return chosen
+
+
+def _check_parameters(paths: Sequence[Path], parameters: dict[str, Any]) -> None:
+    import nbformat
+
+    from sdm_lite.reproduce.runner import parameter_names
+
+    known: set[str] = set()
+    for path in paths:
+        try:
+            names = parameter_names(nbformat.read(path, as_version=4))
+        except (nbformat.reader.NotJSONError, SyntaxError) as error:
+            raise ValueError(f"{path.name}: expected a readable notebook, got {error}: repair it") from error
+        missing = [name for name in REQUIRED_PARAMETERS if name not in names]
+        if missing:
+            raise ValueError(
+                f"{path.name}: expected a cell tagged `parameters` that sets {', '.join(REQUIRED_PARAMETERS)}, "
+                f"got none for {', '.join(missing)}: add it"
+            )
+        known |= names
+    for name, option in (("PROFILE", "--profile"), ("OUTPUT_DIR", "--output")):
+        if name in parameters:
+            raise ValueError(f"parameter: expected any but {name}, got {name}={parameters[name]!r}: use {option}")
+    for name in parameters:
+        if name not in known:
+            settable = sorted(known - {"PROFILE", "OUTPUT_DIR"})
+            raise ValueError(f"parameter: expected one of {', '.join(settable)}, got {name!r}: no notebook has it")
+
+
+def _check_kernel(kernel: str) -> None:
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    known = sorted(KernelSpecManager().find_kernel_specs())
+    if kernel not in known:
+        raise ValueError(f"kernel: expected one of {', '.join(known)}, got {kernel!r}: pip install ipykernel")
+
+
+def _check_writable(output: Path) -> None:
+    try:
+        for name in ("claims", "executed", "files", "logs"):
+            (output / name).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output):
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        raise ValueError(f"output: expected a folder to write to, got {output} ({reason}): choose another") from error

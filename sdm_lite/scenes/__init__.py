@@ -1,0 +1,25 @@
+"""Scenes: procedural landscapes with label maps. `python -m sdm_lite.scenes` draws a grid of them."""
+
+from sdm_lite.scenes.dataset import (
+    PALETTE,
+    SEASON_PROBABILITIES,
+    SEASONS,
+    TIME_OF_DAY_PROBABILITIES,
+    TIMES_OF_DAY,
+    Appearance,
+    Scenes,
+    layout_of,
+    stream,
+)
+
+__all__ = [
+    "Appearance",
+    "PALETTE",
+    "SEASONS",
+    "SEASON_PROBABILITIES",
+    "Scenes",
+    "TIMES_OF_DAY",
+    "TIME_OF_DAY_PROBABILITIES",
+    "layout_of",
+    "stream",
+]

@@ -1,0 +1,146 @@
+"""Is it still improving? The averaged weights, measured on held-out data while they are trained.
+
+Apart from the loop because it never changes what is learned. Everything is measured on the same examples with the same
+noise each time, so that two evaluations differ by the weights alone. On Scenes the judge's Frechet distance decides;
+on photographs, where this package has no judge, the held-out loss does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+
+from sdm_lite.checkpoints import Model
+from sdm_lite.evaluate.scenes import evaluate_model, measure_truth
+from sdm_lite.evaluate.scores import Truth
+from sdm_lite.judge.network import HELD_OUT_SEED, Judge, load_judge, metric_name
+from sdm_lite.train.config import RunConfig
+from sdm_lite.train.data import Data, batch_of, image_size
+from sdm_lite.train.loop import draw_step, hybrid_losses
+
+LEAST_IMPROVEMENT = 0.01  # of the best so far: less than that is noise, and would keep a run going for ever
+NUM_DRAWS = 4  # of timestep and noise for each held-out example
+HELD_OUT_LOSS = "held-out loss"
+FID = metric_name("FID")
+
+
+class Evaluation(NamedTuple):
+    """What was measured after a step; of the figures the one called `decides` is compared, less is better."""
+
+    step: int
+    figures: dict[str, float]
+    decides: str
+
+    @property
+    def value(self) -> float:
+        """The figure that decides."""
+        return self.figures[self.decides]
+
+
+class Verdict(NamedTuple):
+    """Whether a run is still improving.
+
+    Attributes:
+        best: the evaluation with the best value so far.
+        is_best: whether that is the last one.
+        num_without_improvement: evaluations since it.
+        line: all that in a sentence.
+    """
+
+    best: Evaluation
+    is_best: bool
+    num_without_improvement: int
+    line: str
+
+
+def judge_progress(evaluations: Sequence[Evaluation]) -> Verdict:
+    """Whether the last of some evaluations is a new best, by at least LEAST_IMPROVEMENT of the one before.
+
+    Args:
+        evaluations: at least one, in order, all deciding by the same figure.
+    """
+    best, before = evaluations[0], None
+    for one in evaluations[1:]:
+        if one.value < best.value * (1 - LEAST_IMPROVEMENT):
+            best, before = one, best
+    last = evaluations[-1]
+    since = [one.step for one in evaluations].index(last.step) - [one.step for one in evaluations].index(best.step)
+    told = f"step {last.step}: {last.decides} {last.value:.4g}"
+    if best is last:
+        than = "" if before is None else f" (before: {before.value:.4g} at step {before.step})"
+        return Verdict(best, True, 0, f"{told}, the best so far{than}: still improving")
+    times = f"{since} evaluation{'' if since == 1 else 's'}"
+    return Verdict(best, False, since, f"{told}, best {best.value:.4g} at step {best.step}: no better for {times}")
+
+
+@torch.no_grad()
+def held_out_loss(model: Model, data: Data, config: RunConfig, *, batch_size: int = 16) -> float:
+    """The mean hybrid loss over the held-out examples, their labels kept, at timesteps and noise that never change.
+
+    Args:
+        model: network and process.
+        data: whose held-out examples.
+        config: for the weights of the loss, and how many examples.
+        batch_size: examples at a time.
+    """
+    unet, diffusion = model
+    device = next(unet.parameters()).device
+    examples = data.held_out[: config.evaluate_images]
+    labelled = dataclasses.replace(config.train, null_probability=0.0)
+    totals = []
+    for number in range(NUM_DRAWS):
+        draws = draw_step(number, (len(examples), *examples[0].image.shape), labelled)
+        for start in range(0, len(examples), batch_size):
+            part = slice(start, start + batch_size)
+            batch = batch_of(examples[part], data).to(device)
+            own = type(draws)(*(values[part].to(device) for values in draws))
+            totals.append(hybrid_losses(unet, diffusion, batch, own, labelled).total)
+    return torch.cat(totals).mean().item()
+
+
+class Evaluator:
+    """Measures averaged weights on held-out data: the held-out loss, and for Scenes what the judge says.
+
+    Args:
+        data: the run's.
+        config: the run.
+        device: where the judge computes.
+    """
+
+    def __init__(self, data: Data, config: RunConfig, device: torch.device):
+        self.data, self.config = data, config
+        self.judge = _judge(config, device)
+        self.truth: Truth | None = None
+
+    def __call__(self, model: Model, step: int) -> Evaluation:
+        """What the model scores after a step."""
+        figures = {HELD_OUT_LOSS: held_out_loss(model, self.data, self.config)}
+        if self.judge is None:
+            return Evaluation(step, figures, HELD_OUT_LOSS)
+        sizes = {
+            "num_layouts": max(4, self.config.evaluate_images),
+            "num_renders": 8,
+            "samples_per_layout": 2,
+            "num_diversity_layouts": max(2, min(16, self.config.evaluate_images)),
+        }
+        if self.truth is None:
+            self.truth = measure_truth(self.judge, **sizes)
+        scale = self.config.sample_guidance_scale
+        scores = evaluate_model(
+            model, self.judge, **sizes, guidance_scale=scale, num_steps=20, num_resamples=1, truth=self.truth
+        )
+        figures |= {FID: scores.frechet, metric_name("mIoU"): scores.miou, "diversity ratio": scores.diversity_ratio}
+        return Evaluation(step, figures, FID)
+
+
+def _judge(config: RunConfig, device: torch.device) -> Judge | None:
+    """The judge that ships for the run's pictures, if there is one, and it would not be shown the training layouts."""
+    if config.dataset != "scenes" or config.data_seed == HELD_OUT_SEED:
+        return None
+    try:
+        return load_judge(f"judge-{image_size(config)[0]}", device=device)
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,229 @@
+"""What a run tells while it trains: a bar with the time left, lines of JSON, TensorBoard where it is installed.
+
+Apart from the loop because a run is followed in three places, none of which it needs: a terminal, a file, a browser.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from sdm_lite.train.loop import TrainStep
+from sdm_lite.train.resume import write_whole
+
+MEANS = ("loss", "simple", "vlb", "gradient_norm")
+
+
+def memory_gib(device: torch.device) -> float:
+    """The most memory used so far, GiB: the GPU's, or where there is none this process's; nan where unknown."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**30
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return math.nan
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used / (2**30 if sys.platform == "darwin" else 2**20)
+
+
+class Log:
+    """log.jsonl in the run's folder, and the same figures for TensorBoard where that is installed.
+
+    Lines of steps after `start` are removed first: they are of steps that are done again.
+
+    Args:
+        folder: the run's.
+        start: steps already done.
+    """
+
+    def __init__(self, folder: Path, start: int):
+        self.path = folder / "log.jsonl"
+        if self.path.exists():
+            lines = [line for line in self.path.read_text(encoding="utf-8").splitlines() if _step_of(line) <= start]
+            write_whole(self.path, lambda file: file.write("".join(f"{line}\n" for line in lines).encode()))
+        self._file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115 - closed by close()
+        self._board = _tensorboard(folder, start)
+
+    def write(self, figures: dict[str, object]) -> None:
+        """Add a line; numbers that JSON has no word for become null."""
+        self._file.write(json.dumps(_plain(figures)) + "\n")
+        self._file.flush()
+        if self._board is not None:
+            for name in figures.keys() - {"step"}:
+                for key, number in _numbers(name, figures[name]):
+                    self._board.add_scalar(key, number, figures["step"])
+
+    def picture(self, name: str, picture: object, step: int) -> None:
+        """Show a picture, uint8 (H, W, 3), in TensorBoard."""
+        if self._board is not None:
+            self._board.add_image(name, picture, step, dataformats="HWC")
+
+    def close(self) -> None:
+        """Close file and board."""
+        self._file.close()
+        if self._board is not None:
+            self._board.close()
+
+
+class Follower:
+    """Gathers steps into log lines, and shows the bar.
+
+    Where nobody watches (the error stream is no terminal) there is no bar, and log lines are printed instead, one in
+    half a minute at most.
+
+    Args:
+        log: where lines go, or None in all processes but the main one.
+        num_steps: of the whole run.
+        start: steps already done.
+        batch_size: of all processes together.
+        every: steps a line.
+        device: whose memory is told.
+        num_skipped: steps skipped so far.
+    """
+
+    def __init__(
+        self,
+        log: Log | None,
+        *,
+        num_steps: int,
+        start: int,
+        batch_size: int,
+        every: int,
+        device: torch.device,
+        num_skipped: int = 0,
+    ):
+        self.log, self.every, self.batch_size, self.device = log, every, batch_size, device
+        self.num_steps, self.num_skipped = num_steps, num_skipped
+        self._window: list[TrainStep] = []
+        self._since = self._printed = time.monotonic()
+        watched = sys.stderr.isatty() and os.environ.get("SDM_LITE_STATIC", "") in ("", "0")
+        self._bar = _bar(num_steps, start) if log is not None and watched else None
+
+    def add(self, step: TrainStep, seconds: float) -> None:
+        """Take notice of a step; `seconds` is how long the run has trained in all."""
+        self._window.append(step)
+        self.num_skipped += step.skipped
+        if self._bar is not None:
+            self._bar.update()
+        if step.step % self.every and step.step != self.num_steps:
+            return
+        now = time.monotonic()
+        rate = len(self._window) * self.batch_size / max(now - self._since, 1e-9)
+        self._since = now
+        figures = window_means(self._window) | {
+            "num_skipped": self.num_skipped,
+            "images_per_second": rate,
+            "memory_gib": memory_gib(self.device),
+            "seconds": seconds,
+        }
+        self._window = []
+        if self.log is not None:
+            self.log.write(figures)
+            self._tell(figures, now)
+
+    def say(self, line: str) -> None:
+        """Print a line without breaking the bar."""
+        if self.log is None:
+            return
+        if self._bar is not None:
+            self._bar.write(line, file=sys.stderr)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Leave what is done inside, an evaluation say, out of images/s."""
+        started = time.monotonic()
+        yield
+        self._since += time.monotonic() - started
+
+    def close(self) -> None:
+        """End the bar and the log."""
+        if self._bar is not None:
+            self._bar.close()
+        if self.log is not None:
+            self.log.close()
+
+    def _tell(self, figures: dict[str, object], now: float) -> None:
+        skipped = f", {self.num_skipped} skipped" if self.num_skipped else ""
+        text = (
+            f"simple {figures['simple']:.4f}, vlb {figures['vlb']:.4f} bits/dim, "
+            f"{figures['images_per_second']:.0f} images/s, {figures['memory_gib']:.1f} GiB{skipped}"
+        )
+        if self._bar is not None:
+            self._bar.set_postfix_str(text)
+        elif now - self._printed > 30 or figures["step"] == self.num_steps:
+            self._printed = now
+            left = (self.num_steps - figures["step"]) * self.batch_size / figures["images_per_second"]
+            print(
+                f"step {figures['step']} of {self.num_steps}: {text}, {left / 60:.0f} min left",
+                file=sys.stderr,
+                flush=True,
+            )
+
+
+def window_means(steps: list[TrainStep]) -> dict[str, object]:
+    """The figures of some steps as one line: means over those that were not skipped, else what the last one had."""
+    last = steps[-1]
+    good = [step for step in steps if not step.skipped]
+    figures: dict[str, object] = {"step": last.step, "steps_averaged": len(good)}
+    for name in MEANS:
+        figures[name] = _mean([getattr(step, name) for step in good])
+    columns = zip(*(step.simple_by_quartile for step in good), strict=True)
+    figures["simple_by_quartile"] = [_mean([value for value in column if value == value]) for column in columns]
+    return figures | {"ema_decay": last.ema_decay, "learning_rate": last.learning_rate}
+
+
+def _mean(values: list[float]) -> float:
+    return math.fsum(values) / len(values) if values else math.nan
+
+
+def _step_of(line: str) -> float:
+    """The step of a log line; infinity for one that a killed process left half written."""
+    try:
+        return json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError):
+        return math.inf
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _numbers(name: str, value: object) -> list[tuple[str, float]]:
+    """A figure as TensorBoard's scalars: a list is numbered from 1."""
+    if isinstance(value, list):
+        return [(f"{name}/{n}", one) for n, one in enumerate(value, 1)]
+    if isinstance(value, dict):
+        return [(f"{name}/{key}", one) for key, one in value.items()]
+    return [(name, value)] if isinstance(value, int | float) else []
+
+
+def _bar(num_steps: int, start: int):
+    """A bar, or None without tqdm."""
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        return None
+    return tqdm(total=num_steps, initial=start, mininterval=0.5, dynamic_ncols=True)
+
+
+def _tensorboard(folder: Path, start: int):
+    """TensorBoard's writer, or None where it is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder / "tensorboard"), purge_step=start + 1)

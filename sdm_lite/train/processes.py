@@ -1,0 +1,294 @@
+"""Who shares a training step: this process alone, or several on one or more machines, and in which precision.
+
+Apart from the loop because it is the one door of Hugging Face Accelerate, and because the loop should read the same on
+a laptop and on eight GPUs. The batch of a step is one for all processes; each takes its share, in one or several parts,
+and gradients and figures are means over all of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import timedelta
+
+import torch
+from torch import Tensor, nn
+
+from sdm_lite.devices import check_device, default_device
+from sdm_lite.train.config import RunConfig, TrainConfig
+from sdm_lite.train.resume import Run
+
+# How long processes wait for each other. A launcher ends them all when one has died, so that this is for work that the
+# main one does alone: building the cache of a large data set takes longer than the ten minutes that torch would wait.
+PATIENCE = timedelta(hours=12)
+
+
+class OneProcess:
+    """This process alone, in the network's own precision.
+
+    Args:
+        num_parts: how many parts a batch is cut into, one after the other, to save memory (gradient accumulation).
+
+    Attributes:
+        rank: of this process, from 0.
+        count: how many processes there are.
+        num_parts: of each process's share.
+        device: where it computes.
+        sharded: whether weights are shared out among processes.
+    """
+
+    rank = 0
+    count = 1
+    sharded = False
+
+    def __init__(self, num_parts: int = 1, device: str | torch.device = "cpu"):
+        self.num_parts = num_parts
+        self.device = torch.device(device)
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the process that writes and prints."""
+        return self.rank == 0
+
+    def parts(self, size: int) -> Iterator[tuple[slice, slice]]:
+        """Cut a share of `size` examples into parts: the place of each in the share, and in the whole batch."""
+        length = size // self.num_parts
+        for start in range(0, size, length):
+            first = self.rank * size + start
+            yield slice(start, start + length), slice(first, first + length)
+
+    def share_out(self, run: Run, config: TrainConfig) -> Run:
+        """Share the weights, averages and optimizer of a run out among processes."""
+        return run
+
+    def wrap(self, unet: nn.Module) -> nn.Module:
+        """The network to call in training: gradients of its weights become means over processes."""
+        return unet
+
+    @contextmanager
+    def gradients(self, network: nn.Module, *, last: bool) -> Iterator[None]:
+        """The forward and backward pass of one part: precision, and an exchange of gradients after the last."""
+        yield
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradients of a loss."""
+        loss.backward()
+
+    def clip(self, unet: nn.Module, optimizer: torch.optim.Optimizer, max_norm: float) -> Tensor:
+        """Scale all gradients down to a norm, and return the norm that they had: a scalar, float32."""
+        return torch.nn.utils.clip_grad_norm_(unet.parameters(), max_norm)
+
+    def step(self, optimizer: torch.optim.Optimizer, *, finite: bool) -> None:
+        """Change the weights, unless a loss or gradient was not finite."""
+        if finite:
+            optimizer.step()
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean of each value over processes."""
+        return values
+
+    def any(self, flags: list[bool]) -> list[bool]:
+        """Whether each flag is up in any process: what all must do together, they must agree on."""
+        return flags
+
+    def wait(self) -> None:
+        """Wait until all processes have come here."""
+
+    def state_dict(self) -> dict[str, object]:
+        """What a resumed run needs to know of this: the scale of fp16 gradients."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        """Take up what `state_dict` gave."""
+
+    def gathered(self, state: dict[str, object]) -> dict[str, object]:
+        """A state with whole tensors, from one whose tensors may be shared out; all processes must call it."""
+        return state
+
+    def close(self) -> None:
+        """Leave the other processes."""
+
+
+class Accelerated(OneProcess):
+    """Devices, processes and precision as Accelerate finds them: set by torchrun, accelerate launch or SLURM.
+
+    Args:
+        mixed_precision: no, bf16 or fp16.
+        num_parts: how many parts each process's share is cut into.
+        device: "cpu" to stay off GPUs, or None: GPUs if there are any.
+        shard_weights: whether weights, averages and optimizer state are shared out (FSDP).
+    """
+
+    def __init__(
+        self,
+        mixed_precision: str = "no",
+        num_parts: int = 1,
+        *,
+        device: str | None = None,
+        shard_weights: bool = False,
+    ):
+        from accelerate import Accelerator, InitProcessGroupKwargs
+
+        patience = InitProcessGroupKwargs(timeout=PATIENCE)
+        # Without a GPU Accelerate has to be told of the CPU: left to itself, it makes each process a run of its own.
+        on_cpu = torch.device(device or default_device()).type == "cpu"
+        self.accelerator = Accelerator(mixed_precision=mixed_precision, cpu=on_cpu, kwargs_handlers=[patience])
+        super().__init__(num_parts, self.accelerator.device)
+        self.rank, self.count = self.accelerator.process_index, self.accelerator.num_processes
+        self.sharded = shard_weights and self.count > 1
+
+    def share_out(self, run: Run, config: TrainConfig) -> Run:
+        """Share the weights, averages and optimizer of a run out among processes, stage by stage (FSDP)."""
+        if not self.sharded:
+            return run
+        from sdm_lite.train.sharding import shard_run
+
+        return shard_run(run, config, self.device)
+
+    def wrap(self, unet: nn.Module) -> nn.Module:
+        """The network to call in training: gradients of its weights become means over processes."""
+        if self.count == 1 or self.sharded:
+            return unet
+        on_gpu = self.device.type == "cuda"
+        return nn.parallel.DistributedDataParallel(unet, device_ids=[self.device.index] if on_gpu else None)
+
+    @contextmanager
+    def gradients(self, network: nn.Module, *, last: bool) -> Iterator[None]:
+        """The forward and backward pass of one part: precision, and an exchange of gradients after the last."""
+        quiet: AbstractContextManager = nullcontext()
+        if self.sharded:
+            network.set_requires_gradient_sync(last)
+        elif self.count > 1 and not last:
+            quiet = network.no_sync()
+        with quiet, self.accelerator.autocast():
+            yield
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradients of a loss."""
+        with torch.autocast(self.device.type, enabled=False):
+            self.accelerator.backward(loss.float())
+
+    def clip(self, unet: nn.Module, optimizer: torch.optim.Optimizer, max_norm: float) -> Tensor:
+        """Scale all gradients down to a norm, and return the norm that they had: a scalar, float32."""
+        if self.accelerator.scaler is not None:
+            self.accelerator.scaler.unscale_(optimizer)
+        norm = super().clip(unet, optimizer, max_norm)
+        return norm.full_tensor() if self.sharded else norm
+
+    def step(self, optimizer: torch.optim.Optimizer, *, finite: bool) -> None:
+        """Change the weights, unless a loss or gradient was not finite; fp16 then also lowers its scale."""
+        scaler = self.accelerator.scaler
+        if scaler is None:
+            super().step(optimizer, finite=finite)
+            return
+        if finite:
+            scaler.step(optimizer)
+        scaler.update()
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean of each value over processes."""
+        return self.accelerator.reduce(values, reduction="mean")
+
+    def any(self, flags: list[bool]) -> list[bool]:
+        """Whether each flag is up in any process: what all must do together, they must agree on."""
+        if self.count == 1:
+            return flags
+        counts = self.accelerator.reduce(torch.tensor(flags, dtype=torch.float32, device=self.device), reduction="sum")
+        return [count > 0 for count in counts.tolist()]
+
+    def gathered(self, state: dict[str, object]) -> dict[str, object]:
+        """A state with whole tensors, from one whose tensors may be shared out; all processes must call it."""
+        if not self.sharded:
+            return state
+        from sdm_lite.train.sharding import gather
+
+        return gather(state)
+
+    def wait(self) -> None:
+        """Wait until all processes have come here."""
+        self.accelerator.wait_for_everyone()
+
+    def state_dict(self) -> dict[str, object]:
+        """What a resumed run needs to know of this: the scale of fp16 gradients."""
+        return {} if self.accelerator.scaler is None else self.accelerator.scaler.state_dict()
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        """Take up what `state_dict` gave; nothing if the run was not in fp16 then."""
+        if self.accelerator.scaler is not None and state:
+            self.accelerator.scaler.load_state_dict(state)
+
+    def close(self) -> None:
+        """Leave the other processes."""
+        from accelerate.state import AcceleratorState
+
+        AcceleratorState._reset_state(reset_partial_state=True)  # so that a notebook can go on in another precision
+        if self.count > 1:
+            torch.distributed.destroy_process_group()
+
+
+def join_processes(config: RunConfig) -> OneProcess:
+    """The processes that this run has, checked against what was asked for.
+
+    Plain runs need no Accelerate: it is asked only where a launcher started several processes, or for mixed precision.
+
+    Raises:
+        ValueError: if fewer processes came up than were asked for, the batch cannot be shared out, the precision needs
+            another device, or Accelerate is needed and missing.
+    """
+    check_device(config.device)
+    if os.environ.get("ACCELERATE_USE_DEEPSPEED", "").lower() == "true":
+        raise ValueError("DeepSpeed is not supported: launch without it, and give shard_weights to save memory")
+    asked_to_shard = os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"  # accelerate launch --use_fsdp
+    processes: OneProcess = OneProcess(config.accumulation_steps, config.device or default_device())
+    if _num_launched() > 1 or config.mixed_precision != "no":
+        try:
+            processes = Accelerated(
+                config.mixed_precision,
+                config.accumulation_steps,
+                device=config.device,
+                shard_weights=config.shard_weights or asked_to_shard,
+            )
+        except ImportError:
+            raise ValueError(
+                "several processes and mixed precision need Accelerate: pip install 'sdm_lite[train]'"
+            ) from None
+    try:
+        _check_precision(config.mixed_precision, processes.device)
+        check_processes(processes.count, config)
+    except ValueError:
+        processes.close()
+        raise
+    return processes
+
+
+def _num_launched() -> int:
+    """How many processes a launcher says that there are; 1 without one."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def _check_precision(mixed_precision: str, device: torch.device) -> None:
+    if mixed_precision == "fp16" and device.type == "cpu":  # Accelerate would compute in float32 and tell nobody
+        raise ValueError("mixed_precision fp16 needs a GPU, and this run is on the CPU: give bf16 or no")
+
+
+def check_processes(count: int, config: RunConfig) -> None:
+    """Raise ValueError unless as many processes came up as were asked for, and can share the batch evenly."""
+    came = "1 process" if count == 1 else f"{count} processes"
+    asked = config.expect_processes or (_num_launched() if _num_launched() > 1 else None)
+    # accelerate launch names a meeting point only where it was asked for several processes; with --cpu it then starts
+    # one all the same, and tells nobody.
+    launched_one = "ACCELERATE_USE_CPU" in os.environ and "MASTER_ADDR" in os.environ and count == 1
+    if (asked is None and launched_one) or (asked is not None and asked != count):
+        number = "several" if asked is None else asked
+        hint = " (accelerate launch --cpu starts one, however many it is asked for)" if launched_one else ""
+        raise ValueError(
+            f"{came} came up where {number} were asked for{hint}: use "
+            f"torchrun --nproc-per-node N -m sdm_lite.train ..., or expect_processes = {count} if that is meant"
+        )
+    shares = count * config.accumulation_steps
+    if config.train.batch_size % shares:
+        raise ValueError(
+            f"batch_size {config.train.batch_size} cannot be shared evenly by {came} in {config.accumulation_steps} "
+            f"parts each (processes, accumulation_steps): give a multiple of {shares}"
+        )

@@ -1,0 +1,292 @@
+"""What a training run must keep to go on as if it had never stopped, and how that is kept on disk.
+
+Apart from the loop because a process may be killed at any moment: a checkpoint is written beside its place, synced and
+renamed, so that there is always a whole one; and since disks fail too, the newest is checked and, if it is damaged, the
+one before is used.
+
+    RUN/checkpoints/step-000001500.pt       the newest, and those of before that are kept
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import sys
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from copy import deepcopy
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from sdm_lite.checkpoints import load_exactly
+from sdm_lite.train.config import TrainConfig
+from sdm_lite.unet import SDMUNet
+
+FORMAT = "sdm_lite training checkpoint 1"
+
+
+class Run(NamedTuple):
+    """The state of a training run: what must be saved for it to go on as if it had not stopped.
+
+    Data order, noise and dropped labels are not in it: they are functions of the seed and the step.
+
+    Attributes:
+        unet: the network that is trained.
+        ema: its averaged weights.
+        optimizer: with its moments.
+        step: how many steps are done.
+        seconds: that they took.
+        num_skipped: how many of them changed nothing, because a number was not finite.
+        evaluations: what was measured so far, `train_judging.Evaluation`s as plain dictionaries.
+        precision: the state of `train_processes`.
+    """
+
+    unet: SDMUNet
+    ema: SDMUNet
+    optimizer: torch.optim.Optimizer
+    step: int = 0
+    seconds: float = 0.0
+    num_skipped: int = 0
+    evaluations: tuple[dict[str, object], ...] = ()
+    precision: dict[str, object] = {}  # noqa: B006, RUF012 - never changed in place
+
+
+def make_optimizer(unet: SDMUNet, config: TrainConfig) -> torch.optim.AdamW:
+    """AdamW over all weights, Wang et al. (2022), section 4.1; fused, as the lite networks have many small tensors."""
+    betas = (config.adam_beta1, config.adam_beta2)
+    return torch.optim.AdamW(
+        unet.parameters(), lr=config.learning_rate, betas=betas, weight_decay=config.weight_decay, fused=True
+    )
+
+
+def new_run(unet: SDMUNet, config: TrainConfig) -> Run:
+    """A run at its first step, the averaged weights a copy of the network's."""
+    return Run(unet, deepcopy(unet).eval().requires_grad_(False), make_optimizer(unet, config))
+
+
+def state_of(run: Run) -> dict[str, object]:
+    """A run as numbers and tensors, without its configuration."""
+    numbers = {name: getattr(run, name) for name in ("step", "seconds", "num_skipped", "precision")}
+    tensors = {name: getattr(run, name).state_dict() for name in ("unet", "ema", "optimizer")}
+    return numbers | {"evaluations": list(run.evaluations)} | tensors
+
+
+def is_finite(state: dict[str, object]) -> bool:
+    """Whether every trained weight in a `state_of` is a finite number; a run that is not is never saved."""
+    return all(bool(torch.isfinite(tensor).all()) for tensor in state["unet"].values())
+
+
+# On disk.
+
+
+def write_whole(path: Path, write: Callable[[object], None]) -> None:
+    """Write a file whole or not at all: to a temporary name beside it, synced, then renamed.
+
+    Args:
+        path: of the file; its folder is made if missing.
+        write: called with the open binary file.
+
+    Raises:
+        OSError: if it cannot be written; what was there before is still there.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except RuntimeError as error:  # torch's writer turns a full disk into one
+        raise OSError(f"{path} could not be written ({str(error).splitlines()[0]}): is the disk full?") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut, where the system can."""
+    if hasattr(os, "O_DIRECTORY"):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            with suppress(OSError):  # some network disks know no such thing
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def checkpoint_path(folder: Path, step: int) -> Path:
+    """Where the checkpoint after a step lies in a run's folder."""
+    return folder / "checkpoints" / f"step-{step:09d}.pt"
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints in a run's folder, oldest first."""
+    found = (folder / "checkpoints").glob("step-*.pt")
+    return sorted(path for path in found if re.fullmatch(r"step-\d{9,}\.pt", path.name))
+
+
+def save_run(
+    folder: Path,
+    run: Run,
+    config: TrainConfig,
+    *,
+    data: str = "",
+    keep: int = 2,
+    best_step: int | None = None,
+    state: dict[str, object] | None = None,
+) -> Path | None:
+    """Write a checkpoint of a run, then remove those that are no longer kept.
+
+    A run with weights that are no numbers any more is not written: the last good checkpoint stays the newest.
+
+    Args:
+        folder: the run's.
+        run: its state.
+        config: its recipe; a resumed run must have the same.
+        data: the fingerprint of the data set; a resumed run must have the same.
+        keep: how many of the newest stay.
+        best_step: the checkpoint of this step stays too.
+        state: `state_of(run)`, if that was made already.
+
+    Returns:
+        The file, or None if it was not written.
+
+    Raises:
+        OSError: if it cannot be written; the checkpoints of before are still there.
+    """
+    state = state_of(run) if state is None else state
+    if not is_finite(state):
+        return None
+    path = checkpoint_path(folder, run.step)
+    facts = {
+        "format": FORMAT,
+        "unet_config": dataclasses.asdict(run.unet.config),
+        "train_config": dataclasses.asdict(config),
+        "data": data,
+    }
+    write_whole(path, lambda file: torch.save(facts | state, file))
+    kept = {*list_checkpoints(folder)[-keep:], checkpoint_path(folder, best_step or 0)}
+    for old in set(list_checkpoints(folder)) - kept:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def resume_run(
+    folder: Path, run: Run, config: TrainConfig, *, data: str = "", tell: Callable[[str], None] | None = None
+) -> Run:
+    """Take up a run from its newest whole checkpoint, or leave it as it is if there is none at all.
+
+    Args:
+        folder: the run's.
+        run: a fresh one of the same configuration, changed in place.
+        config: its recipe.
+        data: the fingerprint of the data set.
+        tell: gets a line for each damaged checkpoint; None = to the standard error stream.
+
+    Returns:
+        The run as it was saved.
+
+    Raises:
+        ValueError: if a checkpoint is of another configuration or other data, naming what differs; or if there are
+            checkpoints and none of them is whole.
+    """
+    tell = tell or (lambda line: print(line, file=sys.stderr))
+    for left in (folder / "checkpoints").glob(".step-*.tmp"):
+        left.unlink(missing_ok=True)  # of a process that was killed while it wrote
+    paths = list_checkpoints(folder)
+    for path in reversed(paths):
+        try:
+            state = read_checkpoint(path)
+        except ValueError as error:
+            tell(f"{error}; trying the one before")
+            continue
+        check_same_run(path, state, run, config, data)
+        return load_state(path, state, run)
+    if paths:
+        raise ValueError(f"no checkpoint in {paths[0].parent} is whole: delete that folder to start afresh")
+    return run
+
+
+def read_checkpoint(path: Path) -> dict[str, object]:
+    """Read a checkpoint into memory, every byte checked against the checksums in the file.
+
+    Raises:
+        ValueError: if it is damaged, or no checkpoint of this package.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:  # torch.load skips the checksums that torch.save has written
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise ValueError(f"checksum of {damaged}")
+        state = torch.load(path, weights_only=True, map_location="cpu")
+        if state["format"] != FORMAT:
+            raise ValueError(f"format {state['format']!r}")
+    except Exception as error:  # a damaged file fails in many ways
+        raise ValueError(f"{path} is not a whole training checkpoint ({type(error).__name__}: {error})") from None
+    return state
+
+
+def check_same_recipe(folder: Path, config: TrainConfig) -> None:
+    """Raise ValueError if a folder's newest checkpoint is of another recipe, naming what differs.
+
+    Looked at before data are rendered and a network is built; it reads no weights. A file that cannot be read is left
+    to `resume_run`, which tells of it.
+    """
+    for path in reversed(list_checkpoints(folder)):
+        try:
+            recipe = torch.load(path, weights_only=True, map_location="meta", mmap=True)["train_config"]
+        except Exception:  # a damaged file fails in many ways
+            continue
+        _check_same(path, recipe, dataclasses.asdict(config), config)
+        return
+
+
+def check_same_run(path: Path, state: dict[str, object], run: Run, config: TrainConfig, data: str) -> None:
+    """Raise ValueError if a checkpoint cannot be gone on with, naming what differs."""
+    wanted = dataclasses.asdict(config) | {f"unet {k}": v for k, v in dataclasses.asdict(run.unet.config).items()}
+    got = state["train_config"] | {f"unet {k}": v for k, v in state["unet_config"].items()}
+    _check_same(path, got, wanted, config)
+    if state["data"] != data:
+        raise ValueError(
+            f"the data have changed since {path} was written (fingerprint {state['data']}, now {data}): "
+            "bring the same data back, or start another run with another --output"
+        )
+
+
+def _check_same(path: Path, got: dict[str, object], wanted: dict[str, object], config: TrainConfig) -> None:
+    # With a constant learning rate the number of steps may change: no step so far would have been another one.
+    free = {"num_steps"} if config.final_learning_rate_fraction == 1 else set()
+    different = [
+        f"{k} was {got.get(k)!r}, now {wanted.get(k)!r}"
+        for k in sorted((wanted.keys() | got.keys()) - free)
+        if got.get(k) != wanted.get(k)
+    ]
+    if different:
+        raise ValueError(f"{path} is of another run: {'; '.join(different)}. Use the same options, or another --output")
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, object]) -> None:
+    """Load an optimizer's state, its moments laid out in memory as the weights are.
+
+    A fused optimizer walks weights and moments in the order of memory; a state dict keeps the order of whoever wrote
+    it: channels last from one process, channels first from shares.
+    """
+    optimizer.load_state_dict(state)
+    for parameter, moments in optimizer.state.items():
+        for name, value in moments.items():
+            if value.ndim:
+                moments[name] = torch.empty_like(parameter).copy_(value)
+
+
+def load_state(path: Path, state: dict[str, object], run: Run) -> Run:
+    """Load what `state_of` gave into a run, in place where it is a tensor."""
+    load_exactly(run.unet, state["unet"], path)
+    load_exactly(run.ema, state["ema"], path)
+    load_optimizer(run.optimizer, state["optimizer"])
+    numbers = {name: state[name] for name in ("step", "seconds", "num_skipped", "precision")}
+    return run._replace(**numbers, evaluations=tuple(state["evaluations"]))

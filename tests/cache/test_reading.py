@@ -1,0 +1,176 @@
+"""A cache holds what the data set reads, is made anew when that changes, and says what is wrong with it."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from cached_files import NUM_EXAMPLES, Files, all_of, cut, finished, flip_a_byte, make_files, write
+
+from sdm_lite.cache import Cache, cache_root, describe, folder_names
+from sdm_lite.cache.__main__ import main
+from sdm_lite.cache.loading import open_cache
+from sdm_lite.labels import instance_edges
+
+
+@pytest.fixture
+def root(tmp_path):
+    return make_files(tmp_path / "files")
+
+
+def test_a_cache_holds_what_the_data_set_reads(root, tmp_path):
+    dataset = Files(root)
+    cache = open_cache(dataset, tmp_path / "caches")
+    assert len(cache) == NUM_EXAMPLES and cache.names == dataset.names and cache.size == (16, 20)
+    chosen = torch.tensor([7, 0, 39, 7])
+    examples = cache.read(chosen)
+    assert examples.images.dtype == examples.label_maps.dtype == examples.edges.dtype == torch.uint8
+    for k, i in enumerate(chosen.tolist()):
+        photograph, label_map, instance_map = dataset.read(i)
+        assert np.array_equal(examples.images[k].movedim(0, -1), photograph)
+        assert np.array_equal(examples.label_maps[k], label_map)
+        assert torch.equal(examples.edges[k].float(), instance_edges(torch.from_numpy(instance_map)[None])[0, 0])
+    assert 0 < examples.edges.float().mean() < 1
+
+
+def test_a_data_set_without_instances_has_no_edges(root, tmp_path):
+    dataset = Files(root)
+    dataset.has_instances = False
+    assert all_of(open_cache(dataset, tmp_path / "caches")).edges is None
+
+
+def test_more_than_256_classes_take_16_bits(root, tmp_path):
+    dataset = Files(root)
+    dataset.num_classes = 300
+    read = dataset.read
+    dataset.read = lambda i: (read(i)[0], read(i)[1].astype(np.int16) + 290, read(i)[2])
+    label_maps = all_of(open_cache(dataset, tmp_path / "caches")).label_maps
+    assert label_maps.dtype == torch.int16 and label_maps.min() == 290 and label_maps.max() == 292
+
+
+def test_a_cache_is_built_once(root, tmp_path):
+    open_cache(Files(root), tmp_path / "caches")
+    again = Files(root)
+    open_cache(again, tmp_path / "caches").verify()
+    assert again.num_read == 0
+
+
+def test_a_changed_file_makes_another_cache_in_its_place(root, tmp_path):
+    before = open_cache(Files(root), tmp_path / "caches")
+    (old,) = finished(tmp_path / "caches")
+    write(root / "005.npy", 99)
+    after = open_cache(Files(root), tmp_path / "caches")
+    (new,) = finished(tmp_path / "caches")
+    assert new != old and after.fingerprint() != before.fingerprint()
+    different = (all_of(after).images != all_of(before).images).flatten(1).any(1)
+    assert different.nonzero().flatten().tolist() == [5]
+
+
+def test_a_file_with_a_new_date_is_read_again_and_found_the_same(root, tmp_path):
+    before = open_cache(Files(root), tmp_path / "caches")
+    os.utime(root / "005.npy", (1, 1))
+    dataset = Files(root)
+    after = open_cache(dataset, tmp_path / "caches")
+    assert dataset.num_read == NUM_EXAMPLES and after.fingerprint() == before.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        ("split", "val"),
+        ("size", (16, 24)),
+        ("protocol", "reference"),
+        ("crops", 2),
+        ("class_names", ("a", "b", "d")),
+        ("has_instances", False),
+        ("name", "other"),
+    ],
+)
+def test_what_decides_the_examples_decides_the_cache(root, attribute, value):
+    plain, other = Files(root), Files(root)
+    setattr(other, attribute, value)
+    assert folder_names(plain)[0] != folder_names(other)[0]
+    assert folder_names(plain) == folder_names(Files(root, skip_bad=True))
+
+
+def test_another_folder_with_the_same_names_has_a_cache_of_its_own(root, tmp_path):
+    shutil.copytree(root, tmp_path / "copy")
+    assert describe(Files(root)) != describe(Files(tmp_path / "copy"))
+    open_cache(Files(root), tmp_path / "caches")
+    open_cache(Files(tmp_path / "copy"), tmp_path / "caches")
+    assert len(finished(tmp_path / "caches")) == 2
+
+
+def test_a_damaged_record_is_told_when_it_is_read(root, tmp_path):
+    folder = open_cache(Files(root), tmp_path / "caches").folder
+    flip_a_byte(folder / "records.bin")  # in the middle: example 20
+    cache = Cache(folder)
+    cache.read(torch.arange(20))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="checksums differ for 020; delete the folder"):
+            cache.read(torch.tensor([1, 20]))
+    with pytest.raises(ValueError, match="checksums differ for 020;"):
+        Cache(folder).verify()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: cut(folder / "records.bin", 1), "expected .* bytes in .*records.bin"),
+        (lambda folder: cut(folder / "cache.json", 5), "no whole cache"),
+        (lambda folder: (folder / "examples.jsonl").unlink(), "no whole cache"),
+        (lambda folder: (folder / "cache.json").write_text(json.dumps({"format": "x"})), "expected 'sdm_lite cache"),
+    ],
+)
+def test_a_damaged_cache_is_told_when_it_is_opened(root, tmp_path, damage, message):
+    damage(open_cache(Files(root), tmp_path / "caches").folder)
+    with pytest.raises(ValueError, match=message) as told:
+        open_cache(Files(root), tmp_path / "caches")
+    assert "delete" in str(told.value) and str(tmp_path / "caches") in str(told.value)
+
+
+def tiny_folder(root):
+    """Three photographs with label maps and classes of one's own."""
+    image = pytest.importorskip("PIL.Image")
+    for kind, suffix in (("images", "jpg"), ("labels", "png")):
+        (root / kind).mkdir(parents=True)
+        for i in range(3):
+            pixels = np.full((16, 16, 3), 80 * i, dtype=np.uint8)
+            image.fromarray(pixels if kind == "images" else pixels[..., 0] // 80).save(root / kind / f"{i}.{suffix}")
+    (root / "classes.txt").write_text("a\nb\nc\n")
+    return root
+
+
+def test_the_command_builds_verifies_and_tells_what_is_wrong(tmp_path, capsys):
+    folder = tiny_folder(tmp_path / "mine")
+    where = ["--folder", str(tmp_path / "caches")]
+    build = ["build", "folder", str(folder), "--split", "all", "--size", "16", "16", *where]
+    assert main(["verify", *where]) == 2
+    assert "no cache in" in capsys.readouterr().err
+    assert main(build) == 0 and main(build) == 0
+    (cache,) = finished(tmp_path / "caches")
+    assert f"{cache}: 3 examples of 16 x 16, 0.0 MB" in capsys.readouterr().out
+    assert main(["verify", *where]) == 0 and main(["verify", "--folder", str(cache)]) == 0
+    assert capsys.readouterr().out.count("as written") == 2
+    flip_a_byte(cache / "records.bin")
+    assert main(["verify", *where]) == 1
+    assert "checksums differ for 1" in capsys.readouterr().err
+    assert main([*build, "--workers", "-1"]) == 2
+    (folder / "images" / "1.jpg").write_bytes(b"no picture")
+    assert main(build) == 2
+    assert "1.jpg" in capsys.readouterr().err
+    assert main([*build, "--skip-bad"]) == 0
+    assert "2 examples" in capsys.readouterr().out
+
+
+def test_the_folder_of_caches_can_be_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("SDM_LITE_CACHE", str(tmp_path / "mine"))
+    assert cache_root() == tmp_path / "mine"
+    monkeypatch.delenv("SDM_LITE_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_root() == tmp_path / "xdg" / "sdm_lite"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_root() == tmp_path / ".cache" / "sdm_lite"

@@ -1,0 +1,224 @@
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from networks import TINY, formula_weights, randomised, tiny_inputs
+
+from sdm_lite.checkpoints import (
+    load_facts,
+    load_model,
+    load_published,
+    load_tensors,
+    read_header,
+    save_model,
+    save_tensors,
+)
+from sdm_lite.checkpoints.__main__ import main
+from sdm_lite.diffusion import DiffusionConfig
+from sdm_lite.unet import SDMUNet
+
+PROCESS = DiffusionConfig("cosine", 100, "v")
+
+
+@pytest.fixture
+def saved(tmp_path):
+    unet = randomised(TINY)
+    path = tmp_path / "tiny.safetensors"
+    save_model(path, unet, PROCESS, facts={"steps": 3})
+    return unet, path
+
+
+def test_a_file_alone_rebuilds_network_and_process(saved):
+    unet, path = saved
+    model = load_model(path)
+    assert model.unet.config == TINY and not model.unet.training
+    assert model.diffusion.num_timesteps == 100 and model.diffusion.prediction_type == "v"
+    with torch.no_grad():
+        assert torch.equal(model.unet(*tiny_inputs()), unet(*tiny_inputs()))
+    assert load_facts(path) == {"steps": 3}
+
+
+def test_half_precision_is_stored_and_read_back_as_float32(tmp_path):
+    unet = randomised(TINY)
+    save_model(tmp_path / "half.safetensors", unet, PROCESS, dtype=torch.float16)
+    tensors, _ = load_tensors(tmp_path / "half.safetensors")
+    assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
+    loaded = load_model(tmp_path / "half.safetensors").unet
+    for ours, theirs in zip(unet.parameters(), loaded.parameters(), strict=True):
+        assert theirs.dtype == torch.float32
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+def test_a_missing_file_lists_what_ships(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no weights called 'nonsense'.*shipped names"):
+        load_model("nonsense")
+    with pytest.raises(FileNotFoundError, match="no weights at"):
+        load_tensors(tmp_path / "none.safetensors")
+
+
+@pytest.mark.parametrize("keep", [0, 4, 100, 0.5])
+def test_a_truncated_file_is_told(saved, keep):
+    _, path = saved
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * keep) if isinstance(keep, float) else keep])
+    with pytest.raises(ValueError, match="not a whole safetensors file"):
+        load_model(path)
+
+
+def test_a_foreign_file_is_told(tmp_path):
+    text = tmp_path / "text.safetensors"
+    text.write_text("this is no tensor file, however long it may be " * 10)
+    with pytest.raises(ValueError, match="not a whole safetensors file"):
+        load_model(text)
+    foreign = tmp_path / "foreign.safetensors"
+    save_tensors(foreign, {"a": torch.zeros(2)}, {"made by": "somebody"})
+    with pytest.raises(ValueError, match="no sdm_lite model"):
+        load_model(foreign)
+
+
+def test_a_file_whose_config_does_not_fit_its_weights_is_told(saved):
+    _, path = saved
+    tensors, metadata = load_tensors(path)
+    config = json.loads(metadata["unet"])
+    save_tensors(path, tensors, metadata | {"unet": json.dumps(config | {"base_channels": 16})})
+    with pytest.raises(ValueError, match=r"does not fit this network: .*expected \(.*got \("):
+        load_model(path)
+    save_tensors(path, tensors, metadata | {"unet": json.dumps(config | {"colour": "red"})})
+    with pytest.raises(ValueError, match="UNetConfig"):
+        load_model(path)
+
+
+def test_a_failed_write_leaves_the_old_file(saved, monkeypatch):
+    unet, path = saved
+    before = path.read_bytes()
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        save_model(path, unet, PROCESS)
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_the_header_tells_all_but_the_numbers(saved):
+    unet, path = saved
+    header = read_header(path)
+    assert header.shapes == {name: tuple(value.shape) for name, value in unet.state_dict().items()}
+    assert header.dtypes == ("F32",) and json.loads(header.metadata["facts"]) == {"steps": 3}
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(ValueError, match="not a whole safetensors file"):
+        read_header(path)
+
+
+def test_a_loaded_model_trains_and_is_saved_again(saved, tmp_path):
+    _, path = saved
+    before = path.read_bytes()
+    unet = load_model(path).unet
+    unet(*tiny_inputs()).square().mean().backward()
+    with torch.no_grad():
+        for parameter in unet.parameters():
+            parameter -= 0.1 * parameter.grad
+    save_model(tmp_path / "again.safetensors", unet, PROCESS)
+    again = load_model(tmp_path / "again.safetensors").unet
+    assert all(torch.equal(a, b) for a, b in zip(unet.parameters(), again.parameters(), strict=True))
+    assert path.read_bytes() == before
+
+
+PUBLISHED = replace(TINY, base_channels=32, channels_per_head=64, num_groups=32, spade_kernel_size=3)
+
+
+@pytest.fixture
+def published(tmp_path):
+    path = tmp_path / "ema_0.9999_best.pt"
+    unet = SDMUNet(PUBLISHED)
+    torch.save(formula_weights(unet.config), path)
+    return path
+
+
+def test_convert_writes_what_load_published_reads(published, capsys):
+    main(["convert", str(published)])
+    written = published.with_suffix(".safetensors")
+    model, expected = load_model(written), load_published(published)
+    assert model.unet.config == expected.config and model.diffusion.prediction_type == "eps"
+    trained_for = DiffusionConfig("linear", 1000, "eps").build()
+    tables = zip(model.diffusion.buffers(), trained_for.buffers(), strict=True)
+    assert all(torch.equal(ours, theirs) for ours, theirs in tables) and model.diffusion.num_timesteps == 1000
+    for ours, theirs in zip(model.unet.parameters(), expected.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    assert load_facts(written)["converted_from"] == "ema_0.9999_best.pt"
+    told = capsys.readouterr().out
+    count = sum(parameter.numel() for parameter in model.unet.parameters())
+    assert f"{count:,}" in told and "linear schedule, T = 1000, predicts eps" in told and f"wrote {written}" in told
+
+
+def test_convert_takes_a_type_a_size_and_a_process(published, tmp_path, capsys):
+    output = tmp_path / "new" / "half.safetensors"
+    options = ["--dtype", "float16", "--image-size", "32", "64", "--schedule", "cosine", "--num-timesteps", "50"]
+    main(["convert", str(published), "--output", str(output), "--channels-per-head", "32", *options])
+    assert read_header(output).dtypes == ("F16",)
+    model = load_model(output)
+    assert model.unet.config.image_size == (32, 64) and model.unet.config.channels_per_head == 32
+    assert model.unet.config.attention_resolutions == (16,)
+    assert model.diffusion.num_timesteps == 50
+    capsys.readouterr()
+    main(["show", str(output)])
+    told = capsys.readouterr().out
+    assert "cosine schedule, T = 50" in told and "F16" in told and "32 x 64" in told and "float16" in told
+
+
+def test_convert_says_that_half_precision_was_converted(published, capsys):
+    torch.save({name: value.half() for name, value in torch.load(published).items()}, published)
+    main(["convert", str(published)])
+    assert "float16 weights: converted to float32" in capsys.readouterr().out
+
+
+def test_convert_overwrites_only_when_told(published):
+    written = published.with_suffix(".safetensors")
+    written.write_text("mine")
+    with pytest.raises(SystemExit, match="error: .*exists: give another --output, or --force"):
+        main(["convert", str(published)])
+    assert written.read_text() == "mine"
+    main(["convert", str(published), "--force"])
+    assert load_model(written).unet.config.condition_channels == TINY.condition_channels
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["convert", "none.pt"], "error: no file at none.pt"),
+        (["convert", "FILE", "--output", "model.pt"], r"error: --output must end in .safetensors, got model.pt"),
+        (["convert", "FILE", "--channels-per-head", "48"], "error: .*channels_per_head = 48"),
+        (["convert", "FILE", "--num-timesteps", "1"], "error: num_timesteps must be at least 2, got 1"),
+        (["convert", "FILE", "--image-size", "7", "8"], "error: .*must be divisible by 2"),
+        (["show", "FILE"], "error: .*not a whole safetensors file"),
+        (["show", "judge-32"], "error: .*is no sdm_lite model"),
+        (["show", "nonsense"], "error: no weights called 'nonsense'"),
+    ],
+)
+def test_commands_end_with_one_line(published, monkeypatch, arguments, message):
+    monkeypatch.chdir(published.parent)
+    with pytest.raises(SystemExit, match=message) as told:
+        main([str(published) if argument == "FILE" else argument for argument in arguments])
+    assert "\n" not in str(told.value)
+    assert [file.name for file in published.parent.iterdir()] == [published.name]
+
+
+def test_a_failed_conversion_leaves_nothing(published, monkeypatch):
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(SystemExit, match="error: disk full"):
+        main(["convert", str(published)])
+    assert [file.name for file in published.parent.iterdir()] == [published.name]
+
+
+def test_show_prints_a_shipped_model(capsys):
+    main(["show", "scenes-32"])
+    told = capsys.readouterr().out
+    assert "preset              scenes-32" in told and "train_config" in told
+
+
+def test_the_command_runs_as_a_module_without_a_word_on_stderr(published):
+    command = [sys.executable, "-W", "error", "-m", "sdm_lite.checkpoints", "show", "scenes-32"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+    assert done.returncode == 0 and done.stderr == "" and "sdm_lite model" in done.stdout

@@ -1,0 +1,134 @@
+"""Photographs of every kind come out upright and in RGB; label maps and photographs stay in step under resampling."""
+
+import numpy as np
+import pytest
+
+from sdm_lite.datasets.image_files import (
+    ids_png,
+    open_photograph,
+    photograph_size,
+    read_ids,
+    read_mask,
+    resample,
+    resample_ids,
+)
+
+Image = pytest.importorskip("PIL.Image")
+
+
+@pytest.fixture
+def colours():
+    """A photograph of 16 x 24: red, green, blue and white quarters."""
+    array = np.zeros((16, 24, 3), dtype=np.uint8)
+    array[:8, :12], array[:8, 12:], array[8:, :12], array[8:, 12:] = (220, 20, 20), (20, 220, 20), (20, 20, 220), 240
+    return array
+
+
+def corner_colours(photograph):
+    array = np.asarray(photograph).astype(int)
+    return [tuple(array[y, x]) for y in (2, -3) for x in (2, -3)]
+
+
+def assert_near(found, expected, tolerance=12):
+    assert np.abs(np.subtract(found, expected)).max() <= tolerance
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photograph_is_turned_upright(tmp_path, colours, orientation):
+    """Written turned the other way, with the tag that says so, it is read as it was."""
+    undo = {
+        1: lambda a: a,
+        2: lambda a: a[:, ::-1],
+        3: lambda a: a[::-1, ::-1],
+        4: lambda a: a[::-1],
+        5: lambda a: a.transpose(1, 0, 2),
+        6: lambda a: np.rot90(a),
+        7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
+        8: lambda a: np.rot90(a, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "a.jpg"
+    Image.fromarray(np.ascontiguousarray(undo(colours))).save(path, quality=100, subsampling=0, exif=exif)
+    photograph = open_photograph(path)
+    assert photograph.mode == "RGB" and photograph.size == (24, 16) and photograph_size(path) == (16, 24)
+    assert_near(corner_colours(photograph), corner_colours(colours))
+
+
+def test_grey_photographs(tmp_path):
+    ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    Image.fromarray(ramp).save(tmp_path / "8.png")
+    Image.fromarray(ramp.astype(np.uint16) * 257).save(tmp_path / "16.png")
+    for name in ("8.png", "16.png"):
+        photograph = np.asarray(open_photograph(tmp_path / name))
+        np.testing.assert_array_equal(photograph, ramp[..., None].repeat(3, axis=-1))
+
+
+@pytest.mark.parametrize("mode, suffix", [("CMYK", "jpg"), ("RGBA", "png"), ("P", "png"), ("YCbCr", "jpg")])
+def test_photographs_in_other_colour_modes(tmp_path, colours, mode, suffix):
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(colours).convert(mode).save(path, **({"quality": 100} if suffix == "jpg" else {}))
+    photograph = open_photograph(path)
+    assert photograph.mode == "RGB"
+    assert_near(corner_colours(photograph), corner_colours(colours), tolerance=40 if mode == "P" else 12)
+
+
+def test_what_is_transparent_is_white(tmp_path, colours):
+    alpha = np.full((16, 24, 1), 255, dtype=np.uint8)
+    alpha[:8, :12] = 0
+    Image.fromarray(np.concatenate([colours, alpha], axis=-1)).save(tmp_path / "a.png")
+    Image.fromarray(np.concatenate([colours, alpha], axis=-1)).quantize(16).save(tmp_path / "b.png", transparency=0)
+    assert corner_colours(open_photograph(tmp_path / "a.png"))[0] == (255, 255, 255)
+    assert open_photograph(tmp_path / "b.png").mode == "RGB"
+
+
+@pytest.mark.parametrize("text", ["", "<html>not found</html>", "\x89PNG\r\n\x1a\n"])
+def test_what_is_no_image(tmp_path, text):
+    path = tmp_path / "a.png"
+    path.write_bytes(text.encode("latin-1"))
+    for read in (open_photograph, read_ids, read_mask, photograph_size):
+        with pytest.raises(ValueError, match=r"expected a readable image, got .*a\.png: .*; replace the file"):
+            read(path)
+    with pytest.raises(ValueError, match="got no file at"):
+        read_ids(tmp_path / "gone.png")
+
+
+def test_ids_of_16_bits_are_kept(tmp_path):
+    ids = np.array([[0, 255, 256], [26_001, 26_002, 65_535]], dtype=np.uint16)
+    Image.fromarray(ids).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_ids(tmp_path / "a.png"), ids)
+    assert read_ids(tmp_path / "a.png").dtype == np.int32
+
+
+def test_ids_survive_their_file(tmp_path):
+    ids = np.random.default_rng(0).integers(0, 256, (9, 7), np.uint8)
+    (tmp_path / "a.png").write_bytes(ids_png(ids))
+    np.testing.assert_array_equal(read_ids(tmp_path / "a.png"), ids)
+
+
+def test_a_mask_of_any_mode(tmp_path):
+    mask = np.random.default_rng(0).random((9, 7)) < 0.5
+    grey = Image.fromarray((255 * mask).astype(np.uint8))
+    for mode in ("L", "RGB", "1", "P"):
+        grey.convert(mode).save(tmp_path / f"{mode}.png")
+        np.testing.assert_array_equal(read_mask(tmp_path / f"{mode}.png"), mask, err_msg=mode)
+
+
+@pytest.mark.parametrize("shape, size", [((100, 60), (32, 24)), ((37, 53), (64, 40)), ((192, 96), (96, 48))])
+def test_the_nearest_id_is_that_of_pillow(shape, size):
+    """An independent implementation of the same rule; boxes are chosen so that no centre lies between two pixels."""
+    generator = np.random.default_rng(0)
+    ids = generator.integers(0, 256, shape, np.uint8)
+    for box in [(0.0, 0.0, 1.0, 1.0), (0.1234, 0.2345, 0.8765, 0.9876)]:
+        top, left, bottom, right = box
+        edges = (left * shape[1], top * shape[0], right * shape[1], bottom * shape[0])
+        expected = Image.fromarray(ids).resize(size[::-1], Image.Resampling.NEAREST, box=edges)
+        np.testing.assert_array_equal(resample_ids(ids, box, size), np.asarray(expected))
+
+
+def test_the_published_code_s_halving_is_the_mean_of_blocks():
+    array = np.random.default_rng(0).integers(0, 256, (64, 128, 3), np.uint8)
+    halved = resample(Image.fromarray(array), (0, 0, 1, 1), (16, 32), halve=True)
+    blocks = array.reshape(16, 4, 32, 4, 3).mean(axis=(1, 3))
+    assert np.abs(halved - blocks).max() <= 2  # Rounded four times.
+    assert np.abs(resample(Image.fromarray(array), (0, 0, 1, 1), (16, 32)) - blocks).max() > 5

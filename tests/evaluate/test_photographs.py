@@ -1,0 +1,250 @@
+"""Scores on photographs: yardsticks that are right, files that say what was measured, and nothing silently left out."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+from networks import LEAST
+
+from sdm_lite import metrics
+from sdm_lite.checkpoints import Model, save_model
+from sdm_lite.datasets import open_dataset
+from sdm_lite.datasets.export import render_scenes
+from sdm_lite.datasets.in_memory import read_pictures
+from sdm_lite.diffusion import DiffusionConfig
+from sdm_lite.evaluate import __main__ as evaluate_command
+from sdm_lite.evaluate import mean_absolute_laplacian
+from sdm_lite.evaluate import measures as evaluate_measures
+from sdm_lite.evaluate.measures import bound_measure, detail_measure, find_lpips, judge_measures
+from sdm_lite.evaluate.photographs import Settings, check_settings, evaluate_photographs, sample_photographs
+from sdm_lite.evaluate.report import caveats, format_report, measure_table
+from sdm_lite.judge import Judge, save_judge
+from sdm_lite.judge.photographs import own_judge_config, own_judge_facts
+from sdm_lite.unet import SDMUNet
+
+Image = pytest.importorskip("PIL.Image")
+
+UNET = dataclasses.replace(LEAST, image_size=(16, 24))
+SETTINGS = Settings(num_steps=2, samples_per_map=2, num_strata=2, num_bound=3, batch_size=3)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return render_scenes(tmp_path_factory.mktemp("data") / "scenes", num_train=6, num_val=8, size=24)
+
+
+@pytest.fixture(scope="module")
+def val(root):
+    return open_dataset("folder", root, "val", size=(16, 24))
+
+
+@pytest.fixture(scope="module")
+def held_out(val):
+    return read_pictures(val, 8)
+
+
+@pytest.fixture(scope="module")
+def training(root):
+    return read_pictures(open_dataset("folder", root, "train", size=(16, 24)), 6)
+
+
+@pytest.fixture(scope="module")
+def judge(val):
+    torch.manual_seed(0)
+    return Judge(own_judge_config(val, channels=(8, 16))).eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    unet = SDMUNet(UNET).eval()
+    for parameter in unet.parameters():  # a new network has zero layers, behind which it hides the labels
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.2)
+    return Model(unet, DiffusionConfig(prediction_type="v").build())
+
+
+# Measures.
+
+
+def test_photographs_in_the_samples_place_score_as_their_yardsticks(judge, held_out):
+    samples = held_out.x0[:, None].expand(-1, 2, -1, -1, -1)
+    found = judge_measures(judge, samples, held_out)
+    for name in ("frechet", "miou"):
+        measure = found[name]
+        assert measure.value == pytest.approx(measure.beside_value) and measure.value > 0
+        assert measure.interval == pytest.approx(measure.beside_interval)
+        assert measure.interval[0] <= measure.value <= measure.interval[1]
+    assert found["diversity"].value == 0, "two samples that are one picture"
+    detail = detail_measure(samples, held_out)
+    assert detail.value == pytest.approx(detail.beside_value)
+    assert detail.value == pytest.approx(mean_absolute_laplacian(held_out.x0).mean().item(), rel=1e-5)
+
+
+def test_the_frechet_distance_is_of_samples_to_photographs_of_other_maps(judge, held_out, monkeypatch):
+    noise = torch.randn(8, 2, 3, 16, 24, generator=torch.Generator().manual_seed(0)).clamp(-1, 1)
+    found = judge_measures(judge, noise, held_out)
+    assert found["frechet"].value > 1.5 * found["frechet"].beside_value
+    assert "frechet" not in judge_measures(judge, noise[:3], read_first(held_out, 3))
+    # One halving by hand.
+    monkeypatch.setattr(evaluate_measures, "NUM_HALVINGS", 1)
+    order = torch.randperm(8, generator=torch.Generator().manual_seed(0))
+    features, true = judge.features(noise[:, 0]), judge.features(held_out.x0)
+    by_hand = metrics.frechet_distance(features[order[:4]], true[order[4:]])
+    assert judge_measures(judge, noise, held_out)["frechet"].value == pytest.approx(by_hand, rel=1e-4)
+
+
+def read_first(pictures, number):
+    columns = ("names", "images", "label_maps", "instance_maps")
+    return dataclasses.replace(pictures, **{name: getattr(pictures, name)[:number] for name in columns})
+
+
+def test_the_bound_is_that_of_the_photographs_and_does_not_depend_on_guidance(model, held_out, training):
+    options = {"num_pictures": 4, "num_strata": 2, "batch_size": 3}
+    measure = bound_measure(model, held_out, training, 11, **options)
+    swapped = bound_measure(model, training, held_out, 11, **options)
+    assert (measure.value, measure.beside_value) == pytest.approx((swapped.beside_value, swapped.value), rel=1e-5)
+    assert measure.value != pytest.approx(measure.beside_value, rel=1e-4)
+    assert measure.interval[0] <= measure.value <= measure.interval[1]
+
+
+def test_samples_depend_on_their_map_and_number_and_not_on_the_batch(model, held_out):
+    one = sample_photographs(model, held_out, 11, SETTINGS)
+    other = sample_photographs(model, held_out, 11, SETTINGS._replace(batch_size=5))
+    assert one.shape == (8, 2, 3, 16, 24)
+    torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
+    assert not torch.allclose(one[:, 0], one[:, 1], atol=0.05)
+    flipped = {name: getattr(held_out, name).flip(0) for name in ("label_maps", "instance_maps")}
+    swapped = dataclasses.replace(held_out, **flipped)
+    assert not torch.allclose(one, sample_photographs(model, swapped, 11, SETTINGS), atol=0.01)
+
+
+def test_lpips_is_used_where_its_weights_are_and_never_downloads(monkeypatch, tmp_path, model, val, held_out, training):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(metrics, "lpips_distance", lambda **_: pytest.fail("would download"))
+    distance, why_not = find_lpips((64, 64), torch.device("cpu"))
+    assert distance is None and "lpips_distance()" in why_not
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / metrics.LPIPS_BACKBONES["alex"]).touch()
+    assert "at least 32 pixels" in find_lpips((16, 64), torch.device("cpu"))[1]
+    monkeypatch.setattr(metrics, "lpips_distance", lambda **_: lambda a, b: (a - b).abs().mean((1, 2, 3)))
+    monkeypatch.setattr(evaluate_measures, "LEAST_SIDE_FOR_LPIPS", 16)
+    scores, samples = evaluate_photographs(model, val, held_out, training, SETTINGS)
+    expected = (samples[:, 0] - samples[:, 1]).abs().mean().item()
+    assert scores.measures["lpips"].value == pytest.approx(expected, rel=1e-4)
+    assert not any("LPIPS" in line for line in scores.left_out)
+
+
+def test_what_is_not_measured_is_told(model, val, held_out, training, judge):
+    bare, _ = evaluate_photographs(model, val, held_out, training, SETTINGS)
+    assert set(bare.measures) == {"bound", "detail"} and "sdm_lite.judge train --dataset folder" in bare.left_out[0]
+    judged, _ = evaluate_photographs(model, val, held_out, training, SETTINGS, judge=judge, num_training=60)
+    assert set(judged.measures) == {"bound", "detail", "miou", "diversity", "frechet"}
+    assert all("Inception" in scores.left_out[-1] for scores in (bare, judged))
+    assert "the same 60 photographs" in " ".join(caveats(judged)) and len(caveats(bare)) < len(caveats(judged))
+    assert caveats(judged)[-1] == "8 photographs can show that the pipeline runs, and little else."
+    assert "cannot show how good a method is" in caveats(dataclasses.replace(judged, num_photographs=200))[-1]
+    far = judged.measures["frechet"]._replace(value=9.0, beside_value=8.0)
+    near = dataclasses.replace(judged, measures=judged.measures | {"frechet": far._replace(value=7.0)})
+    far = dataclasses.replace(judged, measures=judged.measures | {"frechet": far})
+    assert ["below its floor" in " ".join(caveats(one)) for one in (far, near)] == [False, True]
+    few, _ = evaluate_photographs(model, val, read_first(held_out, 3), training, SETTINGS, judge=judge)
+    assert "takes at least 4 held-out photographs" in few.left_out[0]
+    with pytest.raises(ValueError, match="at least 2 photographs of each split, got 1 and 6"):
+        evaluate_photographs(model, val, read_first(held_out, 1), training, SETTINGS)
+
+
+def test_every_measure_is_a_row_and_names_its_judge(model, val, held_out, training, judge):
+    scores, _ = evaluate_photographs(model, val, held_out, training, SETTINGS, judge=judge)
+    rows = measure_table(scores).splitlines()[2:]
+    assert len(rows) == len(scores.measures) and all(row.replace("\\|", "").count("|") == 4 for row in rows)
+    for name in ("FID", "mIoU"):
+        assert any(row.startswith(f"| {name} (own judge, trained on this data set's training split) |") for row in rows)
+    report = format_report(scores, val, model="runs/mine.safetensors", facts={"steps": 12}, bad=["a.png is damaged"])
+    assert "# runs/mine.safetensors on folder" in report and "12 steps" in report and "a.png is damaged" in report
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"guidance_scale": -1.0}, "guidance_scale must be"),
+        ({"num_steps": 0}, "num_steps must be"),
+        ({"samples_per_map": 1}, "samples_per_map must be at least 2, got 1"),
+        ({"num_bound": 1}, "num_bound must be at least 2"),
+        ({"guidance_interval": (0, 5)}, "guidance_interval must be"),
+    ],
+)
+def test_bad_numbers_are_refused(model, val, wrong, message):
+    with pytest.raises(ValueError, match=message):
+        check_settings(model, val, SETTINGS._replace(**wrong))
+
+
+def test_what_does_not_go_together_is_refused(model, root, val, judge):
+    square = open_dataset("folder", root, "val", size=(16, 16))
+    with pytest.raises(ValueError, match=r"draws \(16, 24\) pixels, folder was opened at \(16, 16\)"):
+        check_settings(model, square, SETTINGS)
+    other = Model(SDMUNet(dataclasses.replace(UNET, condition_channels=5)), model.diffusion)
+    with pytest.raises(ValueError, match="reads 5 condition channels, folder has 11, or 12 with edges"):
+        check_settings(other, val, SETTINGS)
+    with pytest.raises(ValueError, match="the judge knows 3 classes, folder has 11"):
+        check_settings(model, val, SETTINGS, Judge(type(judge.config)(num_classes=3)))
+
+
+# The command.
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, model, judge, val):
+    folder = tmp_path_factory.mktemp("weights")
+    facts = {"steps": 7, "command": "train it", "train_config": {"null_probability": 0.0}}
+    save_model(folder / "model.safetensors", model.unet, DiffusionConfig(prediction_type="v"), facts=facts)
+    save_judge(folder / "judge.safetensors", judge, facts=own_judge_facts(val))
+    return folder
+
+
+def test_the_command_writes_report_numbers_grid_and_pictures(files, root, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("SDM_LITE_STATIC", "1")
+    where = ["--dataset", "folder", "--root", str(root), "--judge", str(files / "judge.safetensors")]
+    few = ["--num-steps", "2", "--samples-per-layout", "2", "--num-bound", "2", "--num-photographs", "5"]
+    output = tmp_path / "report"
+    evaluate_command.main([str(files / "model.safetensors"), *where, *few, "--device", "cpu", "--output", str(output)])
+    printed, report = capsys.readouterr().out, (output / "report.md").read_text()
+    told = json.loads((output / "scores.json").read_text())
+    assert told["num_photographs"] == 5 and told["num_samples"] == 10 and told["num_training"] == 6
+    assert told["settings"]["guidance_scale"] == 1.0, "no labels were dropped in training: nothing to guide with"
+    for measure in told["measures"].values():
+        assert f"{measure['value']:.4g}" in report and f"{measure['value']:.4g}" in printed
+    assert "train it" in report and "trained for 7 steps" in report and "samples.png" in report
+    assert "left out: FID by Inception" in printed
+    names = {path.name for path in (output / "photographs").iterdir()}
+    assert len(names) == 5 and names == {path.name for path in (output / "samples").iterdir()}
+    with Image.open(output / "samples.png") as picture:
+        assert picture.width > 200
+    assert sorted(path.name for path in output.iterdir()) == [
+        "photographs",
+        "report.md",
+        "samples",
+        "samples.png",
+        "scores.json",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--dataset", "folder"], "--dataset folder needs --root"),
+        (["--dataset", "foldr", "--root", "ROOT"], "did you mean folder"),
+        (["--dataset", "folder", "--root", "ROOT", "--num-layouts", "8"], "--num-layouts is an option of Scenes"),
+        (["--root", "ROOT"], "--root is an option of photographs, and --dataset is scenes"),
+        (["--dataset", "folder", "--root", "ROOT", "--judge", "judge-32"], "got judge-32, trained on Scenes"),
+        (["--dataset", "folder", "--root", "ROOT", "--num-photographs", "0"], "must be at least 1, got 0"),
+        (["--dataset", "folder", "--root", "ROOT/images"], "did you mean"),
+    ],
+)
+def test_the_command_refuses_in_one_line(files, root, tmp_path, monkeypatch, options, message):
+    monkeypatch.chdir(tmp_path)
+    options = [option.replace("ROOT", str(root)) for option in options]
+    with pytest.raises(SystemExit, match=f"^error: .*{message}") as caught:
+        evaluate_command.main([str(files / "model.safetensors"), *options])
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,277 @@
+"""evaluate.py: true pictures score as the truth, wrong ones do not, and samples depend on their seeds alone."""
+
+import dataclasses
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+import torch
+from networks import LEAST
+
+from sdm_lite import evaluate, metrics
+from sdm_lite.checkpoints import Model, save_model
+from sdm_lite.diffusion import DiffusionConfig
+from sdm_lite.evaluate import Measurements, Truth
+from sdm_lite.evaluate import __main__ as evaluate_command
+from sdm_lite.evaluate.drawing import sample_seed
+from sdm_lite.judge import HELD_OUT_SEED, Judge, JudgeConfig, save_judge
+from sdm_lite.sampling import sample_ddim, sample_ddpm
+from sdm_lite.scenes import Scenes
+from sdm_lite.unet import SDMUNet
+
+UNET = LEAST
+SIZES = {"num_layouts": 6, "num_renders": 3, "samples_per_layout": 2, "num_diversity_layouts": 4}
+
+
+@pytest.fixture(scope="module")
+def judge():
+    torch.manual_seed(0)
+    return Judge(JudgeConfig(channels=(8, 16), image_size=16)).eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    unet = SDMUNet(UNET).eval()
+    for parameter in unet.parameters():  # a new network has zero layers, behind which it hides the labels
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.2)
+    return Model(unet, DiffusionConfig(prediction_type="v").build())  # x0 from eps would be clipped to -1 and 1
+
+
+def measurements(num_layouts, num_samples, seed, *, shift=0.0, right=0.9):
+    """Measurements of an imaginary model: Gaussian features, a share of pixels right, fair heads."""
+    g = torch.Generator().manual_seed(seed)
+    confusion = torch.zeros(num_layouts, 2, 2, dtype=torch.long)
+    hits = (torch.rand(num_layouts, 2, generator=g) < right).long() + 8
+    confusion[:, [0, 1], [0, 1]] = hits
+    confusion[:, [0, 1], [1, 0]] = 10 - hits
+    return Measurements(
+        torch.randn(num_layouts, num_samples, 4, generator=g) + shift,
+        confusion,
+        torch.randint(3, (num_layouts, num_samples), generator=g),
+        torch.randint(3, (num_layouts, num_samples), generator=g),
+        1 + 0.1 * torch.rand(num_layouts, num_samples, generator=g),
+    )
+
+
+def imaginary_truth(num_layouts=300):
+    diversity = torch.rand(50, generator=torch.Generator().manual_seed(9)).double() + 1
+    return Truth(measurements(num_layouts, 4, 0), measurements(num_layouts, 3, 1), diversity)
+
+
+# Measuring.
+
+
+def test_laplacian_of_known_pictures():
+    ramp = torch.arange(8.0).expand(1, 3, 8, 8)
+    assert evaluate.mean_absolute_laplacian(ramp).item() == 0
+    checkerboard = ((torch.arange(8)[:, None] + torch.arange(8)) % 2 * 2 - 1).float().expand(1, 3, 8, 8)
+    assert evaluate.mean_absolute_laplacian(checkerboard).item() == 8
+    assert evaluate.mean_absolute_laplacian(torch.cat([ramp, checkerboard])).tolist() == [0, 8]
+
+
+def test_evaluate_images_reads_every_picture_once_whatever_the_batch(judge):
+    scenes = Scenes(16, length=3, seed=5)
+    label_maps = torch.stack([scenes.layout(i)[0] for i in range(3)])
+    images = torch.stack([torch.stack([scenes.render(i, s) for s in range(4)]) for i in range(3)])
+    whole = evaluate.evaluate_images(judge, images, label_maps)
+    for column, same in zip(whole, evaluate.evaluate_images(judge, images, label_maps, batch_size=5), strict=True):
+        torch.testing.assert_close(column, same)
+    torch.testing.assert_close(whole.features[1, 2], judge.features(images[1, 2][None])[0])
+    assert whole.season[2, 3] == judge.season(images[2, 3][None]).argmax()
+    assert torch.equal(whole.confusion.sum((1, 2)), torch.full((3,), 4 * 16 * 16))
+    counts = torch.bincount(label_maps[0].flatten(), minlength=11)
+    assert torch.equal(whole.confusion[0].sum(1), 4 * counts)  # rows are the label map's classes
+    with pytest.raises(ValueError, match=r"images must be \(L, N, 3, H, W\)"):
+        evaluate.evaluate_images(judge, images[:2], label_maps)
+
+
+def test_layout_diversity_is_that_of_each_layout_alone(judge):
+    images = torch.rand(2, 3, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    images[1] = images[1, :1]
+    diversity = evaluate.layout_diversity(judge, images)
+    a, b, c = images[0]
+    pairs = [judge.perceptual_distance(x[None], y[None]).item() for x, y in ((a, b), (a, c), (b, c))]
+    assert diversity[0].item() == pytest.approx(sum(pairs) / 3, rel=1e-5)
+    assert diversity[1] == 0
+
+
+def test_truth_has_two_disjoint_sets_of_renders_of_the_held_out_layouts(judge):
+    truth = evaluate.measure_truth(judge, **SIZES)
+    assert truth.sizes == evaluate.Sizes(**SIZES)
+    scenes = Scenes(16, length=6, seed=HELD_OUT_SEED)
+    torch.testing.assert_close(truth.reference.features[4, 2], judge.features(scenes.render(4, 2)[None])[0])
+    torch.testing.assert_close(truth.yardstick.features[4, 0], judge.features(scenes.render(4, 3)[None])[0])
+
+
+# Scoring.
+
+
+def test_a_perfect_model_scores_as_the_truth():
+    truth = imaginary_truth()
+    scores = evaluate.score(measurements(300, 1, 2), truth.diversity, truth)
+    assert scores.frechet_ratio == pytest.approx(1, abs=0.5)
+    assert scores.miou_ratio == pytest.approx(1, abs=0.02)
+    assert scores.diversity_ratio == 1
+    assert scores.high_frequency_ratio == pytest.approx(1, abs=0.02)
+    assert scores.time_of_day_tv < 0.1 and scores.season_tv < 0.1
+    for name in ("miou", "frechet", "diversity"):
+        low, high = scores.intervals[name]
+        assert low < getattr(scores, name) < high
+    assert scores.intervals["frechet_ratio"][0] < 1.3 and scores.intervals["frechet_ratio"][1] > 0.7
+
+
+def test_faults_show_where_they_are():
+    truth = imaginary_truth()
+    good = measurements(300, 1, 2)
+    night = good._replace(time_of_day=torch.full((300, 1), 2))
+    scores = evaluate.score(night, 0.5 * truth.diversity, truth, num_resamples=5)
+    assert scores.time_of_day_tv == pytest.approx(2 / 3, abs=0.05) and scores.season_tv < 0.1
+    assert scores.diversity_ratio == pytest.approx(0.5)
+    shifted = evaluate.score(measurements(300, 1, 2, shift=1.0, right=0.0), truth.diversity, truth, num_resamples=5)
+    assert shifted.frechet == pytest.approx(4, rel=0.2)  # 4 features, each off by 1
+    assert shifted.frechet_ratio > 20
+    assert shifted.miou_ratio < 0.95
+    rough = evaluate.score(good._replace(roughness=2 * good.roughness), truth.diversity, truth, num_resamples=5)
+    assert rough.high_frequency_ratio == pytest.approx(2, rel=0.02)
+
+
+def test_floor_is_measured_on_sets_as_large_as_the_models():
+    truth = imaginary_truth()
+    scores = evaluate.score(measurements(300, 1, 2), truth.diversity, truth, num_resamples=5)
+    target = truth.reference.features.flatten(0, 1)
+    sets = [metrics.frechet_distance(truth.yardstick.features[:, n], target) for n in range(3)]
+    assert scores.frechet_floor == pytest.approx(np.mean(sets), rel=1e-6)
+
+
+def test_interval_of_the_frechet_distance_is_as_wide_as_repetitions_spread():
+    truth = imaginary_truth()
+    repeated = [
+        metrics.frechet_distance(measurements(300, 1, seed).features[:, 0], truth.reference.features.flatten(0, 1))
+        for seed in range(100, 200)
+    ]
+    low, high = evaluate.score(measurements(300, 1, 2), truth.diversity, truth).intervals["frechet"]
+    # Repetitions vary the samples alone, the interval also the reference: the same order of magnitude.
+    assert 0.5 < (high - low) / (4 * np.std(repeated)) < 3
+
+
+def test_score_rejects_measurements_of_other_layouts():
+    truth = imaginary_truth()
+    with pytest.raises(ValueError, match=r"expected one picture of each of 300 layouts .* got \(299, 1\)"):
+        evaluate.score(measurements(299, 1, 2), truth.diversity, truth)
+
+
+# The model.
+
+
+@pytest.mark.parametrize("sampler", [sample_ddim, sample_ddpm])
+def test_samples_depend_on_their_seeds_and_not_on_the_batch(model, judge, sampler):
+    options = SIZES | {"num_steps": 2, "sampler": sampler, "num_resamples": 5}
+    truth = evaluate.measure_truth(judge, **SIZES)
+    first = evaluate.evaluate_model(model, judge, truth=truth, batch_size=4, **options)
+    again = evaluate.evaluate_model(model, judge, truth=truth, batch_size=7, **options)
+    other = evaluate.evaluate_model(model, judge, truth=truth, batch_size=7, seed=1, **options)
+    for name in evaluate.NAMES:
+        assert getattr(again, name) == pytest.approx(getattr(first, name), rel=1e-3, nan_ok=True), name
+    assert other.frechet != pytest.approx(first.frechet, rel=1e-3)
+    assert first.num_images == 6 + 4
+    assert first.settings["sampler"] == sampler.__name__ and first.settings["num_steps"] == 2
+    assert first.seconds_per_image > 0
+
+
+def test_every_sample_has_a_seed_of_its_own_that_torch_can_tell_apart():
+    jobs = [(seed, layout, n) for seed in range(3) for layout in range(200) for n in range(4)]
+    first_numbers = {
+        torch.randn(2, generator=torch.Generator().manual_seed(sample_seed(*job))).sum().item() for job in jobs
+    }
+    assert len(first_numbers) > 0.999 * len(jobs)
+
+
+def test_guidance_scale_reaches_the_sampler(model):
+    scenes = Scenes(16, length=2, seed=1)
+    maps = [torch.stack(column) for column in zip(*(scenes.layout(i) for i in range(2)), strict=True)]
+    plain = evaluate.draw_samples(model, *maps, [1, 2], guidance_scale=1.0, num_steps=2)
+    guided = evaluate.draw_samples(model, *maps, [1, 2], guidance_scale=3.0, num_steps=2)
+    null = evaluate.draw_samples(model, *maps, [1, 2], guidance_scale=0.0, num_steps=2)
+    swapped = evaluate.draw_samples(model, *(m.flip(0) for m in maps), [1, 2], guidance_scale=0.0, num_steps=2)
+    assert plain.shape == (2, 3, 16, 16) and plain.abs().max() <= 1
+    assert not torch.allclose(plain, guided, atol=1e-3)
+    assert torch.equal(null, swapped)  # at scale 0 the label map has no say
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"guidance_scale": -1.0}, "guidance_scale must be"),
+        ({"num_steps": 0}, "num_steps must be"),
+        ({"num_steps": 1001}, "num_steps must be"),
+        ({"batch_size": 0}, "batch_size and num_resamples must be at least 1 .* got 0, 200 and 0"),
+        ({"num_layouts": 1}, "at least 2 layouts"),
+        ({"samples_per_layout": 1}, "2 samples_per_layout"),
+        ({"num_diversity_layouts": 7}, "num_diversity_layouts must lie in 1..num_layouts"),
+    ],
+)
+def test_bad_numbers_are_met_before_any_work(model, judge, monkeypatch, wrong, message):
+    monkeypatch.setattr(Scenes, "layout", lambda *_: pytest.fail("work had begun"))
+    with pytest.raises(ValueError, match=message):
+        evaluate.evaluate_model(model, judge, **(SIZES | wrong))
+
+
+def test_a_model_that_does_not_go_with_scenes_or_the_judge_is_refused(model, judge):
+    other = SDMUNet(dataclasses.replace(UNET, condition_channels=5))
+    with pytest.raises(ValueError, match="the model reads 5 condition channels: expected the 11 classes"):
+        evaluate.evaluate_model(Model(other, model.diffusion), judge, **SIZES)
+    larger = Judge(JudgeConfig(channels=(8, 16), image_size=32))
+    with pytest.raises(ValueError, match=re.escape("draws (16, 16) pixels and the judge reads (32, 32)")):
+        evaluate.evaluate_model(model, larger, **SIZES)
+
+
+def test_a_truth_of_other_sizes_is_refused(model, judge):
+    truth = evaluate.measure_truth(judge, **(SIZES | {"num_renders": 2}))
+    with pytest.raises(ValueError, match="num_renders=3.*num_renders=2"):
+        evaluate.evaluate_model(model, judge, truth=truth, **SIZES)
+
+
+def test_the_command_prints_every_score_and_writes_json(tmp_path, model, judge, capsys, monkeypatch):
+    monkeypatch.setenv("SDM_LITE_STATIC", "1")
+    save_model(tmp_path / "model.safetensors", model.unet, DiffusionConfig())
+    save_judge(tmp_path / "judge.safetensors", judge)
+    options = "--num-layouts 6 --num-renders 3 --samples-per-layout 2 --num-diversity-layouts 4 --num-steps 2".split()
+    files = [str(tmp_path / "model.safetensors"), "--judge", str(tmp_path / "judge.safetensors"), "--device", "cpu"]
+    evaluate_command.main([*files, *options, "--json", str(tmp_path / "out" / "scores.json")])
+    printed = capsys.readouterr().out
+    written = json.loads((tmp_path / "out" / "scores.json").read_text())
+    for name, words in evaluate.NAMES.items():
+        assert words in printed
+        assert math.isfinite(written[name]) and len(written["intervals"][name]) == 2
+    assert f"{written['frechet']:.3f}" in printed and "FID (Scenes judge)" in printed
+    assert written["settings"]["guidance_scale"] == 1.5
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["scores.json"]
+    with pytest.raises(SystemExit, match="error: no weights called 'nowhere'"):
+        evaluate_command.main(["nowhere", *options])
+    with pytest.raises(SystemExit, match="error: device 'tpu9' cannot be used here"):
+        evaluate_command.main(["scenes-32", *options, "--device", "tpu9"])
+
+
+def test_a_card_says_how_the_model_was_made_and_what_it_scores(tmp_path, model, judge, capsys, monkeypatch):
+    monkeypatch.setenv("SDM_LITE_STATIC", "1")
+    made = {"command": "train it", "steps": 1234, "images": 9872, "seconds": 5.5, "device": "cpu", "threads": 2}
+    made |= {"torch": "2", "data_seed": 0, "train_config": {"batch_size": 8, "null_probability": 0.2}}
+    save_model(tmp_path / "made.safetensors", model.unet, DiffusionConfig(), facts=made)
+    save_model(tmp_path / "found.safetensors", model.unet, DiffusionConfig())
+    save_judge(tmp_path / "judge.safetensors", judge)
+    options = "--num-layouts 6 --num-renders 3 --samples-per-layout 2 --num-diversity-layouts 4 --num-steps 2".split()
+    options += ["--judge", str(tmp_path / "judge.safetensors"), "--device", "cpu", "--card", str(tmp_path / "card.md")]
+    options += ["--guidance-interval", "1", "800"]
+    with pytest.raises(SystemExit, match="does not say how it was made"):
+        evaluate_command.main([str(tmp_path / "found.safetensors"), *options])
+    assert not (tmp_path / "card.md").exists()
+    evaluate_command.main([str(tmp_path / "made.safetensors"), *options])
+    card = (tmp_path / "card.md").read_text()
+    assert "train it" in card and "1,234 steps of 8 images" in card
+    assert "--guidance-scale 1.5 --guidance-interval 1 800 --num-steps 2 --samples-per-layout 2 --num-layouts 6" in card
+    table = capsys.readouterr().out.strip()
+    assert table[table.index("mIoU") :] in card

@@ -1,0 +1,201 @@
+"""What an installation gets: bounds, tested versions, the conda file, the weights inside the wheel."""
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from importlib.metadata import distributions
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+import sdm_lite
+
+tomllib = pytest.importorskip("tomllib", reason="part of Python since 3.11, and the package runs on 3.10 too")
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+# What the course promises to use, whatever else it may use.
+PROMISED = ["torch", "numpy", "jupyterlab", "ipywidgets", "matplotlib", "pillow", "papermill", "nbval", "lpips"]
+PROMISED += ["anywidget", "voila"]
+# Where an import is not called as the package that brings it.
+PACKAGE_OF = {"bs4": "beautifulsoup4", "PIL": "pillow", "yaml": "pyyaml"}
+
+
+def requirements(*extras: str) -> dict[str, Requirement]:
+    """What pip would be asked for by name, references between the project's own extras followed."""
+    found: dict[str, Requirement] = {}
+    for line in [*PROJECT["dependencies"], *(line for extra in extras for line in EXTRAS[extra])]:
+        requirement = Requirement(line)
+        if canonicalize_name(requirement.name) == "sdm-lite":
+            found |= requirements(*requirement.extras)
+        else:
+            found[canonicalize_name(requirement.name)] = requirement
+    return found
+
+
+def pins() -> dict[str, Requirement]:
+    """The lines of constraints.txt."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    parsed = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    assert len({canonicalize_name(pin.name) for pin in parsed}) == len(parsed), "a package is pinned twice"
+    return {canonicalize_name(pin.name): pin for pin in parsed}
+
+
+def pinned_version(pin: Requirement) -> Version:
+    """The version in a line `name==version`."""
+    (specifier,) = pin.specifier
+    assert specifier.operator == "==", f"expected name==version in constraints.txt, got {pin}"
+    return Version(specifier.version)
+
+
+def test_the_metadata_has_lower_bounds_only():
+    for requirement in requirements(*EXTRAS).values():
+        operators = [specifier.operator for specifier in requirement.specifier]
+        assert operators == [">="], f"expected one lower bound, got {requirement}"
+
+
+def test_the_package_says_which_version_it_is():
+    assert sdm_lite.__version__ == PROJECT["version"]
+
+
+def test_the_core_is_small():
+    assert set(requirements()) == {"torch", "numpy", "safetensors"}
+
+
+def test_an_installation_for_colab_brings_no_second_front_end_and_no_torchvision():
+    assert not {"jupyterlab", "lpips", "torchvision"} & set(requirements("notebooks"))
+
+
+def test_the_extras_bring_what_the_course_promises():
+    assert set(PROMISED) <= set(requirements("all", "dev"))
+
+
+def test_the_tested_versions_fit_the_bounds():
+    tested = pins()
+    for name, requirement in requirements(*EXTRAS).items():
+        assert name in tested, f"{name} has no tested version in constraints.txt"
+        version = pinned_version(tested[name])
+        assert requirement.specifier.contains(version), f"{requirement} leaves out the tested {version}"
+
+
+def test_no_tested_version_names_a_build():
+    # "+cpu" or "+cu130" would keep everybody else from using the file.
+    assert [str(pin) for pin in pins().values() if pinned_version(pin).local] == []
+
+
+@pytest.mark.skipif(not Path(sys.prefix, ".installed").exists(), reason="not the environment that `make install` built")
+def test_what_make_installed_is_what_is_pinned():
+    tested = pins()
+    installed = {canonicalize_name(d.metadata["Name"]): Version(d.version) for d in distributions()}
+    installed = {name: version for name, version in installed.items() if name not in ("pip", "sdm-lite")}
+    differ = [f"{n}=={v}" for n, v in installed.items() if n in tested and not tested[n].specifier.contains(v, True)]
+    assert differ == []
+    # People may add what they like to their environment; a new one has nothing that was not tested.
+    assert not os.environ.get("CI") or sorted(installed.keys() - tested.keys()) == []
+
+
+def conda_lines() -> tuple[list[str], list[str]]:
+    """The conda part and the pip part of environment.yml."""
+    lines = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    (pip_part,) = (line["pip"] for line in lines if isinstance(line, dict))
+    return [line for line in lines if isinstance(line, str)], pip_part
+
+
+def test_conda_brings_python_and_pip_alone():
+    conda_part, _ = conda_lines()
+    names = [re.split(r"[ =<>!]", line)[0] for line in conda_part]
+    assert names == ["python", "pip"]
+    python = conda_part[0].removeprefix("python").replace("=", "").strip()
+    assert SpecifierSet(PROJECT["requires-python"]).contains(python)
+
+
+def test_conda_gets_the_package_with_everything_in_the_tested_versions():
+    _, pip_part = conda_lines()
+    constraints, package = pip_part
+    assert (ROOT / constraints.removeprefix("-c ")).samefile(ROOT / "constraints.txt")
+    extras = Requirement("sdm_lite" + package.removeprefix("-e .")).extras
+    assert set(requirements(*EXTRAS)) == set(requirements(*extras))
+
+
+def third_party_imports(source: str) -> set[str]:
+    """Top-level names of the packages that a source text imports, at whatever depth."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(str(node.module).partition(".")[0])
+    return names - sys.stdlib_module_names - {"sdm_lite"}
+
+
+def test_every_import_is_declared():
+    declared = set(requirements("all"))
+    for path in sorted((ROOT / "sdm_lite").glob("*.py")):
+        names = third_party_imports(path.read_text(encoding="utf-8"))
+        packages = {canonicalize_name(PACKAGE_OF.get(name, name)) for name in names}
+        assert packages <= declared, f"{path.name} imports what pyproject.toml does not bring"
+
+
+def test_every_import_of_a_notebook_is_declared():
+    declared = set(requirements("notebooks"))
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        # Lines for IPython are no Python: magics, shell commands and a trailing question mark.
+        lines = [re.sub(r"^(\s*)[%!].*|.*\?$", r"\1pass", line) for cell in code for line in cell.splitlines()]
+        names = third_party_imports("\n".join(lines))
+        packages = {canonicalize_name(PACKAGE_OF.get(name, name)) for name in names}
+        assert packages <= declared, f"{path.name} imports what sdm_lite[notebooks] does not bring"
+
+
+def build_wheel(folder: Path) -> Path:
+    """Build the wheel from a copy of the sources, with no network."""
+    source = folder / "source"
+    for name in ("sdm_lite", "data"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    done = subprocess.run([*command, "--wheel-dir", folder, source], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def data_folder_seen_from(folder: Path, import_path: Path) -> Path:
+    """Where a fresh interpreter, standing in `folder`, finds the shipped weights."""
+    code = f"import sys; sys.path.insert(0, {str(import_path)!r}); import sdm_lite.checkpoints as c; print(c.DATA_DIR)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, check=False)
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.strip())
+
+
+def test_an_installed_wheel_finds_every_shipped_file(tmp_path):
+    wheel = build_wheel(tmp_path)
+    site = tmp_path / "site"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    found = data_folder_seen_from(tmp_path, site)
+    assert site in found.parents
+    assert {path.name for path in (site / "sdm_lite" / "widgets").glob("painter.[jc]*")} == {
+        "painter.js",
+        "painter.css",
+    }
+    shipped = {path.name: path.read_bytes() for path in (ROOT / "data").iterdir() if path.is_file()}
+    assert shipped
+    assert {path.name: path.read_bytes() for path in found.iterdir()} == shipped
+
+
+def test_a_checkout_finds_its_own_data(tmp_path):
+    assert data_folder_seen_from(tmp_path, ROOT).samefile(ROOT / "data")

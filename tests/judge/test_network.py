@@ -1,0 +1,252 @@
+"""The judge: it learns what it is shown, its distance is the formula it says, and its files come back whole."""
+
+import json
+import math
+
+import pytest
+import torch
+
+from sdm_lite import checkpoints
+from sdm_lite.judge import Judge, JudgeConfig
+from sdm_lite.judge import __main__ as judge_command
+from sdm_lite.judge import network as judge
+from sdm_lite.judge import training as judge_training
+from sdm_lite.judge.training import JudgeData
+
+TINY = JudgeConfig(num_classes=3, num_times_of_day=2, num_seasons=2, channels=(8, 16), num_groups=4, image_size=16)
+
+
+def coloured_blocks(num_images: int, seed: int) -> JudgeData:
+    """Pictures whose classes are colours in noise; dark ones are of time 1, and season 1 has the colours reversed."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.randint(3, (num_images, 4, 4), generator=generator)
+    label_maps = coarse.repeat_interleave(4, 1).repeat_interleave(4, 2)
+    times, seasons = torch.randint(2, (2, num_images), generator=generator)
+    colours = torch.tensor([[200, 60, 60], [60, 200, 60], [60, 60, 200]])
+    images = colours[label_maps].permute(0, 3, 1, 2)
+    images = torch.where(seasons[:, None, None, None] == 1, images.flip(1), images)
+    images = torch.where(times[:, None, None, None] == 1, images // 2, images)
+    images = images + torch.randint(-20, 21, images.shape, generator=generator)
+    label_maps = torch.where(seasons[:, None, None] == 1, 2 - label_maps, label_maps)
+    return JudgeData(images.clamp(0, 255).to(torch.uint8), label_maps.to(torch.uint8), times, seasons)
+
+
+def trained(num_steps: int = 40, seed: int = 0) -> Judge:
+    data = coloured_blocks(200, seed=0)
+    *_, step = judge_training.train_judge(TINY, data, num_steps=num_steps, batch_size=16, learning_rate=1e-2, seed=seed)
+    return step.judge
+
+
+@pytest.fixture(scope="module")
+def tiny_judge():
+    return trained()
+
+
+def test_training_teaches_classes_and_reports_what_is_measured(tiny_judge):
+    held_out = coloured_blocks(100, seed=1)
+    untrained = judge_training.score_judge(Judge(TINY).eval(), held_out)
+    scores = judge_training.score_judge(tiny_judge, held_out, batch_size=32)
+    assert untrained.miou < 0.5
+    assert scores.miou > 0.9
+    assert scores.num_images == 100
+    predicted = tiny_judge.predict(judge_training.as_images(held_out.images))
+    target = held_out.label_maps.long()
+    by_hand = [((predicted == k) & (target == k)).sum() / ((predicted == k) | (target == k)).sum() for k in range(3)]
+    assert scores.iou == pytest.approx([iou.item() for iou in by_hand], abs=1e-6)
+    right = tiny_judge.time_of_day(judge_training.as_images(held_out.images)).argmax(1) == held_out.times_of_day
+    assert scores.time_of_day_accuracy == pytest.approx(right.float().mean().item(), abs=1e-6)
+
+
+def test_training_is_a_function_of_its_seed_and_leaves_the_global_stream_alone():
+    torch.manual_seed(5)
+    first = trained(num_steps=3)
+    drawn_after = torch.rand(1)
+    torch.manual_seed(5)
+    assert torch.equal(torch.rand(1), drawn_after)
+    again, other = trained(num_steps=3), trained(num_steps=3, seed=1)
+    for name, tensor in first.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name]), name
+    assert not torch.equal(first.label_head.weight, other.label_head.weight)
+
+
+def test_features_are_in_units_of_their_spread_over_true_pictures(tiny_judge):
+    features = tiny_judge.features(judge_training.as_images(coloured_blocks(200, seed=0).images))
+    assert features.shape == (200, 16)
+    torch.testing.assert_close(features.mean(0), torch.zeros(16), atol=1e-4, rtol=0)
+    spread = features.std(0)  # a feature that is constant stays constant
+    torch.testing.assert_close(spread[spread > 1e-3], torch.ones_like(spread[spread > 1e-3]), atol=1e-3, rtol=0)
+
+
+def test_one_reading_says_what_the_single_questions_say(tiny_judge):
+    images = judge_training.as_images(coloured_blocks(5, seed=2).images)
+    reading = tiny_judge.read(images)
+    torch.testing.assert_close(reading.logits, tiny_judge(images))
+    torch.testing.assert_close(reading.features, tiny_judge.features(images))
+    torch.testing.assert_close(reading.time_of_day, tiny_judge.time_of_day(images))
+    torch.testing.assert_close(reading.season, tiny_judge.season(images))
+    predicted = tiny_judge.predict(images)
+    assert predicted.dtype == torch.int64 and torch.equal(predicted, reading.logits.argmax(1))
+
+
+@torch.no_grad()
+def test_perceptual_distance_is_the_formula_pixel_by_pixel(tiny_judge):
+    a, b = judge_training.as_images(coloured_blocks(6, seed=3).images).split(3)
+    expected = []
+    for n in range(3):
+        total = 0.0
+        for layer_a, layer_b in zip(tiny_judge.layers(a), tiny_judge.layers(b), strict=True):
+            _, _, height, width = layer_a.shape
+            for y in range(height):
+                for x in range(width):
+                    u, v = layer_a[n, :, y, x], layer_b[n, :, y, x]
+                    total += float((u / u.norm() - v / v.norm()).square().sum()) / (height * width)
+        expected.append(total)
+    got = tiny_judge.perceptual_distance(a, b)
+    assert got.tolist() == pytest.approx(expected, rel=1e-4)
+    assert torch.equal(got, tiny_judge.perceptual_distance(b, a))
+    assert tiny_judge.perceptual_distance(a, a).abs().max() == 0
+    assert 0 < got.min() and got.max() <= 4 * len(TINY.channels)
+
+
+def test_mirrored_pictures_take_their_label_maps_with_them():
+    ramp = torch.arange(16, dtype=torch.uint8).expand(4, 16, 16)
+    data = JudgeData(ramp[:, None].expand(4, 3, 16, 16), ramp, torch.zeros(4).long(), torch.zeros(4).long())
+    batch = judge_training._batch(data, 64, torch.Generator().manual_seed(0))
+    assert torch.equal(batch.images[:, 0], batch.label_maps)
+    num_mirrored = int((batch.label_maps[:, 0, 0] == 15).sum())
+    assert 16 < num_mirrored < 48
+
+
+def test_class_weights_favour_rare_classes_and_average_to_one():
+    label_maps = torch.zeros(1, 10, 10, dtype=torch.uint8)
+    label_maps[0, 0, :4] = 1
+    weights = judge_training._class_weights(label_maps, 3)
+    assert weights[1] / weights[0] == pytest.approx(math.sqrt(0.96 / 0.04), rel=1e-5)
+    assert 0.96 * weights[0] + 0.04 * weights[1] == pytest.approx(1, abs=1e-3)
+    assert weights[2].isfinite()  # a class that is nowhere
+
+
+def test_learning_rate_rises_and_falls_to_zero():
+    factors = [judge_training._schedule(i / 100) for i in range(101)]
+    assert max(factors) == factors[10] == 1
+    assert factors[5] == pytest.approx(0.5) and factors[100] == pytest.approx(0, abs=1e-12)
+    assert all(later < earlier for earlier, later in zip(factors[10:], factors[11:], strict=False))
+
+
+def test_judge_reads_other_sizes_and_rejects_those_it_cannot_halve(tiny_judge):
+    assert tiny_judge(torch.zeros(1, 3, 24, 40)).shape == (1, 3, 24, 40)
+    with pytest.raises(ValueError, match=r"divisible by 2, got \(1, 3, 15, 16\)"):
+        tiny_judge(torch.zeros(1, 3, 15, 16))
+    with pytest.raises(ValueError, match=r"got \(3, 16, 16\)"):
+        tiny_judge(torch.zeros(3, 16, 16))
+
+
+def test_the_shipped_configuration_is_small():
+    assert 150_000 <= sum(parameter.numel() for parameter in Judge(JudgeConfig()).parameters()) <= 400_000
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"channels": (24,)}, "two or more multiples of num_groups"),
+        ({"channels": (24, 30)}, "two or more multiples of num_groups"),
+        ({"image_size": 30}, "divisible by 4, one halving a level, got 30"),
+    ],
+)
+def test_config_rejects_what_cannot_be_built(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        JudgeConfig(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"num_steps": 0}, {"batch_size": 0}, {"batch_size": 21}, {"learning_rate": 0.0}])
+def test_training_rejects_numbers_out_of_range_at_the_call(wrong):
+    with pytest.raises(ValueError, match="batch_size in 1..20"):
+        judge_training.train_judge(TINY, coloured_blocks(20, seed=0), **wrong)
+
+
+# Files.
+
+
+def test_a_saved_judge_comes_back_the_same(tmp_path, tiny_judge):
+    path = tmp_path / "tiny.safetensors"
+    judge.save_judge(path, tiny_judge, facts={"steps": 60})
+    back = judge.load_judge(path)
+    images = judge_training.as_images(coloured_blocks(4, seed=4).images)
+    assert back.config == tiny_judge.config
+    assert torch.equal(back(images), tiny_judge(images))
+    assert torch.equal(back.features(images), tiny_judge.features(images))
+    assert not back.training and not any(parameter.requires_grad for parameter in back.parameters())
+    assert checkpoints.load_facts(path) == {"steps": 60}
+
+
+def test_files_that_are_no_judge_are_told_apart(tmp_path, tiny_judge):
+    path = tmp_path / "tiny.safetensors"
+    judge.save_judge(path, tiny_judge)
+    (tmp_path / "cut.safetensors").write_bytes(path.read_bytes()[:-100])
+    checkpoints.save_tensors(tmp_path / "other.safetensors", {"a": torch.zeros(1)}, {"format": "sdm_lite model 1"})
+    tensors, metadata = checkpoints.load_tensors(path)
+    metadata["config"] = json.dumps(json.loads(metadata["config"]) | {"channels": [8, 32]})
+    checkpoints.save_tensors(tmp_path / "wrong.safetensors", tensors, metadata)
+    metadata["config"] = "{"
+    checkpoints.save_tensors(tmp_path / "garbled.safetensors", tensors, metadata)
+    for name, message in (
+        ("cut", "not a whole safetensors file"),
+        ("other", "is no judge: its format is 'sdm_lite model 1'"),
+        ("wrong", "does not fit this network"),
+        ("garbled", "no JudgeConfig that this version understands"),
+    ):
+        with pytest.raises(ValueError, match=message) as caught:
+            judge.load_judge(tmp_path / f"{name}.safetensors")
+        assert "\n" not in str(caught.value)
+    with pytest.raises(FileNotFoundError, match="no weights called 'judge-7'"):
+        judge.load_judge("judge-7")
+
+
+def test_the_command_trains_measures_and_writes_weights_with_a_card(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("SDM_LITE_STATIC", "1")
+    output = tmp_path / "new" / "judge-16.safetensors"
+    options = "--size 16 --steps 4 --num-images 24 --batch-size 8 --num-held-out 12 --seed 3".split()
+    judge_command.main(["train", "--output", str(output), *options])
+    printed = capsys.readouterr().out
+    facts = checkpoints.load_facts(output)
+    assert facts["scores"]["num_images"] == 12
+    again = judge_training.score_judge(judge.load_judge(output), judge_training.draw_data(16, 12, judge.HELD_OUT_SEED))
+    assert again.miou == pytest.approx(facts["scores"]["miou"])
+    card = output.with_suffix(".md").read_text()
+    assert facts["command"] in card and "--num-steps 4" in card and "--seed 3" in card and str(tmp_path) not in card
+    for text in (card, printed):
+        assert f"mIoU {again.miou:.3f}" in text and "| mountain |" in text
+    capsys.readouterr()
+    judge_command.main(["evaluate", str(output), "--num-held-out", "12"])
+    assert f"mIoU {again.miou:.3f}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--output", "judge.pt"], "must end in .safetensors"),
+        (["--output", "judge.safetensors", "--num-steps", "0"], "num_steps >= 1"),
+        (["--output", "judge.safetensors", "--num-held-out", "0"], "--num-held-out must be at least 1"),
+        (["--output", "judge.safetensors", "--size", "30"], "divisible by 4"),
+        (["--output", "file/judge.safetensors"], "file"),
+        (["--output", "judge.safetensors", "--device", "tpu9"], "device 'tpu9' cannot be used here"),
+    ],
+)
+def test_the_command_refuses_in_one_line_before_any_work(tmp_path, monkeypatch, options, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("in the way of a folder")
+    monkeypatch.setattr(judge_command, "draw_data", lambda *_: pytest.fail("work had begun"))
+    with pytest.raises(SystemExit) as caught:
+        judge_command.main(["train", *options])
+    assert str(caught.value).startswith("error: ") and message in str(caught.value) and "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(not (checkpoints.DATA_DIR / "judge-32.safetensors").exists(), reason="no judge-32 in data/ yet")
+def test_the_shipped_judge_reaches_what_its_card_says():
+    facts = checkpoints.load_facts("judge-32")
+    assert facts["scores"]["miou"] >= 0.90
+    shipped = judge.load_judge()
+    scores = judge_training.score_judge(shipped, judge_training.draw_data(32, 150, judge.HELD_OUT_SEED))
+    assert scores.miou == pytest.approx(facts["scores"]["miou"], abs=0.02)
+    assert scores.time_of_day_accuracy > 0.97 and scores.season_accuracy > 0.95

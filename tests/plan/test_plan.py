@@ -1,0 +1,71 @@
+"""Counts agree with the network that is counted, and a plan with arithmetic."""
+
+import pytest
+import torch
+
+from sdm_lite.plan import Counts, count, make_plan
+from sdm_lite.plan.__main__ import main
+from sdm_lite.presets import PRESETS, preset
+from sdm_lite.unet import SDMUNet
+
+COUNTS = Counts(parameters=10**9, forward=10**12, training=3 * 10**12, activations=4 * 2**30, activations_16=2 * 2**30)
+
+
+def test_the_counts_are_those_of_the_network():
+    config = PRESETS["scenes-32"]
+    counts = count(config)
+    unet = SDMUNet(config)
+    assert counts.parameters == sum(parameter.numel() for parameter in unet.parameters())
+    # A convolution's backward pass is two of its forward pass, but for the first, whose input needs no gradient.
+    assert 2.8 < counts.training / counts.forward < 3.0
+
+    kept = {}
+    weights = {parameter.data_ptr() for parameter in unet.parameters()}
+
+    def keep(tensor):
+        if tensor.ndim > 1 and tensor.data_ptr() not in weights:
+            kept[tensor.untyped_storage().data_ptr()] = (tensor.untyped_storage().nbytes(), tensor)
+        return tensor
+
+    x_t, t = torch.randn(1, 3, 32, 32), torch.ones(1, dtype=torch.long)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        unet(x_t, t, torch.zeros(1, config.condition_channels, 32, 32))
+    assert counts.activations == pytest.approx(sum(size for size, _ in kept.values()), rel=0.1)
+
+
+def test_operations_grow_with_the_pixels():
+    small, large = (count(preset("scenes-32", image_size=(size, size))) for size in (32, 64))
+    assert large.forward / small.forward == pytest.approx(4, rel=0.15)  # attention makes it a little more
+    assert large.activations / small.activations == pytest.approx(4, rel=0.15)
+
+
+def test_a_plan_is_arithmetic():
+    plan = make_plan(COUNTS, num_steps=1000, batch_size=32, gpus=8, teraflops=100, price=2)
+    assert plan.images_per_second == pytest.approx(8 * 100e12 / 3e12)
+    seconds = 1000 * 32 / plan.images_per_second
+    assert plan.days == pytest.approx(seconds / 86400) and plan.cost == pytest.approx(seconds / 3600 * 8 * 2)
+    assert plan.fixed == 5 * 4 * 10**9 and plan.activations == 4 * 2 * 2**30
+    sparing = make_plan(COUNTS, num_steps=1000, gpus=8, accumulation_steps=4, sharded=True, mixed_precision=False)
+    assert sparing.fixed == plan.fixed / 8 and sparing.activations == 4 * 2**30 and sparing.cost is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"gpus": 0}, "gpus must be at least 1"),
+        ({"gpus": 3}, "batch_size 32 cannot be shared evenly by 3 GPUs"),
+        ({"teraflops": 0}, "teraflops must be above 0"),
+    ],
+)
+def test_a_wrong_plan_is_told(options, message):
+    with pytest.raises(ValueError, match=message):
+        make_plan(COUNTS, num_steps=1, **options)
+
+
+def test_the_command_prints_a_line_for_each_number_of_gpus(capsys):
+    assert main(["scenes-32", "--gpus", "1", "8", "--price", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "scenes-32, 32 x 32, 12 condition channels"
+    assert [line.split()[0] for line in lines[-2:]] == ["1", "8"]
+    assert main(["scenes-33"]) == 2
+    assert "preset must be one of" in capsys.readouterr().err

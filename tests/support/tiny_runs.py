@@ -1,0 +1,39 @@
+"""A training run so small that a test takes it whole: its recipe, its data, its steps."""
+
+from dataclasses import replace
+
+import torch
+from networks import TINY
+
+from sdm_lite.train import ImageBatches, TrainConfig, new_run, train
+from sdm_lite.unet import SDMUNet
+
+CONFIG = TrainConfig(num_steps=6, batch_size=4, warmup_steps=2, null_probability=0.2)
+NETWORK = replace(TINY, condition_channels=5)
+
+
+def batches(config=CONFIG, num_images=10, shard=(0, 1)):
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (num_images, 3, 16, 16), generator=generator, dtype=torch.uint8)
+    labels = torch.randint(0, 4, (num_images, 16, 16), generator=generator, dtype=torch.uint8)
+    order = {"batch_size": config.batch_size, "flip_probability": config.flip_probability, "seed": config.seed}
+    return ImageBatches(images, labels, labels, 4, **order, shard=shard)
+
+
+def fresh(config=CONFIG):
+    torch.manual_seed(0)
+    return new_run(SDMUNet(NETWORK), config)
+
+
+def advance(run, config, steps):
+    """Train `run` for some steps and return its state after them, as a user who stops the generator would."""
+    losses = []
+    loop = train(
+        run.unet, run.ema, config.diffusion().build(), batches(config), config, optimizer=run.optimizer, start=run.step
+    )
+    for step in loop:
+        losses.append(step.loss)
+        run = run._replace(step=step.step)
+        if len(losses) == steps:
+            break
+    return run, losses

@@ -1,0 +1,76 @@
+"""A new best has to be better by something, and held-out figures depend on the weights alone."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from networks import LEAST
+
+from sdm_lite.batches import encode
+from sdm_lite.checkpoints import Model
+from sdm_lite.labels import encode_labels
+from sdm_lite.scenes import Scenes
+from sdm_lite.train.config import RunConfig, TrainConfig
+from sdm_lite.train.data import Data, batch_of
+from sdm_lite.train.held_out import FID, HELD_OUT_LOSS, Evaluation, Evaluator, held_out_loss, judge_progress
+from sdm_lite.unet import SDMUNet
+
+
+def evaluations(*values):
+    return [Evaluation(100 * n, {"loss": value}, "loss") for n, value in enumerate(values, 1)]
+
+
+@pytest.mark.parametrize(
+    ("values", "best", "without"),
+    [
+        ((1.0,), 100, 0),
+        ((1.0, 0.5), 200, 0),
+        ((1.0, 0.995), 100, 1),  # less than one hundredth better is noise
+        ((1.0, 0.995, 0.985), 300, 0),  # but small steps add up
+        ((1.0, 0.5, 0.7, 0.6), 200, 2),
+    ],
+)
+def test_still_improving(values, best, without):
+    verdict = judge_progress(evaluations(*values))
+    assert (verdict.best.step, verdict.num_without_improvement, verdict.is_best) == (best, without, without == 0)
+    assert ("still improving" in verdict.line) == (without == 0)
+
+
+def data(size=32, num=4):
+    scenes = Scenes(size, length=num, seed=1)
+    return Data(lambda step: None, [scenes[i] for i in range(num)], scenes.palette, scenes.num_classes, True, "", num)
+
+
+def tiny_model(seed):
+    torch.manual_seed(seed)
+    unet = SDMUNet(replace(LEAST, image_size=(32, 32)))
+    torch.nn.init.normal_(unet.output.weight)
+    return Model(unet.eval(), TrainConfig().diffusion().build())
+
+
+def test_examples_are_encoded_as_the_data_set_does():
+    held_out = data()
+    x0, condition = encode(batch_of(held_out.held_out, held_out))
+    examples = held_out.held_out
+    maps, instances = (torch.stack([getattr(e, n) for e in examples]) for n in ("label_map", "instance_map"))
+    assert torch.equal(condition, encode_labels(maps, held_out.num_classes, instances))
+    torch.testing.assert_close(x0, torch.stack([e.image for e in examples]), atol=1 / 255, rtol=0)
+
+
+def test_the_held_out_loss_depends_on_the_weights_alone():
+    config = RunConfig(evaluate_images=4, train=TrainConfig(null_probability=0.5))
+    model, held_out = tiny_model(0), data()
+    first = held_out_loss(model, held_out, config)
+    torch.manual_seed(5)
+    assert held_out_loss(model, held_out, config) == first
+    assert held_out_loss(model, held_out, config, batch_size=3) == pytest.approx(first, rel=1e-5)
+    assert held_out_loss(tiny_model(1), held_out, config) != first
+
+
+def test_scenes_are_judged_and_training_layouts_never():
+    held_out = data()
+    judged = Evaluator(held_out, RunConfig(evaluate_images=4), torch.device("cpu"))(tiny_model(0), 7)
+    assert judged.decides == FID and judged.step == 7 and {FID, HELD_OUT_LOSS} < set(judged.figures)
+    trained_on = Evaluator(held_out, RunConfig(data_seed=1), torch.device("cpu"))
+    assert trained_on.judge is None
+    assert Evaluator(held_out, RunConfig(size=(48, 48)), torch.device("cpu")).judge is None

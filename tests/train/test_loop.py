@@ -1,0 +1,159 @@
+"""The loop learns, skips what is not finite, and is the same run however it is stopped or cut into parts."""
+
+import math
+from copy import deepcopy
+from dataclasses import replace
+
+import pytest
+import torch
+from networks import TINY, randomised
+from tiny_runs import CONFIG, NETWORK, advance, batches, fresh
+
+from sdm_lite.batches import step_generator
+from sdm_lite.train import (
+    TrainConfig,
+    draw_step,
+    draw_timesteps,
+    ema_decay,
+    ema_update,
+    learning_rate_at,
+    new_run,
+    train,
+)
+from sdm_lite.train.processes import OneProcess
+from sdm_lite.train.resume import resume_run, save_run
+from sdm_lite.unet import SDMUNet
+
+
+def test_one_batch_is_learned():
+    config = replace(CONFIG, num_steps=200, learning_rate=4e-3, null_probability=0.0, flip_probability=0.0)
+    data = batches(config, num_images=4)
+    run = fresh(config)
+    loop = train(run.unet, run.ema, config.diffusion().build(), data, config)
+    losses = [step.simple for step in loop]
+    # Random pixels cannot be guessed: only what was learned by heart, image for label map, takes the error below their
+    # variance.
+    assert sum(losses[-20:]) < 0.5 * sum(losses[:20])
+
+
+def test_a_stopped_and_resumed_run_is_the_run_that_was_not(tmp_path):
+    whole, losses = advance(fresh(), CONFIG, 6)
+    first, before = advance(fresh(), CONFIG, 3)
+    save_run(tmp_path, first, CONFIG)
+    torch.manual_seed(99)  # what the global stream holds must not matter
+    resumed, after = advance(resume_run(tmp_path, new_run(SDMUNet(NETWORK), CONFIG), CONFIG), CONFIG, 3)
+    assert before + after == losses
+    for part in ("unet", "ema"):
+        for ours, theirs in zip(getattr(whole, part).parameters(), getattr(resumed, part).parameters(), strict=True):
+            assert torch.equal(ours, theirs)
+
+
+def test_timesteps_cover_1_to_T_evenly():
+    drawn = torch.cat([draw_timesteps(8, 1000, step_generator(0, step, 4)) for step in range(2000)])
+    assert drawn.min() == 1 and drawn.max() == 1000
+    counts = torch.bincount((drawn - 1) // 100, minlength=10).float()
+    assert (counts / len(drawn) - 0.1).abs().max() < 0.01
+    strata = draw_timesteps(8, 1000, step_generator(0, 0, 4)).sort().values
+    assert torch.equal((strata - 1) // 125, torch.arange(8))
+
+
+def test_learning_rate_warms_up_and_falls():
+    config = TrainConfig(num_steps=1000, warmup_steps=100, learning_rate=1.0)
+    rates = [learning_rate_at(step, config) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.01) and max(rates) == pytest.approx(1, abs=0.03) and rates[-1] < 1e-4
+    constant = replace(config, final_learning_rate_fraction=1.0, warmup_steps=0)
+    assert learning_rate_at(999, constant) == 1.0
+
+
+def test_the_average_warms_up():
+    assert ema_decay(0, 0.999) == 0.1 and ema_decay(10**6, 0.999) == 0.999
+
+
+def test_ema_is_the_weighted_sum_it_says():
+    unet, ema = randomised(TINY, 0), randomised(TINY, 1)
+    before = deepcopy(ema)
+    ema_update(ema, unet, step=8, rate=0.999)  # (1 + 8) / (10 + 8) = 0.5
+    for new, old, target in zip(ema.parameters(), before.parameters(), unet.parameters(), strict=True):
+        torch.testing.assert_close(new, 0.5 * old + 0.5 * target)
+
+
+def poisoned(at):
+    """Batches whose pictures are fine, and a network that answers nan at some steps."""
+    run = fresh()
+    calls = iter(range(1000))
+
+    def spoil(module, inputs, output):
+        return output * math.nan if next(calls) in at else output
+
+    run.unet.output.register_forward_hook(spoil)
+    return run
+
+
+def steps_of(run, **options):
+    return train(run.unet, run.ema, CONFIG.diffusion().build(), batches(), CONFIG, optimizer=run.optimizer, **options)
+
+
+def test_a_step_that_is_not_finite_changes_nothing_and_the_run_goes_on():
+    run = poisoned({1, 2})
+    before = None
+    for step in steps_of(run):
+        assert step.skipped == (step.step in (2, 3)) == (not math.isfinite(step.loss))
+        state = deepcopy([run.unet.state_dict(), run.ema.state_dict(), run.optimizer.state_dict()["state"][0]])
+        if step.skipped:
+            assert all(torch.equal(a[name], b[name]) for a, b in zip(before, state, strict=True) for name in a)
+        before = state
+    assert all(bool(torch.isfinite(value).all()) for value in run.unet.state_dict().values())
+
+
+def test_too_many_of_them_in_a_row_stop_the_run_and_say_what_to_try():
+    run = poisoned(set(range(2, 1000)))
+    seen = []
+    with pytest.raises(FloatingPointError, match="3 times in a row, up to step 5: try a learning_rate below"):
+        seen.extend(steps_of(run, max_skipped_steps=3))
+    assert [step.skipped for step in seen] == [False, False, True, True, True]
+
+
+def test_an_infinite_gradient_under_a_finite_loss_is_skipped_too():
+    run = fresh()
+    run.unet.input.weight.register_hook(lambda gradient: gradient * math.inf)
+    step = next(steps_of(run))
+    assert math.isfinite(step.loss) and not math.isfinite(step.gradient_norm) and step.skipped
+
+
+def test_parts_of_a_batch_add_up_to_the_batch():
+    whole, parts = list(steps_of(fresh())), list(steps_of(fresh(), processes=OneProcess(num_parts=2)))
+    for one, other in zip(whole, parts, strict=True):
+        for name in ("loss", "simple", "vlb", "gradient_norm"):
+            assert getattr(one, name) == pytest.approx(getattr(other, name), rel=1e-4)
+        assert one.simple_by_quartile == pytest.approx(other.simple_by_quartile, rel=1e-4)
+
+
+def test_quartiles_split_the_simple_loss_by_timestep():
+    step = next(steps_of(fresh()))  # four examples, one from each quarter of 1..T
+    assert sum(step.simple_by_quartile) / 4 == pytest.approx(step.simple, rel=1e-5)
+
+
+def test_a_step_draws_labels_times_and_noise_from_seed_and_step_alone():
+    config = replace(CONFIG, null_probability=0.5)
+    shape = (64, 3, 4, 4)
+    first, again, other = draw_step(3, shape, config), draw_step(3, shape, config), draw_step(4, shape, config)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(first, other, strict=True))
+    assert set(first.keep.unique().tolist()) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"batch_size": 0}, "batch_size"),
+        ({"null_probability": 1.5}, "null_probability"),
+        ({"learning_rate": 0.0}, "learning_rate"),
+        ({"schedule": "square"}, "schedule"),
+        ({"prediction_type": "x0"}, "prediction_type"),
+        ({"adam_beta2": 1.0}, "adam_beta2"),
+        ({"learning_rate": math.nan}, "learning_rate"),
+    ],
+)
+def test_a_wrong_configuration_is_told(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(CONFIG, **change)

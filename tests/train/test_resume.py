@@ -1,0 +1,141 @@
+"""A checkpoint is whole or absent; damaged, foreign and outdated ones are told, and the one before is used."""
+
+import os
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny_runs import CONFIG, advance, fresh
+
+from sdm_lite.train.resume import (
+    checkpoint_path,
+    list_checkpoints,
+    load_optimizer,
+    read_checkpoint,
+    resume_run,
+    save_run,
+    write_whole,
+)
+
+
+def saved_steps(folder):
+    return [int(path.stem.removeprefix("step-")) for path in list_checkpoints(folder)]
+
+
+def test_the_newest_and_the_best_are_kept(tmp_path):
+    run = fresh()
+    for step in range(1, 7):
+        save_run(tmp_path, run._replace(step=step), CONFIG, keep=2, best_step=2 if step > 1 else None)
+    assert saved_steps(tmp_path) == [2, 5, 6]
+
+
+def test_everything_comes_back(tmp_path):
+    run, _ = advance(fresh(), CONFIG, 3)
+    evaluation = {"step": 2, "figures": {"held-out loss": 0.5}, "decides": "held-out loss"}
+    run = run._replace(seconds=12.5, num_skipped=1, evaluations=(evaluation,), precision={"scale": 2.0})
+    save_run(tmp_path, run, CONFIG)
+    back = resume_run(tmp_path, fresh(), CONFIG)
+    assert back[3:] == run[3:]
+    ours, theirs = run.optimizer.state_dict()["state"], back.optimizer.state_dict()["state"]
+    assert ours.keys() == theirs.keys() and ours
+    assert all(torch.equal(ours[i][name], theirs[i][name]) for i in ours for name in ours[i])
+
+
+def test_an_optimizer_goes_on_from_moments_in_another_order_of_memory():
+    straight, _ = advance(fresh(), CONFIG, 4)
+    stopped, _ = advance(fresh(), CONFIG, 2)
+    state = stopped.optimizer.state_dict()
+    for moments in state["state"].values():
+        moments.update({name: value.contiguous() for name, value in moments.items()})  # as shares are gathered
+    load_optimizer(stopped.optimizer, state)
+    resumed, _ = advance(stopped, CONFIG, 2)
+    for one, other in zip(straight.unet.parameters(), resumed.unet.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("damage", ["cut", "bit", "page"])
+def test_a_damaged_newest_is_told_and_the_one_before_used(tmp_path, damage):
+    run = fresh()
+    for step in (1, 2):
+        save_run(tmp_path, run._replace(step=step), CONFIG)
+    newest = checkpoint_path(tmp_path, 2)
+    content = bytearray(newest.read_bytes())
+    if damage == "cut":
+        content = content[: len(content) // 2]
+    elif damage == "bit":
+        content[len(content) // 2] ^= 1
+    else:
+        content = b"<html>not found</html>"
+    newest.write_bytes(content)
+    told = []
+    assert resume_run(tmp_path, fresh(), CONFIG, tell=told.append).step == 1
+    assert len(told) == 1 and "step-000000002.pt is not a whole training checkpoint" in told[0]
+    checkpoint_path(tmp_path, 1).write_bytes(b"")
+    with pytest.raises(ValueError, match="no checkpoint in .* is whole: delete that folder to start afresh"):
+        resume_run(tmp_path, fresh(), CONFIG, tell=told.append)
+
+
+def test_a_run_without_checkpoints_starts_at_the_beginning_and_half_written_files_go(tmp_path):
+    left = checkpoint_path(tmp_path, 7).with_name(".step-000000007.pt.123.tmp")
+    left.parent.mkdir()
+    left.write_bytes(b"half")
+    assert resume_run(tmp_path, fresh(), CONFIG).step == 0
+    assert not left.exists()
+
+
+def test_another_configuration_or_other_data_are_told(tmp_path):
+    save_run(tmp_path, fresh(), CONFIG, data="abc")
+    other = replace(CONFIG, learning_rate=1.0)
+    with pytest.raises(ValueError, match=r"of another run: learning_rate was 0\.002, now 1\.0"):
+        resume_run(tmp_path, fresh(other), other, data="abc")
+    with pytest.raises(ValueError, match="the data have changed .*fingerprint abc, now abd"):
+        resume_run(tmp_path, fresh(), CONFIG, data="abd")
+
+
+def test_a_run_can_be_made_longer_where_that_changes_no_step_so_far(tmp_path):
+    constant = replace(CONFIG, final_learning_rate_fraction=1.0)
+    longer = {"num_steps": 100}
+    save_run(tmp_path / "constant", fresh(constant), constant)
+    assert resume_run(tmp_path / "constant", fresh(constant), replace(constant, **longer)).step == 0
+    save_run(tmp_path / "cosine", fresh(), CONFIG)
+    with pytest.raises(ValueError, match="num_steps was 6, now 100"):
+        resume_run(tmp_path / "cosine", fresh(), replace(CONFIG, **longer))
+
+
+def test_weights_that_are_no_numbers_are_never_saved(tmp_path):
+    run = fresh()
+    save_run(tmp_path, run._replace(step=1), CONFIG)
+    with torch.no_grad():
+        run.unet.input.bias[0] = torch.inf
+    assert save_run(tmp_path, run._replace(step=2), CONFIG, keep=1) is None
+    assert saved_steps(tmp_path) == [1]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a limit on file sizes")
+def test_a_disk_that_is_full_leaves_what_was_there(tmp_path):
+    import resource
+
+    path = save_run(tmp_path, fresh()._replace(step=1), CONFIG)
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
+    try:
+        with pytest.raises(OSError):
+            save_run(tmp_path, fresh()._replace(step=2), CONFIG)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path] == list(path.parent.iterdir()) and path.read_bytes() == before
+    assert read_checkpoint(path)["step"] == 1
+
+
+def test_a_write_that_fails_half_way_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file"
+    write_whole(path, lambda file: file.write(b"old"))
+
+    def fail(file):
+        file.write(b"new")
+        raise RuntimeError("unexpected pos 64 vs 0\nmore")
+
+    with pytest.raises(OSError, match="unexpected pos 64 vs 0.*is the disk full"):
+        write_whole(path, fail)
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
