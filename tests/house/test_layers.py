@@ -25,7 +25,7 @@ datasets  __init__
 guidance  checkpoints  plan
 unet  edit  scenes
 spade  sampling  batches  viz
-labels  diffusion  pyramid  presets  metrics  pictures  progress  devices
+labels  diffusion  pyramid  presets  metrics  pictures  progress  devices  files
 """
 HEIGHT = {room: -i for i, line in enumerate(LAYERS.strip().splitlines()) for room in line.split()}
 
@@ -34,6 +34,7 @@ DOORS = {
     "accelerate": {"train"},
     "anywidget": {"widgets"},
     "bs4": {"reproduce"},
+    "filelock": {"files"},
     "IPython": {"widgets"},
     "ipywidgets": {"widgets"},
     "jupyter_client": {"reproduce"},
