@@ -19,7 +19,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sdm_lite.diffusion import Denoiser, GaussianDiffusion
-from sdm_lite.sampling import Projection, SampleNoise, Step, ancestral_step, timestep_pairs
+from sdm_lite.sampling import (
+    Projection,
+    SampleNoise,
+    Step,
+    ancestral_step,
+    fresh_noise,
+    times,
+    timestep_pairs,
+    unchanged,
+)
 
 
 def changed_region(old: Tensor, new: Tensor, *, margin: int = 4) -> Tensor:
@@ -129,9 +138,9 @@ def sample_repaint(
     diffusion: GaussianDiffusion,
     x_T: Tensor,
     num_steps: int,
-    noise: SampleNoise,
     *,
-    project: Projection | None = None,
+    noise: SampleNoise | None = None,
+    project: Projection = unchanged,
     jump_length: int = 5,
     num_resamples: int = 2,
 ) -> Iterator[Step]:
@@ -149,7 +158,7 @@ def sample_repaint(
         x_T: (B, 3, H, W), standard normal.
         num_steps: in 1..T, of one walk; the network is evaluated num_steps * num_resamples times.
         noise: called with (3, H, W) for fresh noise (B, 3, H, W) at every step and jump.
-        project: applied to x after every step and jump, if given: `keep_outside`.
+        project: applied to x after every step and jump: `keep_outside`.
         jump_length: steps in a stretch.
         num_resamples: how often each stretch is walked.
 
@@ -157,32 +166,23 @@ def sample_repaint(
         A Step after each of num_steps * num_resamples steps; none after a jump.
 
     Raises:
-        ValueError: before the first step, if a number is out of its range.
+        ValueError: before the first step, if a number is out of its range or there is no noise to draw from.
     """
     moves = repaint_pairs(diffusion.num_timesteps, num_steps, jump_length=jump_length, num_resamples=num_resamples)
-    return _walk(denoiser, diffusion, x_T, moves, noise, project)
+    noise = fresh_noise(noise, "sample_repaint")
 
+    def steps(x: Tensor) -> Iterator[Step]:
+        for now, then in moves:
+            t, s = times(x, now, then)  # (B,) each
+            z = noise(x.shape[1:]).to(x)  # (B, 3, H, W)
+            if then > now:  # a jump back into the noise
+                x = project(q_between(diffusion, x, t, s, z), s)
+            else:
+                x, x0 = ancestral_step(denoiser, diffusion, x, t, s, z)
+                x = project(x, s)
+                yield Step(then, x, x0)
 
-def _walk(
-    denoiser: Denoiser,
-    diffusion: GaussianDiffusion,
-    x: Tensor,
-    moves: list[tuple[int, int]],
-    noise: SampleNoise,
-    project: Projection | None,
-) -> Iterator[Step]:
-    """Make every move; a generator of its own, so that bad arguments are met before the first step."""
-    for now, then in moves:
-        t, s = (torch.full((x.shape[0],), time, dtype=torch.int64, device=x.device) for time in (now, then))
-        z = noise(x.shape[1:]).to(x)
-        if then > now:
-            x, x0 = q_between(diffusion, x, t, s, z), None
-        else:
-            x, x0 = ancestral_step(denoiser, diffusion, x, t, s, z)
-        if project is not None:
-            x = project(x, s)
-        if x0 is not None:
-            yield Step(then, x, x0)
+    return steps(x_T)
 
 
 def q_between(diffusion: GaussianDiffusion, x_t: Tensor, t: Tensor, s: Tensor, noise: Tensor) -> Tensor:

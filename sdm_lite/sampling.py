@@ -2,6 +2,7 @@
 
 Apart from guidance and network, which they see only as a function (x_t, t) -> Prediction. Ancestral sampling (Ho et
 al., 2020; Wang et al., 2022, Algorithm 2 made right), DDIM (Song et al., 2020) and DPM-Solver++(2M) (Lu et al., 2022).
+All have one signature, `Sampler`, so that whoever samples hands over noise and never asks which sampler it is.
 
 Shapes: B batch, H x W pixels, T training timesteps.
 """
@@ -19,6 +20,11 @@ from sdm_lite.diffusion import Denoiser, GaussianDiffusion
 Projection = Callable[[Tensor, Tensor], Tensor]  # (x_s, s (B,)) -> x_s, applied after every step: see edit.py
 
 
+def unchanged(x_s: Tensor, s: Tensor) -> Tensor:
+    """The projection that projects nothing: a sample as the sampler made it."""
+    return x_s
+
+
 class Step(NamedTuple):
     """Where a sampler stands after a step.
 
@@ -31,6 +37,10 @@ class Step(NamedTuple):
     t: int
     x_t: Tensor
     x0: Tensor
+
+
+# (denoiser, diffusion, x_T, num_steps, *, noise, project) -> steps: those here, `edit.sample_repaint`, a partial.
+Sampler = Callable[..., Iterator[Step]]
 
 
 class SampleNoise:
@@ -75,6 +85,18 @@ def timestep_pairs(num_timesteps: int, num_steps: int) -> list[tuple[int, int]]:
     return list(zip(times[:-1], times[1:], strict=True))
 
 
+def times(x: Tensor, *timesteps: int) -> list[Tensor]:
+    """Each timestep as (B,) int64, for the whole batch of x (B, ...) and on its device."""
+    return [torch.full((x.shape[0],), t, dtype=torch.int64, device=x.device) for t in timesteps]
+
+
+def fresh_noise(noise: SampleNoise | None, sampler: str) -> SampleNoise:
+    """The noise; ValueError if there is none, for a sampler that adds some at every step."""
+    if noise is None:
+        raise ValueError(f"{sampler} adds noise at every step and needs some to draw from: noise=SampleNoise(seeds)")
+    return noise
+
+
 def ancestral_step(
     denoiser: Denoiser, diffusion: GaussianDiffusion, x_t: Tensor, t: Tensor, s: Tensor, z: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -92,7 +114,7 @@ def ancestral_step(
         x_s and the predicted x0, (B, 3, H, W) each.
     """
     prediction = denoiser(x_t, t)
-    mean, log_variance = diffusion.reverse(prediction, x_t, t, s)
+    mean, log_variance = diffusion.reverse(prediction, x_t, t, s)  # (B, 3, H, W) each
     return mean + torch.exp(log_variance / 2) * (z * (s > 0)[:, None, None, None]), prediction.x0
 
 
@@ -101,9 +123,9 @@ def sample_ddpm(
     diffusion: GaussianDiffusion,
     x_T: Tensor,
     num_steps: int,
-    noise: SampleNoise,
     *,
-    project: Projection | None = None,
+    noise: SampleNoise | None = None,
+    project: Projection = unchanged,
 ) -> Iterator[Step]:
     """Sample by ancestral steps with the learned variance.
 
@@ -118,24 +140,36 @@ def sample_ddpm(
         x_T: (B, 3, H, W), standard normal.
         num_steps: in 1..T; the paper takes all T = 1000.
         noise: called with (3, H, W) for fresh noise (B, 3, H, W) at every step.
-        project: applied to x_s after every step, if given.
+        project: applied to x_s after every step.
 
     Yields:
         A Step after each of num_steps steps.
 
     Raises:
-        ValueError: before the first step, if num_steps lies outside 1..T.
+        ValueError: before the first step, if num_steps lies outside 1..T or there is no noise to draw from.
     """
     pairs = timestep_pairs(diffusion.num_timesteps, num_steps)
+    noise = fresh_noise(noise, "sample_ddpm")
 
-    def advance(x: Tensor, t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
-        return ancestral_step(denoiser, diffusion, x, t, s, noise(x.shape[1:]).to(x))
+    def steps(x: Tensor) -> Iterator[Step]:
+        for now, then in pairs:
+            t, s = times(x, now, then)  # (B,) each
+            z = noise(x.shape[1:]).to(x)  # (B, 3, H, W)
+            x, x0 = ancestral_step(denoiser, diffusion, x, t, s, z)
+            x = project(x, s)
+            yield Step(then, x, x0)
 
-    return _walk(advance, x_T, pairs, project)
+    return steps(x_T)
 
 
 def sample_ddim(
-    denoiser: Denoiser, diffusion: GaussianDiffusion, x_T: Tensor, num_steps: int, *, project: Projection | None = None
+    denoiser: Denoiser,
+    diffusion: GaussianDiffusion,
+    x_T: Tensor,
+    num_steps: int,
+    *,
+    noise: SampleNoise | None = None,
+    project: Projection = unchanged,
 ) -> Iterator[Step]:
     """Sample by deterministic DDIM steps.
 
@@ -148,7 +182,8 @@ def sample_ddim(
         diffusion: the process.
         x_T: (B, 3, H, W), standard normal.
         num_steps: in 1..T.
-        project: applied to x_s after every step, if given.
+        noise: not needed, as no noise is added on the way.
+        project: applied to x_s after every step.
 
     Yields:
         A Step after each of num_steps steps.
@@ -158,15 +193,25 @@ def sample_ddim(
     """
     pairs = timestep_pairs(diffusion.num_timesteps, num_steps)
 
-    def advance(x: Tensor, t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
-        x0 = denoiser(x, t).x0
-        return diffusion.q_sample(x0, s, diffusion.eps_from_x0(x0, x, t)), x0
+    def steps(x: Tensor) -> Iterator[Step]:
+        for now, then in pairs:
+            t, s = times(x, now, then)  # (B,) each
+            x0 = denoiser(x, t).x0  # (B, 3, H, W)
+            eps = diffusion.eps_from_x0(x0, x, t)  # (B, 3, H, W)
+            x = project(diffusion.q_sample(x0, s, eps), s)
+            yield Step(then, x, x0)
 
-    return _walk(advance, x_T, pairs, project)
+    return steps(x_T)
 
 
 def sample_dpmpp_2m(
-    denoiser: Denoiser, diffusion: GaussianDiffusion, x_T: Tensor, num_steps: int, *, project: Projection | None = None
+    denoiser: Denoiser,
+    diffusion: GaussianDiffusion,
+    x_T: Tensor,
+    num_steps: int,
+    *,
+    noise: SampleNoise | None = None,
+    project: Projection = unchanged,
 ) -> Iterator[Step]:
     """Sample by DPM-Solver++(2M): second order, one network evaluation a step.
 
@@ -182,7 +227,8 @@ def sample_dpmpp_2m(
         diffusion: the process.
         x_T: (B, 3, H, W), standard normal.
         num_steps: in 1..T.
-        project: applied to x_s after every step, if given.
+        noise: not needed, as no noise is added on the way.
+        project: applied to x_s after every step.
 
     Yields:
         A Step after each of num_steps steps.
@@ -191,36 +237,23 @@ def sample_dpmpp_2m(
         ValueError: before the first step, if num_steps lies outside 1..T.
     """
     pairs = timestep_pairs(diffusion.num_timesteps, num_steps)
-    before: list[tuple[Tensor, Tensor]] = []  # (x0, lambda) of the step before this one
 
-    def advance(x: Tensor, t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
-        x0 = denoiser(x, t).x0
-        (signal_t, sigma_t), (signal_s, sigma_s) = diffusion.signal_and_noise(t), diffusion.signal_and_noise(s)
-        lambda_t, lambda_s = torch.log(signal_t / sigma_t), torch.log(signal_s / sigma_s)  # inf at s = 0
-        direction = x0
-        if before and bool(torch.isfinite(lambda_s).all()):
-            x0_before, lambda_before = before[-1]
-            direction = x0 + (lambda_s - lambda_t) / (2 * (lambda_t - lambda_before)) * (x0 - x0_before)
-        before[:] = [(x0, lambda_t)]
-        decay = torch.exp(lambda_t - lambda_s)  # exp(-h), 0 at s = 0
-        return sigma_s / sigma_t * x + signal_s * (1 - decay) * direction, x0
+    def steps(x: Tensor) -> Iterator[Step]:
+        x0_before = lambda_before = None
+        for now, then in pairs:
+            t, s = times(x, now, then)  # (B,) each
+            x0 = denoiser(x, t).x0  # (B, 3, H, W)
+            (signal_t, sigma_t), (signal_s, sigma_s) = diffusion.signal_and_noise(t), diffusion.signal_and_noise(s)
+            lambda_t, lambda_s = torch.log(signal_t / sigma_t), torch.log(signal_s / sigma_s)  # (B, 1, 1, 1); inf at 0
+            direction = x0
+            if x0_before is not None and then > 0:
+                direction = x0 + (lambda_s - lambda_t) / (2 * (lambda_t - lambda_before)) * (x0 - x0_before)
+            x0_before, lambda_before = x0, lambda_t
+            decay = torch.exp(lambda_t - lambda_s)  # exp(-h), 0 at s = 0
+            x = project(sigma_s / sigma_t * x + signal_s * (1 - decay) * direction, s)
+            yield Step(then, x, x0)
 
-    return _walk(advance, x_T, pairs, project)
-
-
-def _walk(
-    advance: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]],
-    x: Tensor,
-    pairs: list[tuple[int, int]],
-    project: Projection | None,
-) -> Iterator[Step]:
-    """Apply `advance` to every pair; a generator of its own, so that bad arguments are met before the first step."""
-    for t, s in pairs:
-        s_batch = torch.full((x.shape[0],), s, dtype=torch.int64, device=x.device)
-        x, x0 = advance(x, torch.full_like(s_batch, t), s_batch)
-        if project is not None:
-            x = project(x, s_batch)
-        yield Step(s, x, x0)
+    return steps(x_T)
 
 
 def last(steps: Iterable[Step]) -> Tensor:

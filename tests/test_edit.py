@@ -125,9 +125,8 @@ def test_every_sampler_redraws_the_region_and_nothing_else(diffusion, sample, th
     region = changed_region(old, stacked([edit.without for edit in edits])[1], margin=1)
     noise = SampleNoise([0, 1, 2])
     x_T = noise((3, 16, 16))
-    arguments = (noise,) if sample in (sample_ddpm, sample_repaint) else ()
     project = keep_outside(diffusion, image, region, noise if new_noise else x_T)
-    edited = last(sample(grey_denoiser(diffusion), diffusion, x_T, 10, *arguments, project=project))
+    edited = last(sample(grey_denoiser(diffusion), diffusion, x_T, 10, noise=noise, project=project))
     inside = region.expand_as(image)
     assert inside.any() and not inside.all()
     assert torch.equal(edited[~inside], image[~inside])
@@ -173,9 +172,9 @@ def test_moves_are_connected_and_cost_what_is_said(num_steps, jump_length, num_r
 def test_numbers_out_of_range_are_told_before_the_first_step(diffusion, wrong):
     noise = SampleNoise([0])
     with pytest.raises(ValueError, match="at least 1"):
-        sample_repaint(grey_denoiser(diffusion), diffusion, noise((3, 8, 8)), 5, noise, **wrong)
+        sample_repaint(grey_denoiser(diffusion), diffusion, noise((3, 8, 8)), 5, noise=noise, **wrong)
     with pytest.raises(ValueError, match="num_steps"):
-        sample_repaint(grey_denoiser(diffusion), diffusion, noise((3, 8, 8)), 0, noise)
+        sample_repaint(grey_denoiser(diffusion), diffusion, noise((3, 8, 8)), 0, noise=noise)
 
 
 def test_a_jump_undoes_nothing_but_the_noise_level(diffusion):
@@ -214,8 +213,8 @@ def redrawn_pixel(diffusion, num_steps, num_resamples, num_samples=4000):
     image, region = torch.ones_like(x_T), torch.zeros(1, 1, num_samples, 2, dtype=torch.bool)
     region[..., 0] = True
     project = keep_outside(diffusion, image, region, x_T)
-    arguments = {"project": project, "num_resamples": num_resamples}
-    return last(sample_repaint(pair_denoiser(diffusion, 0.9), diffusion, x_T, num_steps, noise, **arguments))[0, ..., 0]
+    arguments = {"noise": noise, "project": project, "num_resamples": num_resamples}
+    return last(sample_repaint(pair_denoiser(diffusion, 0.9), diffusion, x_T, num_steps, **arguments))[0, ..., 0]
 
 
 def test_resampling_comes_nearer_to_the_known_conditional_distribution(diffusion):
@@ -232,7 +231,7 @@ def test_without_jumps_resampling_is_ancestral_sampling_bit_for_bit(diffusion):
         noise = SampleNoise([3, 4])
         x_T = noise((3, 8, 8))
         project = keep_outside(diffusion, image, region, x_T)
-        steps = list(sample(grey_denoiser(diffusion), diffusion, x_T, 12, noise, project=project, **options))
+        steps = list(sample(grey_denoiser(diffusion), diffusion, x_T, 12, noise=noise, project=project, **options))
         results.append([(step.t, step.x_t, step.x0) for step in steps])
     for (t, *tensors), (other_t, *others) in zip(*results, strict=True):
         assert t == other_t and all(torch.equal(a, b) for a, b in zip(tensors, others, strict=True))

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from sdm_lite.diffusion import GaussianDiffusion, Prediction, cosine_betas, linear_betas
+from sdm_lite.edit import sample_repaint
 from sdm_lite.sampling import SampleNoise, last, sample_ddim, sample_ddpm, sample_dpmpp_2m, timestep_pairs
 
 STD = 0.5  # of the Gaussian data for which the best denoiser is known
@@ -98,7 +99,7 @@ def test_ancestral_equals_diffusers_with_the_same_noise(diffusion, x_T, monkeypa
     ours, theirs = SampleNoise([1, 2]), SampleNoise([1, 2])
     monkeypatch.setattr(scheduling, "randn_tensor", lambda shape, **_: theirs(shape[1:]))
     expected = run_scheduler(peer, x_T, 1000)
-    got = last(sample_ddpm(toy_denoiser(diffusion, clip=True), diffusion, x_T, 1000, ours))
+    got = last(sample_ddpm(toy_denoiser(diffusion, clip=True), diffusion, x_T, 1000, noise=ours))
     torch.testing.assert_close(got, expected, rtol=0, atol=1e-4)
 
 
@@ -130,7 +131,7 @@ def test_ancestral_samples_have_the_data_s_variance():
     diffusion = GaussianDiffusion(linear_betas())
     noise = SampleNoise([0])
     x_T = noise((3, 100, 100))
-    image = last(sample_ddpm(exact_denoiser(diffusion), diffusion, x_T, 1000, noise))
+    image = last(sample_ddpm(exact_denoiser(diffusion), diffusion, x_T, 1000, noise=noise))
     assert image.std().item() == pytest.approx(STD, rel=0.02)
 
 
@@ -138,7 +139,7 @@ def test_a_sample_depends_on_its_seed_alone(diffusion):
     def draw(seeds):
         noise = SampleNoise(seeds)
         x_T = noise((3, 8, 8))
-        return last(sample_ddpm(toy_denoiser(diffusion, clip=True), diffusion, x_T, 20, noise))
+        return last(sample_ddpm(toy_denoiser(diffusion, clip=True), diffusion, x_T, 20, noise=noise))
 
     together, alone = draw([5, 6, 7]), draw([6])
     torch.testing.assert_close(together[1:2], alone, rtol=0, atol=1e-5)
@@ -170,7 +171,7 @@ def test_a_wrong_number_of_steps_is_told_at_the_call(diffusion, x_T, num_steps):
         with pytest.raises(ValueError, match=r"1\.\.1000"):
             sampler(toy_denoiser(diffusion, clip=True), diffusion, x_T, num_steps)
     with pytest.raises(ValueError, match=r"1\.\.1000"):
-        sample_ddpm(toy_denoiser(diffusion, clip=True), diffusion, x_T, num_steps, SampleNoise([0]))
+        sample_ddpm(toy_denoiser(diffusion, clip=True), diffusion, x_T, num_steps, noise=SampleNoise([0]))
 
 
 def test_pairs_cover_the_way_from_T_to_0():
@@ -186,3 +187,16 @@ def test_no_seed_and_no_step_are_errors():
         SampleNoise([])
     with pytest.raises(ValueError, match="no step"):
         last(iter(()))
+
+
+@pytest.mark.parametrize("sampler", [sample_ddpm, sample_repaint])
+def test_a_sampler_that_adds_noise_asks_for_it_before_the_first_step(diffusion, sampler):
+    with pytest.raises(ValueError, match=f"{sampler.__name__} adds noise .* noise=SampleNoise"):
+        sampler(toy_denoiser(diffusion, clip=True), diffusion, torch.zeros(1, 3, 4, 4), 5)
+
+
+def test_a_sampler_that_adds_none_does_not_touch_the_stream(diffusion):
+    for sampler in (sample_ddim, sample_dpmpp_2m):
+        noise, untouched = SampleNoise([3]), SampleNoise([3])
+        last(sampler(toy_denoiser(diffusion, clip=True), diffusion, torch.zeros(1, 3, 4, 4), 5, noise=noise))
+        assert torch.equal(noise((3,)), untouched((3,)))

@@ -7,7 +7,7 @@ Shapes: B batch, L label maps, N samples of each, H x W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -17,10 +17,9 @@ from sdm_lite.checkpoints import Model
 from sdm_lite.diffusion import Denoiser
 from sdm_lite.guidance import denoiser
 from sdm_lite.labels import encode_labels
-from sdm_lite.sampling import SampleNoise, Step, last, sample_ddim, sample_ddpm
+from sdm_lite.sampling import SampleNoise, Sampler, last, sample_ddim
 from sdm_lite.scenes.dataset import Scenes
 
-Sampler = Callable[..., Iterator[Step]]
 MakeDenoiser = Callable[..., Denoiser]  # (unet, diffusion, condition, guidance_scale) -> Denoiser
 ShowProgress = Callable[..., Iterable]  # called as progress(items, description="...")
 
@@ -51,7 +50,7 @@ def draw_samples(
         seeds: B integers; a sample depends on its own alone.
         guidance_scale: s >= 0.
         num_steps: of the sampler.
-        sampler: sample_ddim, sample_ddpm, or any other of their form.
+        sampler: sample_ddim, or any other of its form.
         make_denoiser: `guidance.denoiser`, or any other of its form.
         num_classes: of the label maps; a model with one condition channel more reads edges, too.
 
@@ -64,8 +63,7 @@ def draw_samples(
     noise = SampleNoise(seeds)
     x_T = noise((3, *label_maps.shape[1:])).to(device)
     draw = make_denoiser(model.unet, model.diffusion, condition, guidance_scale)
-    fresh_noise = (noise,) if sampler is sample_ddpm else ()
-    return last(sampler(draw, model.diffusion, x_T, num_steps, *fresh_noise)).clamp(-1, 1)
+    return last(sampler(draw, model.diffusion, x_T, num_steps, noise=noise)).clamp(-1, 1)
 
 
 def draw_groups(

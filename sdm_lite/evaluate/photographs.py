@@ -26,7 +26,7 @@ from sdm_lite import metrics
 from sdm_lite.checkpoints import Model
 from sdm_lite.datasets.in_memory import Pictures
 from sdm_lite.datasets.photographs import Photographs
-from sdm_lite.evaluate.drawing import Sampler, ShowProgress, draw_groups, draw_samples
+from sdm_lite.evaluate.drawing import ShowProgress, draw_groups, draw_samples
 from sdm_lite.evaluate.measures import (
     LEAST_FOR_HALVES,
     Measure,
@@ -39,7 +39,7 @@ from sdm_lite.evaluate.measures import (
 from sdm_lite.guidance import check_guidance_interval, check_guidance_scale, denoiser
 from sdm_lite.judge.network import Judge
 from sdm_lite.judge.photographs import own_metric_name
-from sdm_lite.sampling import sample_ddim, timestep_pairs
+from sdm_lite.sampling import Sampler, sample_ddim, timestep_pairs
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,11 @@ from torch import Tensor
 
 from sdm_lite import metrics
 from sdm_lite.checkpoints import Model
-from sdm_lite.evaluate.drawing import MakeDenoiser, Sampler, ShowProgress, draw_groups, draw_samples, silently
+from sdm_lite.evaluate.drawing import MakeDenoiser, ShowProgress, draw_groups, draw_samples, silently
 from sdm_lite.evaluate.scores import Measurements, ScenesScores, Sizes, Truth, score
 from sdm_lite.guidance import check_guidance_interval, check_guidance_scale, denoiser
 from sdm_lite.judge.network import HELD_OUT_SEED, Judge
-from sdm_lite.sampling import sample_ddim, timestep_pairs
+from sdm_lite.sampling import Sampler, sample_ddim, timestep_pairs
 from sdm_lite.scenes.dataset import SEASONS, Scenes
 
 # Measuring pictures.

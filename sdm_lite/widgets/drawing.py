@@ -16,21 +16,13 @@ import torch
 from torch import Tensor
 
 from sdm_lite.checkpoints import Model
-from sdm_lite.diffusion import Denoiser, GaussianDiffusion
 from sdm_lite.guidance import check_guidance_interval, check_guidance_scale, denoiser
 from sdm_lite.labels import encode_labels
 from sdm_lite.pictures import to_uint8
-from sdm_lite.sampling import SampleNoise, Step, sample_ddim, sample_ddpm, sample_dpmpp_2m, timestep_pairs
+from sdm_lite.sampling import SampleNoise, Sampler, sample_ddim, sample_ddpm, sample_dpmpp_2m, timestep_pairs
 
-Sampler = Callable[[Denoiser, GaussianDiffusion, Tensor, int, SampleNoise], Iterator[Step]]
-
-# One signature for all, so that a widget can offer them by name; only ancestral sampling draws fresh noise.
-SAMPLERS: dict[str, Sampler] = {
-    "DDIM": lambda draw, diffusion, x, num_steps, noise: sample_ddim(draw, diffusion, x, num_steps),
-    "DPM-Solver++(2M)": lambda draw, diffusion, x, num_steps, noise: sample_dpmpp_2m(draw, diffusion, x, num_steps),
-    "DDPM": lambda draw, diffusion, x, num_steps, noise: sample_ddpm(draw, diffusion, x, num_steps, noise),
-}
-
+# What a widget offers, by name.
+SAMPLERS: dict[str, Sampler] = {"DDIM": sample_ddim, "DPM-Solver++(2M)": sample_dpmpp_2m, "DDPM": sample_ddpm}
 
 NUM_COLUMNS = 8  # of the denoising strip
 SHOW_SECONDS = 0.12  # at least so long is between two moments that are shown
@@ -146,7 +138,7 @@ class World:
         t, x = model.diffusion.num_timesteps, noise((3, *condition.shape[2:])).to(self._device)
         scale, interval = settings.guidance_scale, settings.guidance_interval
         draw = denoiser(model.unet, model.diffusion, condition, scale, guidance_interval=interval)
-        for step in SAMPLERS[settings.sampler](draw, model.diffusion, x, settings.num_steps, noise):
+        for step in SAMPLERS[settings.sampler](draw, model.diffusion, x, settings.num_steps, noise=noise):
             yield Moment(t, x[0], step.x0[0], step.x_t[0])
             t, x = step.t, step.x_t
 

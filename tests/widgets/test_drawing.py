@@ -44,7 +44,7 @@ def test_a_drawing_is_a_sample_of_the_package(world, condition, name):
     steps = {
         "DDIM": lambda: sample_ddim(draw, model.diffusion, x_T, 6),
         "DPM-Solver++(2M)": lambda: sample_dpmpp_2m(draw, model.diffusion, x_T, 6),
-        "DDPM": lambda: sample_ddpm(draw, model.diffusion, x_T, 6, noise),
+        "DDPM": lambda: sample_ddpm(draw, model.diffusion, x_T, 6, noise=noise),
     }
     settings = Settings(guidance_scale=2.5, seed=7, num_steps=6, sampler=name)
     expected = to_uint8(last(steps[name]()))[0]
