@@ -79,5 +79,5 @@ benchmark: $(STAMP) ## measure training and sampling speed
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 clean: ## remove caches and builds (not .venv, runs/ or reports/)
-	rm -rf build dist sdm_lite.egg-info .pytest_cache .ruff_cache
+	rm -rf build dist sdm_lite.egg-info .pytest_cache .ruff_cache .hypothesis
 	find sdm_lite tests notebooks benchmarks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
