@@ -10,8 +10,9 @@ import inspect
 import json
 import math
 import os
+import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 # Names the file that `record` appends to, one JSON object a line. The runner sets it for each notebook; unset, nothing
@@ -23,7 +24,7 @@ def record(
     claim: str,
     value: bool | int | float | str,
     *,
-    interval: tuple[float, float] | None = None,
+    interval: Sequence[float | str] | None = None,
     unit: str = "",
     holds: bool | None = None,
     paper: str = "",
@@ -33,7 +34,8 @@ def record(
     Args:
         claim: one sentence, without the number that was measured.
         value: the number, truth value or short text computed; a one-element tensor or array will do.
-        interval: (low, high), for example the 95 % interval of a bootstrap.
+        interval: (low, high) or (low, high, kind), where kind says what interval that is, for example "95 % percentile
+            bootstrap over layouts"; `metrics.Interval` is one.
         unit: of value and interval.
         holds: whether the claim is true here; None where nothing is claimed, only measured.
         paper: where the paper makes it, for example "Table 4"; empty for a claim of the course's own.
@@ -46,7 +48,8 @@ def record(
     entry = {
         "claim": claim.strip(),
         "value": _plain(value),
-        "interval": None if interval is None else _interval(interval),
+        "interval": None if interval is None else _ends(interval[:2]),
+        "interval_kind": "" if interval is None else _kind(interval),
         "unit": unit,
         "holds": None if holds is None else bool(holds),
         "paper": paper,
@@ -85,11 +88,12 @@ def check(answer: Any, passes: Callable[[Any], Any], *, hint: str, strict: bool 
 
 
 def claim_line(entry: dict) -> str:
-    """A recorded claim in one line: `claim | value unit [low, high] | holds`."""
+    """A recorded claim in one line: `claim | value unit [low, high] (kind) | holds`."""
     value = " ".join(part for part in (format_value(entry["value"]), entry["unit"]) if part)
     if entry["interval"] is not None:
-        low, high = entry["interval"]
-        value += f" [{format_value(low)}, {format_value(high)}]"
+        low, high = map(format_value, entry["interval"])
+        kind = entry["interval_kind"]
+        value += f" [{low}, {high}]" + (f" ({kind})" if kind else "")
     verdict = {None: [], True: ["holds"], False: ["does not hold here"]}[entry["holds"]]
     return " | ".join([entry["claim"], value, *verdict])
 
@@ -111,23 +115,66 @@ def _plain(value: Any) -> bool | int | float | str:
     return value
 
 
-def _interval(interval: tuple[float, float]) -> list[float]:
-    ends = [_plain(end) for end in interval]
+def _ends(ends: Sequence[Any]) -> list[float]:
+    """Low and high of an interval."""
+    ends = [_plain(end) for end in ends]
     if len(ends) != 2 or any(isinstance(end, str) for end in ends) or ends[0] > ends[1]:
         raise ValueError(f"interval: expected (low, high) with low <= high, got {tuple(ends)}: order them")
     return ends
 
 
+def _kind(interval: Sequence[Any]) -> str:
+    """What kind of interval it is; empty where that is not stated."""
+    kind = [*interval[2:]] or [""]
+    if len(kind) != 1 or not isinstance(kind[0], str):
+        raise ValueError(f"interval: expected a text after (low, high), got {kind}: say there which interval it is")
+    return kind[0].strip()
+
+
+# In a docstring: the start of a section, and a shape, which begins with the name of a dimension: (B, 3, H, W), (T,).
+SECTION = re.compile(r"^(\w+):\n", re.MULTILINE)
+SHAPE = re.compile(r"\([A-Z]\w*,[^()]*\)")
+
+
 def show_source(function: Callable[..., Any]) -> None:
-    """Prints a function or class of the package as it is, without its docstring: the text beside it says the same.
+    """Prints a function or class of the package as it is, but for long docstrings: the text beside it says the same.
+
+    Of those stay the first line, the formulas (what is indented before the arguments) and the shapes.
 
     Args:
         function: anything whose source is a file.
     """
     source = textwrap.dedent(inspect.getsource(function))
-    definition = ast.parse(source).body[0]
     lines = source.splitlines()
-    if ast.get_docstring(definition):
-        docstring = definition.body[0]
-        del lines[docstring.lineno - 1 : docstring.end_lineno]
+    described = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef | ast.FunctionDef)]
+    for node in sorted(described, key=lambda node: -node.lineno):  # from the end, so that the others stay in place
+        docstring = node.body[0]
+        if ast.get_docstring(node) and docstring.end_lineno > docstring.lineno:
+            rest = textwrap.dedent("\n".join(lines[docstring.lineno : docstring.end_lineno]))
+            kept = [textwrap.indent(line, " " * docstring.col_offset) for line in formulas_and_shapes(rest)]
+            closing = [*kept, " " * docstring.col_offset + '"""'] if kept else ['"""']
+            head = lines[docstring.lineno - 1]
+            lines[docstring.lineno - 1 : docstring.end_lineno] = [head, *closing] if kept else [head + '"""']
     print("\n".join(lines))
+
+
+def formulas_and_shapes(text: str) -> list[str]:
+    """The lines of a docstring, less its first, that hold a formula or a shape.
+
+    Args:
+        text: without the indentation that all of it has.
+
+    Returns:
+        The lines, with an empty one before the formulas and one before the shapes; none if there are neither.
+    """
+    prose, *sections = SECTION.split(text)
+    formulas = [line for line in prose.splitlines() if line.startswith("    ")]
+    shapes = []
+    for name, body in zip(sections[::2], sections[1::2], strict=True):
+        if name == "Shapes":
+            shapes += textwrap.dedent(body).strip().splitlines()
+        elif name in ("Args", "Returns", "Yields"):
+            entries = re.split(r"\n(?=    \S)", body) if name == "Args" else [f"{name}: {body}"]
+            sentences = [re.split(r"; |(?<!\.)\. ", " ".join(entry.split()))[0] for entry in entries]
+            shapes += [sentence.rstrip(".") + "." for sentence in sentences if SHAPE.search(sentence)]
+    return ["", *formulas] * bool(formulas) + ["", *shapes] * bool(shapes)

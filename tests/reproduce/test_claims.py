@@ -1,10 +1,17 @@
 """Claims are recorded as measured, and answers are checked with a hint."""
 
+import ast
 import json
+from typing import NamedTuple
 
 import pytest
 
-from sdm_lite.reproduce import check, record
+from sdm_lite.diffusion import GaussianDiffusion
+from sdm_lite.guidance import guide
+from sdm_lite.reproduce import check, record, show_source
+from sdm_lite.reproduce.claims import formulas_and_shapes
+from sdm_lite.sampling import sample_ddim
+from sdm_lite.spade import SPADE
 
 
 def test_record_prints_and_appends(monkeypatch, tmp_path, capsys):
@@ -30,6 +37,9 @@ def test_record_prints_and_appends(monkeypatch, tmp_path, capsys):
         ("a", [1, 2], None, "got list"),
         ("a", 1, (2, 1), "low, high"),
         ("a", 1, (0, float("inf")), "finite"),
+        ("a", 1, (0,), "low, high"),
+        ("a", 1, (0, 1, 2), "a text after"),
+        ("a", 1, (0, 1, "kind", "more"), "a text after"),
     ],
 )
 def test_record_refuses_what_is_no_measurement(claim, value, interval, words):
@@ -55,3 +65,98 @@ def test_check_hints_and_in_strict_mode_raises(capsys):
     for answer in (None, 3):
         with pytest.raises(ValueError, match="solution"):
             check(answer, lambda answer: answer == 2, hint="", strict=True)
+
+
+def test_an_interval_says_which_it_is(monkeypatch, tmp_path, capsys):
+    class Triple(NamedTuple):
+        low: float
+        high: float
+        kind: str
+
+    monkeypatch.setenv("SDM_LITE_CLAIMS", str(tmp_path / "a.jsonl"))
+    record("Named", 1.5, interval=Triple(1.0, 2.0, "95 % Wilson"), unit="m", holds=True)
+    record("Plain", 1.5, interval=[1, 2])
+    record("None", 1.5)
+    out = "Named | 1.5 m [1, 2] (95 % Wilson) | holds\nPlain | 1.5 [1, 2]\nNone | 1.5\n"
+    assert capsys.readouterr().out == out
+    entries = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert [(entry["interval"], entry["interval_kind"]) for entry in entries] == [
+        ([1.0, 2.0], "95 % Wilson"),
+        ([1, 2], ""),
+        (None, ""),
+    ]
+
+
+def documented(x, bound=1.0):
+    """Bound a batch.
+
+        y = min(x, bound)
+
+    A long story about it, with an aside (Somebody, 1999).
+
+    Args:
+        x: (B, C, H, W), of any type that has an order, and the sentence goes on in the next
+            line; then more follows.
+        bound: the largest value that is let through.
+
+    Returns:
+        (B, C, H, W). And some more.
+
+    Raises:
+        ValueError: if x has no (B, C).
+    """
+
+    def clamp(value):  # (B, C, H, W)
+        """A short one."""
+        return min(value, bound)
+
+    return clamp(x)
+
+
+SHOWN = '''\
+def documented(x, bound=1.0):
+    """Bound a batch.
+
+        y = min(x, bound)
+
+    x: (B, C, H, W), of any type that has an order, and the sentence goes on in the next line.
+    Returns: (B, C, H, W).
+    """
+
+    def clamp(value):  # (B, C, H, W)
+        """A short one."""
+        return min(value, bound)
+
+    return clamp(x)
+'''
+
+
+def test_show_source_keeps_formulas_and_shapes_of_long_docstrings(capsys):
+    show_source(documented)
+    assert capsys.readouterr().out == SHOWN
+
+
+def test_show_source_without_formulas_and_shapes_keeps_the_first_line():
+    assert formulas_and_shapes("\nMore.\n\nArgs:\n    a: a number (0, 1).\n") == []
+    assert formulas_and_shapes("\nShapes:\n    h: features (B, C)\n    more of it\n") == [
+        "",
+        "h: features (B, C)",
+        "more of it",
+    ]
+
+
+@pytest.mark.parametrize(
+    "function, kept, left_out",
+    [
+        (GaussianDiffusion.q_sample, ["sqrt(alpha_bar_t) x_0 +", "    t: (B,) int64 in 0..T.\n"], ["Ho et al."]),
+        (guide, ["null + s (conditional - null)", "    Returns: (B, 6, H, W).\n"], ["Only the first half"]),
+        (sample_ddim, ["        x_s = sqrt(alpha_bar_s) x_0", "    x_T: (B, 3, H, W), standard"], ["Song", "Raises"]),
+        (SPADE, ["        out = (1 + gamma(x)) GroupNorm(h) + beta(x)\n", "# (B, hidden, h, w)"], ["Park et al."]),
+    ],
+)
+def test_what_notebooks_show_of_the_package_is_code_that_says_its_formula_and_shapes(function, kept, left_out, capsys):
+    show_source(function)
+    shown = capsys.readouterr().out
+    ast.parse(shown)
+    assert all(words in shown for words in kept) and not any(words in shown for words in left_out)
+    assert isinstance(function, type) or len(shown.splitlines()) <= 30

@@ -89,9 +89,9 @@ def test_parameters_and_claims_arrive(ran):
     _, output, _ = ran
     assert (output / "files" / "00_works" / "note.txt").read_text() == "test"
     lines = (output / "claims" / "00_works.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == [
-        {"claim": "Seeds <add> up", "value": 5, "interval": [0, 9], "unit": "", "holds": True, "paper": "Eq. 2"}
-    ]
+    (claim,) = map(json.loads, lines)
+    assert (claim["claim"], claim["value"], claim["holds"], claim["paper"]) == ("Seeds <add> up", 5, True, "Eq. 2")
+    assert (claim["interval"], claim["interval_kind"]) == ([0, 9], "")
 
 
 @pytest.mark.slow
