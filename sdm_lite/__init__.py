@@ -3,6 +3,7 @@
 The public names, in reading order. Everything else is one import away in the module of its concept.
 """
 
+from sdm_lite.batches import Example
 from sdm_lite.checkpoints import Model, load_model, load_unet, save_model
 from sdm_lite.diffusion import (
     Denoiser,
@@ -15,7 +16,7 @@ from sdm_lite.diffusion import (
     linear_betas,
 )
 from sdm_lite.guidance import denoiser
-from sdm_lite.labels import Example, drop_condition, encode_labels, null_like
+from sdm_lite.labels import drop_condition, encode_labels, null_like
 from sdm_lite.presets import PRESETS, UNetConfig
 from sdm_lite.sampling import SampleNoise, Step, last, sample_ddim, sample_ddpm, sample_dpmpp_2m
 from sdm_lite.scenes import Scenes

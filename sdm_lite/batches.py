@@ -16,7 +16,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sdm_lite.labels import instance_edges
+from sdm_lite.labels import check_labels, encode_checked, instance_edges
+
+
+class Example(NamedTuple):
+    """One image and what is where in it: the same for every data set.
+
+    Attributes:
+        image: (3, H, W) float32 in [-1, 1].
+        label_map: (H, W) int64 class ids.
+        instance_map: (H, W) int64 ids, equal where two pixels belong to one object.
+    """
+
+    image: Tensor
+    label_map: Tensor
+    instance_map: Tensor
 
 
 class Batch(NamedTuple):
@@ -57,8 +71,7 @@ class Batch(NamedTuple):
 def encode(batch: Batch) -> tuple[Tensor, Tensor]:
     """What the loss takes, x0 and condition, made on the device that the batch is on.
 
-    The condition is that of `labels.encode_labels`, whose check of every id would make a GPU wait for the CPU at each
-    step: here the ids were checked when the data set was read.
+    The ids were checked when the data set was read.
 
     Args:
         batch: integers.
@@ -67,12 +80,8 @@ def encode(batch: Batch) -> tuple[Tensor, Tensor]:
         x0 (B, 3, H, W) float32 in [-1, 1], and condition (B, K, H, W) float32 of zeros and ones; K = num_classes, + 1
         with edges.
     """
-    label_map = batch.label_map.long()[:, None]  # (B, 1, H, W)
-    num_channels = batch.num_classes + (batch.edges is not None)
-    condition = label_map.new_zeros((len(label_map), num_channels, *label_map.shape[2:]), dtype=torch.float32)
-    condition.scatter_(1, label_map, 1.0)
-    if batch.edges is not None:
-        condition[:, -1] = batch.edges
+    edges = None if batch.edges is None else batch.edges[:, None]  # (B, 1, H, W)
+    condition = encode_checked(batch.label_map, batch.num_classes, edges)  # (B, K, H, W)
     return batch.images.float() / 127.5 - 1, condition
 
 
@@ -175,11 +184,6 @@ class ImageBatches:
         """N, the number of images."""
         return len(self.images)
 
-    @property
-    def condition_channels(self) -> int:
-        """K: classes, and one for edges if instances are known."""
-        return self.num_classes + (self.edges is not None)
-
     def fingerprint(self) -> str:
         """A digest of everything that is served, 16 hexadecimal digits: another one if any pixel is another."""
         digest = hashlib.sha256(f"{self.num_classes}".encode())
@@ -221,9 +225,7 @@ def _check_pictures(images: Tensor, label_maps: Tensor, instance_maps: Tensor | 
     for name, maps in (("label maps", label_maps), ("instance maps", instance_maps)):
         if maps is not None and (images.shape[0] != maps.shape[0] or images.shape[2:] != maps.shape[1:]):
             raise ValueError(f"images {tuple(images.shape)} and {name} {tuple(maps.shape)} do not go together")
-    low, high = int(label_maps.min()), int(label_maps.max())
-    if low < 0 or high >= num_classes:
-        raise ValueError(f"label ids must lie in 0..{num_classes - 1}, got {low if low < 0 else high}")
+    check_labels(label_maps, num_classes)
 
 
 def _edges(instance_maps: Tensor) -> Tensor:

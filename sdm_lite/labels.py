@@ -8,25 +8,8 @@ Shapes: B batch, K condition channels, H x W pixels.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
-from torch.nn import functional as F
-
-
-class Example(NamedTuple):
-    """One image and what is where in it: the same for every data set.
-
-    Attributes:
-        image: (3, H, W) float32 in [-1, 1].
-        label_map: (H, W) int64 class ids.
-        instance_map: (H, W) int64 ids, equal where two pixels belong to one object.
-    """
-
-    image: Tensor
-    label_map: Tensor
-    instance_map: Tensor
 
 
 def check_labels(label_map: Tensor, num_classes: int) -> None:
@@ -93,14 +76,32 @@ def encode_labels(label_map: Tensor, num_classes: int, instance_map: Tensor | No
         ValueError: if an id lies outside the classes, or the two maps differ in shape.
     """
     check_labels(label_map, num_classes)
-    one_hot = F.one_hot(label_map.long(), num_classes).permute(0, 3, 1, 2).float()  # (B, num_classes, H, W)
     if instance_map is None:
-        return one_hot.contiguous()
+        return encode_checked(label_map, num_classes)
     if instance_map.shape != label_map.shape:
         raise ValueError(
             f"instance_map must have the label map's shape {tuple(label_map.shape)}, got {tuple(instance_map.shape)}"
         )
-    return torch.cat([one_hot, instance_edges(instance_map)], dim=1)  # (B, num_classes + 1, H, W)
+    return encode_checked(label_map, num_classes, instance_edges(instance_map))
+
+
+def encode_checked(label_map: Tensor, num_classes: int, edges: Tensor | None = None) -> Tensor:
+    """`encode_labels` of ids that were checked already, at a step of training: a check makes a GPU wait for the CPU.
+
+    Args:
+        label_map: (B, H, W), an integer dtype, ids in 0..num_classes - 1.
+        num_classes: how many classes there are.
+        edges: (B, 1, H, W) of zeros and ones, or None for a condition without an edge channel.
+
+    Returns:
+        (B, K, H, W) float32; K = num_classes, + 1 with edges.
+    """
+    channels = num_classes + (edges is not None)
+    condition = torch.zeros((len(label_map), channels, *label_map.shape[1:]), device=label_map.device)
+    condition.scatter_(1, label_map[:, None].long(), 1.0)  # (B, K, H, W)
+    if edges is not None:
+        condition[:, -1:] = edges
+    return condition
 
 
 def null_like(condition: Tensor) -> Tensor:

@@ -15,7 +15,8 @@ class UNetConfig:
     """The numbers that make one SDM U-Net different from another. The defaults are the paper's 256 x 256 networks.
 
     Attributes:
-        condition_channels: K, classes plus one if instance edges are used.
+        num_classes: of the label maps that it reads.
+        instance_edges: whether its condition has one channel more, of the edges between instances.
         image_size: (height, width) it is meant for; others work if they can be halved often enough.
         base_channels: width at full resolution.
         channel_multipliers: width of each level, in units of base_channels; each level halves the resolution.
@@ -29,7 +30,8 @@ class UNetConfig:
             False by plain averaging and repeating, without weights, as the lite presets do.
     """
 
-    condition_channels: int
+    num_classes: int
+    instance_edges: bool = False
     image_size: tuple[int, int] = (256, 256)
     base_channels: int = 256
     channel_multipliers: tuple[int, ...] = (1, 1, 2, 2, 4, 4)
@@ -44,8 +46,8 @@ class UNetConfig:
     def __post_init__(self) -> None:
         for name in ("image_size", "channel_multipliers", "attention_resolutions"):
             object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON gives lists
-        if self.condition_channels < 1 or self.num_res_blocks < 1 or not self.channel_multipliers:
-            raise ValueError(f"a U-Net needs at least one condition channel, level and block a level, got {self}")
+        if self.num_classes < 1 or self.num_res_blocks < 1 or not self.channel_multipliers:
+            raise ValueError(f"a U-Net needs at least one class, level and block a level, got {self}")
         if self.spade_kernel_size % 2 == 0:
             raise ValueError(f"spade_kernel_size must be odd, got {self.spade_kernel_size}")
         for name in ("base_channels", "channels_per_head", "num_groups"):
@@ -68,6 +70,19 @@ class UNetConfig:
                 )
 
     @property
+    def condition_channels(self) -> int:
+        """K: classes, and one of instance edges."""
+        return self.num_classes + self.instance_edges
+
+    def check_data(self, name: str, num_classes: int, *, has_instances: bool) -> None:
+        """Raise ValueError unless a data set, called by its name, has what a network of these numbers reads."""
+        if self.num_classes != num_classes or self.instance_edges > has_instances:
+            raise ValueError(
+                f"the network reads {_what_is_read(self.num_classes, self.instance_edges)}, {name} has "
+                f"{_what_is_read(num_classes, has_instances)}: take the data that it was trained on"
+            )
+
+    @property
     def divisor(self) -> int:
         """What height and width must be divisible by."""
         return 2 ** (len(self.channel_multipliers) - 1)
@@ -77,10 +92,14 @@ class UNetConfig:
         return self.image_size[0] // 2**level in self.attention_resolutions
 
 
-# Why the lite numbers are these: docs/recipe.md. 12 = 11 classes of Scenes, or of CamVid with
-# "unlabelled", and one channel of edges.
+def _what_is_read(num_classes: int, instance_edges: bool) -> str:
+    return f"{num_classes} classes {'and instance edges' if instance_edges else 'without instances'}"
+
+
+# Why the lite numbers are these: docs/recipe.md.
 SCENES_32 = UNetConfig(
-    condition_channels=12,
+    num_classes=11,
+    instance_edges=True,
     image_size=(32, 32),
     base_channels=24,
     channel_multipliers=(1, 2, 3),
@@ -97,21 +116,26 @@ PRESETS = {
     "scenes-64": dataclasses.replace(
         SCENES_32, image_size=(64, 64), base_channels=32, channels_per_head=32, channel_multipliers=(1, 1, 2, 3)
     ),
-    # The paper's networks differ in their classes, plus one channel where there are edges: 19 + 1, 151 (150 and
-    # "unknown", no edges), 35 + 1, 183 + 1 (182 and "unknown").
-    "celebamask-hq-256": UNetConfig(condition_channels=20),
-    "ade20k-256": UNetConfig(condition_channels=151),
-    "cityscapes-256x512": UNetConfig(condition_channels=36, image_size=(256, 512)),
-    "coco-stuff-256": UNetConfig(condition_channels=184),
+    # The paper's networks differ in what they read. ADE20K has 150 classes, COCO-Stuff 182, and each "unknown".
+    "celebamask-hq-256": UNetConfig(num_classes=19, instance_edges=True),
+    "ade20k-256": UNetConfig(num_classes=151),
+    "cityscapes-256x512": UNetConfig(num_classes=35, instance_edges=True, image_size=(256, 512)),
+    "coco-stuff-256": UNetConfig(num_classes=183, instance_edges=True),
 }
 
 
-def preset(name: str, condition_channels: int | None = None, image_size: tuple[int, int] | None = None) -> UNetConfig:
+def preset(
+    name: str,
+    num_classes: int | None = None,
+    instance_edges: bool | None = None,
+    image_size: tuple[int, int] | None = None,
+) -> UNetConfig:
     """A named configuration, for other classes or another size if need be.
 
     Args:
         name: a key of PRESETS.
-        condition_channels: K of your data, or None for the preset's.
+        num_classes: of your data, or None for the preset's.
+        instance_edges: whether your data has instances, or None for what the preset says.
         image_size: (height, width) of your data, or None for the preset's.
 
     Raises:
@@ -120,13 +144,25 @@ def preset(name: str, condition_channels: int | None = None, image_size: tuple[i
     if name not in PRESETS:
         raise ValueError(f"preset must be one of {', '.join(PRESETS)}; got {name!r}")
     config = PRESETS[name]
-    if condition_channels is not None:
-        config = dataclasses.replace(config, condition_channels=condition_channels)
+    if num_classes is not None:
+        config = dataclasses.replace(config, num_classes=num_classes)
+    if instance_edges is not None:
+        config = dataclasses.replace(config, instance_edges=instance_edges)
     if image_size is not None:
         scale = image_size[0] / config.image_size[0]  # keeps attention at the same levels
         attention = tuple(round(height * scale) for height in config.attention_resolutions)
         config = dataclasses.replace(config, image_size=image_size, attention_resolutions=attention)
     return config
+
+
+def classes_and_edges(condition_channels: int) -> tuple[int, bool]:
+    """How many classes a network of so many channels reads and whether edges, where nothing says it.
+
+    The authors' files and our first ones do not. It is what the preset of as many channels reads; any other network is
+    taken to read edges, as all of the paper's do whose data has instances.
+    """
+    alike = [config for config in PRESETS.values() if config.condition_channels == condition_channels]
+    return (alike[0].num_classes, alike[0].instance_edges) if alike else (condition_channels - 1, True)
 
 
 def preset_name(config: UNetConfig) -> str | None:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sdm_lite.labels import encode_labels
 from sdm_lite.presets import UNetConfig
 from sdm_lite.pyramid import Level, condition_pyramid
 from sdm_lite.spade import SPADE, Modulator, PlainNorm, Recomputed
@@ -240,6 +241,29 @@ class SDMUNet(nn.Module):
                         up = self._spade_block(channels, channels, level, level - 1, up)
                 stages.append(Stage(block, attention, up))
         return stages
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return self.output.weight.device
+
+    def condition(self, label_map: Tensor, instance_map: Tensor | None = None) -> Tensor:
+        """The condition that this network reads of a label map: on its device, with edges if it was trained with them.
+
+        Args:
+            label_map: (B, H, W), an integer dtype, ids in 0..num_classes - 1.
+            instance_map: (B, H, W), an integer dtype; read by networks with instance edges alone.
+
+        Returns:
+            (B, K, H, W) float32.
+
+        Raises:
+            ValueError: if an id is none of its classes, or it reads instances and there are none.
+        """
+        if self.config.instance_edges and instance_map is None:
+            raise ValueError("this network reads the edges between instances, got no instance_map")
+        instance_map = instance_map if self.config.instance_edges else None
+        return encode_labels(label_map, self.config.num_classes, instance_map).to(self.device)
 
     def spades(self) -> list[SPADE]:
         """Every SPADE, in the order in which `decode` meets them."""

@@ -101,7 +101,7 @@ def test_encoding_a_batch_is_encoding_its_label_maps(num_classes, with_instances
     expected = encode_labels(label_maps[order], num_classes, instance_maps[order] if with_instances else None)
     assert served(0).label_map.dtype == (torch.uint8 if num_classes <= 256 else torch.int16)
     assert torch.equal(condition, expected) and condition.dtype == torch.float32
-    assert condition.shape[1] == served.condition_channels
+    assert condition.shape[1] == num_classes + with_instances
     assert torch.equal(x0, images[order].float() / 127.5 - 1) and x0.min() >= -1 and x0.max() <= 1
 
 

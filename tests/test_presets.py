@@ -39,7 +39,7 @@ def test_a_preset_is_known_by_its_numbers_at_any_size():
     for name, config in PRESETS.items():
         assert preset_name(config) == name
     assert preset_name(preset("ade20k-256", image_size=(512, 768))) == "ade20k-256"
-    assert preset_name(replace(PRESETS["ade20k-256"], condition_channels=7)) is None
+    assert preset_name(replace(PRESETS["ade20k-256"], num_classes=7)) is None
     assert preset_name(replace(PRESETS["scenes-32"], image_size=(8, 8), attention_resolutions=(2,))) == "scenes-32"
 
 

@@ -51,7 +51,7 @@ def test_what_is_no_label_map_is_convolved():
 
 
 def test_the_network_is_the_same_either_way(monkeypatch):
-    unet = SDMUNet(UNetConfig(31, (16, 16), 32, (1, 2), 1, (), 32, 16, 3, 8, False)).eval()
+    unet = SDMUNet(UNetConfig(30, True, (16, 16), 32, (1, 2), 1, (), 32, 16, 3, 8, False)).eval()
     for parameter in unet.parameters():
         nn.init.normal_(parameter, std=0.05)
     x_t, t, condition = torch.randn(3, 3, 12, 20), torch.tensor([1, 500, 1000]), a_condition(30, edges=True)

@@ -1,5 +1,7 @@
 """The U-Net: what depends on what, the published architecture, and an independent implementation's outputs."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from networks import TINY, formula_weights, randomised, stored_example, tiny_inputs
@@ -87,7 +89,7 @@ def test_sides_may_differ():
 
 
 def test_preset_for_another_size_keeps_attention_at_its_levels():
-    config = preset("scenes-32", condition_channels=12, image_size=(48, 64))
+    config = preset("scenes-32", image_size=(48, 64))
     assert [config.attends(level) for level in range(3)] == [PRESETS["scenes-32"].attends(level) for level in range(3)]
 
 
@@ -134,7 +136,7 @@ def test_timestep_embedding_tells_all_timesteps_apart():
         ({"num_groups": 5}, "groups"),
         ({"channels_per_head": 7}, "channels_per_head"),
         ({"spade_kernel_size": 2}, "odd"),
-        ({"condition_channels": 0}, "condition channel"),
+        ({"num_classes": 0}, "class"),
     ],
 )
 def test_a_configuration_that_cannot_be_built_is_told(change, message):
@@ -157,3 +159,15 @@ def test_inputs_that_do_not_fit_are_told():
         unet.encode(x_t[:, :2], t)
     with pytest.raises(ValueError, match="preset must be one of"):
         preset("scenes-31")
+
+
+def test_the_condition_is_what_the_network_was_trained_to_read():
+    label_map, instance_map = torch.randint(0, 4, (2, 16, 16)), torch.randint(0, 9, (2, 16, 16))
+    plain = SDMUNet(replace(TINY, num_classes=4, instance_edges=False))
+    edged = SDMUNet(replace(TINY, num_classes=4, instance_edges=True))
+    assert torch.equal(plain.condition(label_map, instance_map), encode_labels(label_map, 4))
+    assert torch.equal(edged.condition(label_map, instance_map), encode_labels(label_map, 4, instance_map))
+    with pytest.raises(ValueError, match="got no instance_map"):
+        edged.condition(label_map)
+    with pytest.raises(ValueError, match="label ids must lie in 0..3, got 4"):
+        plain.condition(label_map + 1)

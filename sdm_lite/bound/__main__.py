@@ -15,7 +15,6 @@ from sdm_lite.checkpoints import Model, load_model
 from sdm_lite.devices import check_device, default_device
 from sdm_lite.guidance import denoiser
 from sdm_lite.judge.network import HELD_OUT_SEED
-from sdm_lite.labels import encode_labels
 from sdm_lite.metrics import bootstrap_interval
 from sdm_lite.progress import progress
 from sdm_lite.scenes.dataset import Scenes
@@ -23,19 +22,14 @@ from sdm_lite.scenes.dataset import Scenes
 
 def held_out(model: Model, num_images: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Pictures and conditions of held-out Scenes, as a model reads them: x0 (N, 3, H, W) and (N, K, H, W)."""
-    config = model.unet.config
-    size, channels = config.image_size[0], config.condition_channels
-    if config.image_size != (size, size) or channels not in (Scenes.num_classes, Scenes.num_classes + 1):
-        raise ValueError(
-            f"the bound is measured on Scenes, square with {Scenes.num_classes} classes: the model draws "
-            f"{config.image_size} and reads {channels} condition channels"
-        )
+    config, size = model.unet.config, model.unet.config.image_size[0]
+    config.check_data("Scenes, on which the bound is measured,", Scenes.num_classes, has_instances=True)
+    if config.image_size != (size, size):
+        raise ValueError(f"the bound is measured on Scenes, which are square: the model draws {config.image_size}")
     scenes = Scenes(size, length=num_images, seed=HELD_OUT_SEED)
     images, label_maps, instance_maps = scenes.materialize(range(num_images))
-    edges = instance_maps.long() if channels == Scenes.num_classes + 1 else None
-    device = next(model.unet.parameters()).device
-    condition = encode_labels(label_maps.long(), Scenes.num_classes, edges).to(device)
-    return (images.float() / 127.5 - 1).to(device), condition
+    condition = model.unet.condition(label_maps, instance_maps)
+    return (images.float() / 127.5 - 1).to(condition), condition
 
 
 def measure(model: Model, arguments: argparse.Namespace) -> dict[str, Bound]:

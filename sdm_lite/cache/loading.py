@@ -84,11 +84,6 @@ class CachedBatches:
         """Of the label maps."""
         return self.cache.num_classes
 
-    @property
-    def condition_channels(self) -> int:
-        """K: classes, and one for edges if instances are known."""
-        return self.cache.num_classes + self.cache.has_instances
-
     def fingerprint(self) -> str:
         """A digest of everything that is served: another one if any pixel is another."""
         return self.cache.fingerprint()

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,7 +21,7 @@ from torch import Tensor
 from sdm_lite.checkpoints.fit import check_fit, shapes_of
 from sdm_lite.checkpoints.published import load_published as load_published
 from sdm_lite.diffusion import DiffusionConfig, GaussianDiffusion
-from sdm_lite.presets import UNetConfig
+from sdm_lite.presets import UNetConfig, classes_and_edges
 from sdm_lite.unet import SDMUNet
 
 if TYPE_CHECKING:
@@ -180,6 +181,20 @@ def read_config(kind: type, text: str | None, path: Path) -> object:
         raise ValueError(f"{path} holds no {kind.__name__} that this version understands ({error})") from None
 
 
+def read_unet_config(metadata: dict[str, str], path: Path) -> UNetConfig:
+    """The network's configuration out of a file's metadata; ValueError if there is none that fits."""
+    text = metadata.get("unet")
+    if text and "condition_channels" in text:  # of a version that did not tell classes and edges apart
+        values = json.loads(text)
+        values["num_classes"], values["instance_edges"] = classes_and_edges(values.pop("condition_channels"))
+        if re.search(
+            r"--(dataset|recipe)[ =]camvid", metadata.get("facts", "")
+        ):  # as many channels as Scenes, no edges
+            values |= {"num_classes": values["num_classes"] + 1, "instance_edges": False}
+        text = json.dumps(values)
+    return read_config(UNetConfig, text, path)
+
+
 def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") -> Model:
     """Load a network and its process.
 
@@ -198,7 +213,7 @@ def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") 
     tensors, metadata = load_tensors(path)
     if metadata.get("format") != FORMAT:
         raise ValueError(f"{path} is no sdm_lite model: its format is {metadata.get('format')!r}, expected {FORMAT!r}")
-    config = read_config(UNetConfig, metadata.get("unet"), path)
+    config = read_unet_config(metadata, path)
     with torch.device("meta"):
         unet = SDMUNet(config)
     unet.to_empty(device="cpu")  # no time for weights that are replaced at once

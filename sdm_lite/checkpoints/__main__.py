@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from sdm_lite.checkpoints import FORMAT, read_config, read_header, resolve, save_model
+from sdm_lite.checkpoints import FORMAT, read_config, read_header, read_unet_config, resolve, save_model
 from sdm_lite.checkpoints.published import load_published
 from sdm_lite.diffusion import SCHEDULES, DiffusionConfig
 from sdm_lite.presets import UNetConfig, preset_name
@@ -118,7 +118,7 @@ def _show(arguments: argparse.Namespace) -> None:
     if header.metadata.get("format") != FORMAT:
         found = header.metadata.get("format", "that of another program")
         raise ValueError(f"{path} is no sdm_lite model: its format is {found!r}, expected {FORMAT!r}")
-    config = read_config(UNetConfig, header.metadata.get("unet"), path)
+    config = read_unet_config(header.metadata, path)
     diffusion = read_config(DiffusionConfig, header.metadata.get("diffusion"), path)
     num_parameters = sum(math.prod(shape) for shape in header.shapes.values())
     stored = f"{', '.join(header.dtypes)}, {path.stat().st_size / 1e6:,.1f} MB"
@@ -151,7 +151,7 @@ def describe(config: UNetConfig, diffusion: DiffusionConfig, num_parameters: int
     return {
         "preset": preset_name(config) or "none of ours",
         "parameters": f"{num_parameters:,}",
-        "condition channels": f"{config.condition_channels} (classes, and one of edges if it was trained with them)",
+        "reads": f"{config.num_classes} classes, {'and' if config.instance_edges else 'no'} instance edges",
         "image size": f"{height} x {width} (height x width); others divisible by {config.divisor} work",
         "channels a level": widths,
         "blocks a level": f"{config.num_res_blocks}",

@@ -20,7 +20,7 @@ from torch import Tensor
 from sdm_lite.checkpoints.fit import Shapes, check_fit, shapes_of
 from sdm_lite.checkpoints.published_file import find_weights, open_checkpoint
 from sdm_lite.checkpoints.published_names import published_names, published_shapes, take_published
-from sdm_lite.presets import PRESETS, UNetConfig
+from sdm_lite.presets import PRESETS, UNetConfig, classes_and_edges
 from sdm_lite.unet import SDMUNet
 
 MAPPED_BYTES = 256 * 2**20  # how much of a file is read, at most, before it is mapped anew
@@ -109,12 +109,14 @@ def infer_config(
     multipliers = tuple(_multiplier(shapes, level, base, source) for level in levels)
     attending = [index for index, level in enumerate(levels) if _attends(shapes, level)]
     hidden_channels = _most_common(shapes, r".*\.mlp_shared\.0\.weight", 0, source)
-    condition_channels = _most_common(shapes, r".*\.mlp_shared\.0\.weight", 1, source)
+    channels = _most_common(shapes, r".*\.mlp_shared\.0\.weight", 1, source)
+    num_classes, instance_edges = classes_and_edges(channels)
     kernel_size = _most_common(shapes, r".*\.mlp_gamma\.weight", 3, source)
 
     def config(size: tuple[int, int]) -> UNetConfig:
         return UNetConfig(
-            condition_channels=condition_channels,
+            num_classes=num_classes,
+            instance_edges=instance_edges,
             image_size=size,
             base_channels=base,
             channel_multipliers=multipliers,

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sdm_lite.batches import Example
 from sdm_lite.datasets.image_files import ids_png
-from sdm_lite.labels import Example
 from sdm_lite.pictures import png_bytes, to_uint8, write_whole
 from sdm_lite.progress import Progress
 from sdm_lite.scenes.dataset import Scenes

@@ -20,10 +20,10 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from sdm_lite.batches import Example
 from sdm_lite.datasets.crops import PROTOCOLS
 from sdm_lite.datasets.image_files import open_photograph, read_ids, resample, resample_ids
 from sdm_lite.datasets.pairing import Files, Listing, find_root, pair, refuse_lone_files
-from sdm_lite.labels import Example
 
 NUM_PROBED = 4
 """How many examples are read when a data set is made: the first, the last and some between."""

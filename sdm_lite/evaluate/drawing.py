@@ -16,9 +16,7 @@ from torch import Tensor
 from sdm_lite.checkpoints import Model
 from sdm_lite.diffusion import Denoiser
 from sdm_lite.guidance import denoiser
-from sdm_lite.labels import encode_labels
 from sdm_lite.sampling import SampleNoise, Sampler, last, sample_ddim
-from sdm_lite.scenes.dataset import Scenes
 
 MakeDenoiser = Callable[..., Denoiser]  # (unet, diffusion, condition, guidance_scale) -> Denoiser
 ShowProgress = Callable[..., Iterable]  # called as progress(items, description="...")
@@ -39,7 +37,6 @@ def draw_samples(
     num_steps: int,
     sampler: Sampler = sample_ddim,
     make_denoiser: MakeDenoiser = denoiser,
-    num_classes: int = Scenes.num_classes,
 ) -> Tensor:
     """One sample for each label map.
 
@@ -52,16 +49,13 @@ def draw_samples(
         num_steps: of the sampler.
         sampler: sample_ddim, or any other of its form.
         make_denoiser: `guidance.denoiser`, or any other of its form.
-        num_classes: of the label maps; a model with one condition channel more reads edges, too.
 
     Returns:
         (B, 3, H, W) in [-1, 1].
     """
-    device = next(model.unet.parameters()).device
-    with_edges = model.unet.config.condition_channels == num_classes + 1
-    condition = encode_labels(label_maps, num_classes, instance_maps if with_edges else None).to(device)
+    condition = model.unet.condition(label_maps, instance_maps)
     noise = SampleNoise(seeds)
-    x_T = noise((3, *label_maps.shape[1:])).to(device)
+    x_T = noise((3, *label_maps.shape[1:])).to(condition)
     draw = make_denoiser(model.unet, model.diffusion, condition, guidance_scale)
     return last(sampler(draw, model.diffusion, x_T, num_steps, noise=noise)).clamp(-1, 1)
 

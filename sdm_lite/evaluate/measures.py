@@ -24,7 +24,6 @@ from sdm_lite.evaluate.scenes import evaluate_images, layout_diversity, mean_abs
 from sdm_lite.guidance import denoiser
 from sdm_lite.judge.network import Judge
 from sdm_lite.judge.photographs import own_metric_name
-from sdm_lite.labels import encode_labels
 
 NUM_HALVINGS = 100
 NUM_RESAMPLES = 200
@@ -56,7 +55,6 @@ def bound_measure(
     model: Model,
     held_out: Pictures,
     training: Pictures,
-    num_classes: int,
     *,
     num_pictures: int = 32,
     num_strata: int = 16,
@@ -70,7 +68,6 @@ def bound_measure(
         model: network and process.
         held_out: photographs that it was not trained on.
         training: photographs that it was trained on.
-        num_classes: of the label maps.
         num_pictures: of each, evenly spread, at most.
         num_strata: timesteps besides t = 1, see `bound.evaluate_bound`.
         seed: of timesteps and noise.
@@ -82,7 +79,7 @@ def bound_measure(
         chosen = torch.linspace(0, len(pictures) - 1, min(num_pictures, len(pictures))).round().long()
         batches, totals = list(chosen.split(batch_size)), []
         for batch in (progress or silently)(batches, description=f"bound of {name} photographs"):
-            x0, condition = _encoded(model, pictures, batch, num_classes)
+            x0, condition = _encoded(model, pictures, batch)
             bounds = evaluate_bound(
                 denoiser(model.unet, model.diffusion, condition, 1.0),
                 model.diffusion,
@@ -147,13 +144,10 @@ def find_lpips(size: tuple[int, int], device: torch.device) -> tuple[metrics.Dis
         return None, f"Diversity by LPIPS: {error}"
 
 
-def _encoded(model: Model, pictures: Pictures, chosen: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
+def _encoded(model: Model, pictures: Pictures, chosen: Tensor) -> tuple[Tensor, Tensor]:
     """Some photographs as the network reads them: x0 (B, 3, H, W) and condition (B, K, H, W), on its device."""
-    device = next(model.unet.parameters()).device
-    with_edges = model.unet.config.condition_channels == num_classes + 1
-    instances = pictures.instance_maps[chosen] if with_edges else None
-    condition = encode_labels(pictures.label_maps[chosen], num_classes, instances)
-    return pictures.x0[chosen].to(device), condition.to(device)
+    condition = model.unet.condition(pictures.label_maps[chosen], pictures.instance_maps[chosen])
+    return pictures.x0[chosen].to(condition), condition
 
 
 def _halved_distances(features: Tensor, true: Tensor) -> tuple[np.ndarray, np.ndarray]:

@@ -100,17 +100,14 @@ def check_settings(model: Model, dataset: Photographs, settings: Settings, judge
         settings: how to score.
         judge: who scores, or None.
     """
-    channels, size = model.unet.config.condition_channels, model.unet.config.image_size
-    num_classes, edges = dataset.num_classes, f", or {dataset.num_classes + 1} with edges"
-    if channels not in (num_classes, num_classes + dataset.has_instances):
+    config = model.unet.config
+    config.check_data(dataset.name, dataset.num_classes, has_instances=dataset.has_instances)
+    if dataset.size != config.image_size:
+        raise ValueError(f"the model draws {config.image_size} pixels, {dataset.name} was opened at {dataset.size}")
+    if judge is not None and judge.config.num_classes != dataset.num_classes:
         raise ValueError(
-            f"the model reads {channels} condition channels, {dataset.name} has {num_classes}"
-            f"{edges if dataset.has_instances else ''}: was it trained on this data set?"
+            f"the judge knows {judge.config.num_classes} classes, {dataset.name} has {dataset.num_classes}"
         )
-    if dataset.size != size:
-        raise ValueError(f"the model draws {size} pixels, {dataset.name} was opened at {dataset.size}")
-    if judge is not None and judge.config.num_classes != num_classes:
-        raise ValueError(f"the judge knows {judge.config.num_classes} classes, {dataset.name} has {num_classes}")
     check_guidance_scale(settings.guidance_scale)
     timestep_pairs(model.diffusion.num_timesteps, settings.num_steps)
     if settings.guidance_interval is not None:
@@ -124,7 +121,6 @@ def check_settings(model: Model, dataset: Photographs, settings: Settings, judge
 def sample_photographs(
     model: Model,
     pictures: Pictures,
-    num_classes: int,
     settings: Settings,
     *,
     progress: ShowProgress | None = None,
@@ -134,7 +130,6 @@ def sample_photographs(
     Args:
         model: network and process.
         pictures: L photographs with their label maps.
-        num_classes: of the label maps.
         settings: how to sample.
         progress: shows how far it is, for instance `sdm_lite.progress.progress`.
 
@@ -148,7 +143,6 @@ def sample_photographs(
         num_steps=settings.num_steps,
         sampler=settings.sampler,
         make_denoiser=partial(denoiser, guidance_interval=settings.guidance_interval),
-        num_classes=num_classes,
     )
     groups = draw_groups(
         draw,
@@ -195,15 +189,13 @@ def evaluate_photographs(
     if min(len(held_out), len(training)) < 2:
         raise ValueError(f"expected at least 2 photographs of each split, got {len(held_out)} and {len(training)}")
     start = time.perf_counter()
-    samples = sample_photographs(model, held_out, dataset.num_classes, settings, progress=progress)
+    samples = sample_photographs(model, held_out, settings, progress=progress)
     seconds = time.perf_counter() - start
-    device = next(model.unet.parameters()).device
-    measures, left_out = _measured(samples, dataset, held_out, judge, device)
+    measures, left_out = _measured(samples, dataset, held_out, judge, model.unet.device)
     bound = bound_measure(
         model,
         held_out,
         training,
-        dataset.num_classes,
         num_pictures=settings.num_bound,
         num_strata=settings.num_strata,
         seed=settings.seed,

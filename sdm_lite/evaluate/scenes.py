@@ -237,14 +237,10 @@ def evaluate_model(
 
 
 def _check_model(model: Model, judge: Judge) -> None:
-    channels, size = model.unet.config.condition_channels, judge.config.image_size
+    size = judge.config.image_size
     if judge.config.num_seasons != len(SEASONS):
         raise ValueError("the judge reads no seasons, so it was not trained on Scenes: give judge-32, or --dataset")
-    if channels not in (Scenes.num_classes, Scenes.num_classes + 1):
-        raise ValueError(
-            f"the model reads {channels} condition channels: expected the {Scenes.num_classes} classes of Scenes, "
-            "or one more for instance edges"
-        )
+    model.unet.config.check_data("Scenes", Scenes.num_classes, has_instances=True)
     if model.unet.config.image_size != (size, size):
         raise ValueError(f"the model draws {model.unet.config.image_size} pixels and the judge reads {(size, size)}")
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from sdm_lite.labels import Example
+from sdm_lite.batches import Example
 from sdm_lite.scenes.layout import draw_layout
 from sdm_lite.scenes.look import (
     SEASON_PROBABILITIES,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sdm_lite.labels import Example
+from sdm_lite.batches import Example
 from sdm_lite.scenes.dataset import Scenes, layout_of
 from sdm_lite.scenes.layout import Layout
 from sdm_lite.scenes.look import Appearance

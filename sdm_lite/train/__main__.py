@@ -57,9 +57,9 @@ def check_network(config: RunConfig) -> Model | None:
         ValueError: if the size does not suit the network, or `start_from` is of another network or process.
     """
     source = load_model(config.start_from) if config.start_from else None
-    channels = source.unet.config.condition_channels if source else None
+    read = (source.unet.config.num_classes, source.unet.config.instance_edges) if source else (None, None)
     with torch.device("meta"):  # the paper's network takes a minute to fill with random numbers
-        unet = SDMUNet(preset(config.preset, channels, image_size(config)))
+        unet = SDMUNet(preset(config.preset, *read, image_size(config)))
     if source is None:
         return None
     check_fit(shapes_of(unet.state_dict()), shapes_of(source.unet.state_dict()), config.start_from)
@@ -72,19 +72,19 @@ def check_network(config: RunConfig) -> Model | None:
     return source
 
 
-def make_network(config: RunConfig, condition_channels: int, source: Model | None) -> SDMUNet:
+def make_network(config: RunConfig, data: Data, source: Model | None) -> SDMUNet:
     """The network at the start: random weights from the seed, or those of `source`.
 
     Raises:
-        ValueError: if `source` reads another condition.
+        ValueError: if `source` reads other classes than the data has.
     """
-    if source is not None and source.unet.config.condition_channels != condition_channels:
-        raise ValueError(
-            f"{config.start_from} reads {source.unet.config.condition_channels} condition channels, "
-            f"the data has {condition_channels}"
-        )
+    unet_config = preset(config.preset, data.num_classes, data.has_instances, image_size(config))
+    if source is not None:
+        source.unet.config.check_data(config.dataset, data.num_classes, has_instances=data.has_instances)
+        if source.unet.config.instance_edges != data.has_instances:
+            raise ValueError(f"{config.start_from} reads no instance edges, {config.dataset} has instances")
     torch.manual_seed(config.train.seed)
-    unet = SDMUNet(preset(config.preset, condition_channels, image_size(config)))
+    unet = SDMUNet(unet_config)
     if source is not None:
         unet.load_state_dict(source.unet.state_dict())
     return unet
@@ -100,7 +100,7 @@ def prepare(config: RunConfig, processes: OneProcess) -> tuple[Run, Data]:
     source = check_network(config)
     check_same_recipe(folder, config.train)
     data = open_data(config, processes)
-    run = new_run(make_network(config, data.condition_channels, source).to(processes.device), config.train)
+    run = new_run(make_network(config, data, source).to(processes.device), config.train)
     tell = None if processes.is_main else (lambda line: None)
     run = resume_run(folder, run, config.train, data=data.fingerprint, tell=tell)
     processes.load_state_dict(run.precision)

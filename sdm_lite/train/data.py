@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from sdm_lite.batches import Batch, ImageBatches
-from sdm_lite.labels import Example, instance_edges
+from sdm_lite.batches import Batch, Example, ImageBatches
+from sdm_lite.labels import instance_edges
 from sdm_lite.presets import PRESETS
 from sdm_lite.train.config import RunConfig
 from sdm_lite.train.processes import OneProcess
@@ -39,11 +39,6 @@ class Data(NamedTuple):
     has_instances: bool
     fingerprint: str
     num_images: int
-
-    @property
-    def condition_channels(self) -> int:
-        """K: classes, and one for edges if instances are known."""
-        return self.num_classes + self.has_instances
 
     def close(self) -> None:
         """End the threads that make batches ahead of time, if there are any."""

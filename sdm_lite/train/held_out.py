@@ -87,7 +87,6 @@ def held_out_loss(model: Model, data: Data, config: RunConfig, *, batch_size: in
         batch_size: examples at a time.
     """
     unet, diffusion = model
-    device = next(unet.parameters()).device
     examples = data.held_out[: config.evaluate_images]
     labelled = dataclasses.replace(config.train, null_probability=0.0)
     totals = []
@@ -95,8 +94,8 @@ def held_out_loss(model: Model, data: Data, config: RunConfig, *, batch_size: in
         draws = draw_step(number, (len(examples), *examples[0].image.shape), labelled)
         for start in range(0, len(examples), batch_size):
             part = slice(start, start + batch_size)
-            batch = batch_of(examples[part], data).to(device)
-            own = type(draws)(*(values[part].to(device) for values in draws))
+            batch = batch_of(examples[part], data).to(unet.device)
+            own = type(draws)(*(values[part].to(unet.device) for values in draws))
             totals.append(hybrid_losses(unet, diffusion, batch, own, labelled).total)
     return torch.cat(totals).mean().item()
 

@@ -160,7 +160,6 @@ def train(
     """
     processes = processes or OneProcess()
     optimizer = optimizer or make_optimizer(unet, config)
-    device = next(unet.parameters()).device
     unet.train()
     network = processes.wrap(unet)
     skipped = 0
@@ -170,9 +169,9 @@ def train(
         optimizer.zero_grad(set_to_none=True)
         parts = []
         for part, place in processes.parts(len(batch.images)):
-            own = Draws(*(values[place].to(device) for values in draws))
+            own = Draws(*(values[place].to(unet.device) for values in draws))
             with processes.gradients(network, last=part.stop == len(batch.images)):
-                losses = hybrid_losses(network, diffusion, _examples(batch, part).to(device), own, config)
+                losses = hybrid_losses(network, diffusion, _examples(batch, part).to(unet.device), own, config)
                 processes.backward(losses.total.mean() / processes.num_parts)
             parts.append(_statistics(losses, own.t, config.num_timesteps))
         gradient_norm = processes.clip(unet, optimizer, config.max_gradient_norm)

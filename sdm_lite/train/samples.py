@@ -10,7 +10,6 @@ import torch
 
 from sdm_lite.checkpoints import Model
 from sdm_lite.guidance import denoiser
-from sdm_lite.labels import encode_labels
 from sdm_lite.sampling import SampleNoise, last, sample_ddim
 from sdm_lite.train.data import Data
 
@@ -35,14 +34,12 @@ def sample_grid(
     apart = max(1, len(data.held_out) // num_samples)  # neighbours of a video are much the same picture
     examples = data.held_out[::apart][:num_samples]
     label_maps = torch.stack([example.label_map for example in examples])
-    instance_maps = torch.stack([example.instance_map for example in examples]) if data.has_instances else None
-    device = next(model.unet.parameters()).device
-    condition = encode_labels(label_maps, data.num_classes, instance_maps).to(device)
+    condition = model.unet.condition(label_maps, torch.stack([example.instance_map for example in examples]))
     draw = denoiser(model.unet, model.diffusion, condition, guidance_scale)
     rows: list[list[np.ndarray]] = [[colorize(label_map, data.palette) for label_map in label_maps]]
     rows.append(list(to_uint8(torch.stack([example.image for example in examples]))))
     for first_seed in (0, 1000):
-        noise = SampleNoise(range(first_seed, first_seed + len(examples)))((3, *label_maps.shape[1:])).to(device)
+        noise = SampleNoise(range(first_seed, first_seed + len(examples)))((3, *label_maps.shape[1:])).to(condition)
         drawn = last(sample_ddim(draw, model.diffusion, noise, num_steps))
         rows.append(list(to_uint8(drawn.cpu())))
     return image_grid(rows, scale=max(1, 96 // label_maps.shape[1]))

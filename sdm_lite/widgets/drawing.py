@@ -17,7 +17,6 @@ from torch import Tensor
 
 from sdm_lite.checkpoints import Model
 from sdm_lite.guidance import check_guidance_interval, check_guidance_scale, denoiser
-from sdm_lite.labels import encode_labels
 from sdm_lite.pictures import to_uint8
 from sdm_lite.sampling import SampleNoise, Sampler, sample_ddim, sample_ddpm, sample_dpmpp_2m, timestep_pairs
 
@@ -75,19 +74,12 @@ class World:
         dataset: any data set of the package: `num_classes`, `class_names`, `palette`, and examples by number.
 
     Raises:
-        ValueError: if the network reads another number of channels than the data set's label maps have.
+        ValueError: if the network reads other classes than the data set's label maps have.
     """
 
     def __init__(self, model: Model, dataset: Any):
-        channels = model.unet.config.condition_channels
-        if channels - dataset.num_classes not in (0, 1):
-            raise ValueError(
-                f"the network reads {channels} condition channels, the data set has {dataset.num_classes} classes (and "
-                "one channel more with instance edges): take the data set that the network was trained on"
-            )
+        model.unet.config.check_data("the data set", dataset.num_classes, has_instances=True)
         self.model, self.dataset = model, dataset
-        self._has_edges = channels > dataset.num_classes
-        self._device = next(model.unet.parameters()).device
 
     def layouts(self, indices: Sequence[int]) -> dict[str, Layout]:
         """Layouts of the data set by name: "layout 12".
@@ -107,8 +99,7 @@ class World:
 
     def condition(self, layout: Layout) -> Tensor:
         """The condition (1, K, H, W) of a layout, on the network's device."""
-        instances = layout.instance_map[None] if self._has_edges else None
-        return encode_labels(layout.label_map[None], self.dataset.num_classes, instances).to(self._device)
+        return self.model.unet.condition(layout.label_map[None], layout.instance_map[None])
 
     def check(self, settings: Settings) -> Settings:
         """The settings, with the scale as a float.
@@ -135,7 +126,7 @@ class World:
             settings: checked ones.
         """
         model, noise = self.model, SampleNoise([settings.seed])
-        t, x = model.diffusion.num_timesteps, noise((3, *condition.shape[2:])).to(self._device)
+        t, x = model.diffusion.num_timesteps, noise((3, *condition.shape[2:])).to(condition)
         scale, interval = settings.guidance_scale, settings.guidance_interval
         draw = denoiser(model.unet, model.diffusion, condition, scale, guidance_interval=interval)
         for step in SAMPLERS[settings.sampler](draw, model.diffusion, x, settings.num_steps, noise=noise):
@@ -154,7 +145,7 @@ class World:
         conditional, null = (denoiser(model.unet, model.diffusion, condition, scale) for scale in (1.0, 0.0))
 
         def difference(moment: Moment) -> Tensor:
-            x_t, t = moment.x_t[None], torch.tensor([moment.t], device=self._device)
+            x_t, t = moment.x_t[None], torch.tensor([moment.t], device=moment.x_t.device)
             return (conditional(x_t, t).eps - null(x_t, t).eps)[0]
 
         return difference

@@ -35,7 +35,7 @@ def saved(tmp_path):
 def test_a_file_alone_rebuilds_network_and_process(saved):
     unet, path = saved
     model = load_model(path)
-    assert model.unet.config == TINY and not model.unet.training
+    assert model.unet.config.condition_channels == TINY.condition_channels and not model.unet.training
     assert model.diffusion.num_timesteps == 100 and model.diffusion.prediction_type == "v"
     with torch.no_grad():
         assert torch.equal(model.unet(*tiny_inputs()), unet(*tiny_inputs()))
@@ -212,10 +212,33 @@ def test_a_failed_conversion_leaves_nothing(published, monkeypatch):
     assert [file.name for file in published.parent.iterdir()] == [published.name]
 
 
+@pytest.mark.parametrize(
+    "channels, command, num_classes, instance_edges",
+    [
+        (12, "--preset scenes-32", 11, True),
+        (12, "--dataset camvid", 12, False),
+        (151, "--recipe ade20k-256", 151, False),
+        (8, "", 7, True),
+    ],
+)
+def test_a_file_of_before_classes_and_edges_were_told_apart_still_loads(
+    tmp_path, channels, command, num_classes, instance_edges
+):
+    config = replace(TINY, num_classes=channels)
+    save_model(tmp_path / "new.safetensors", SDMUNet(config), DiffusionConfig(), facts={"command": command})
+    tensors, metadata = load_tensors(tmp_path / "new.safetensors")
+    values = json.loads(metadata["unet"])
+    del values["num_classes"], values["instance_edges"]
+    old = metadata | {"unet": json.dumps(values | {"condition_channels": channels})}
+    save_tensors(tmp_path / "old.safetensors", tensors, old)
+    found = load_model(tmp_path / "old.safetensors").unet.config
+    assert (found.num_classes, found.instance_edges) == (num_classes, instance_edges)
+
+
 def test_show_prints_a_shipped_model(capsys):
     main(["show", "scenes-32"])
     told = capsys.readouterr().out
-    assert "preset              scenes-32" in told and "train_config" in told
+    assert "scenes-32" in told and "11 classes, and instance edges" in told and "train_config" in told
 
 
 def test_the_command_runs_as_a_module_without_a_word_on_stderr(published):

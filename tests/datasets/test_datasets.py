@@ -120,7 +120,7 @@ def test_classes_colours_and_network_belong_together(dataset):
 @pytest.mark.parametrize("name", ["cityscapes", "ade20k", "celebamask-hq", "coco-stuff"])
 def test_the_condition_has_the_channels_of_the_published_networks(name):
     dataset = DATASETS[name]
-    assert dataset.num_classes + dataset.has_instances == PRESETS[dataset.preset].condition_channels
+    assert PRESETS[dataset.preset].num_classes == dataset.num_classes
     assert dataset.default_size == PRESETS[dataset.preset].image_size
 
 

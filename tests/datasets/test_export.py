@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from sdm_lite.batches import Example
 from sdm_lite.datasets import Folder, open_dataset
 from sdm_lite.datasets.__main__ import main
 from sdm_lite.datasets.export import export_folder, render_scenes
 from sdm_lite.datasets.in_memory import read_pictures
-from sdm_lite.labels import Example
 from sdm_lite.scenes import Scenes
 
 pytest.importorskip("PIL.Image")

@@ -102,22 +102,22 @@ def read_first(pictures, number):
 
 def test_the_bound_is_that_of_the_photographs_and_does_not_depend_on_guidance(model, held_out, training):
     options = {"num_pictures": 4, "num_strata": 2, "batch_size": 3}
-    measure = bound_measure(model, held_out, training, 11, **options)
-    swapped = bound_measure(model, training, held_out, 11, **options)
+    measure = bound_measure(model, held_out, training, **options)
+    swapped = bound_measure(model, training, held_out, **options)
     assert (measure.value, measure.beside_value) == pytest.approx((swapped.beside_value, swapped.value), rel=1e-5)
     assert measure.value != pytest.approx(measure.beside_value, rel=1e-4)
     assert measure.interval[0] <= measure.value <= measure.interval[1]
 
 
 def test_samples_depend_on_their_map_and_number_and_not_on_the_batch(model, held_out):
-    one = sample_photographs(model, held_out, 11, SETTINGS)
-    other = sample_photographs(model, held_out, 11, SETTINGS._replace(batch_size=5))
+    one = sample_photographs(model, held_out, SETTINGS)
+    other = sample_photographs(model, held_out, SETTINGS._replace(batch_size=5))
     assert one.shape == (8, 2, 3, 16, 24)
     torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
     assert not torch.allclose(one[:, 0], one[:, 1], atol=0.05)
     flipped = {name: getattr(held_out, name).flip(0) for name in ("label_maps", "instance_maps")}
     swapped = dataclasses.replace(held_out, **flipped)
-    assert not torch.allclose(one, sample_photographs(model, swapped, 11, SETTINGS), atol=0.01)
+    assert not torch.allclose(one, sample_photographs(model, swapped, SETTINGS), atol=0.01)
 
 
 def test_lpips_is_used_where_its_weights_are_and_never_downloads(monkeypatch, tmp_path, model, val, held_out, training):
@@ -184,8 +184,10 @@ def test_what_does_not_go_together_is_refused(model, root, val, judge):
     square = open_dataset("folder", root, "val", size=(16, 16))
     with pytest.raises(ValueError, match=r"draws \(16, 24\) pixels, folder was opened at \(16, 16\)"):
         check_settings(model, square, SETTINGS)
-    other = Model(SDMUNet(dataclasses.replace(UNET, condition_channels=5)), model.diffusion)
-    with pytest.raises(ValueError, match="reads 5 condition channels, folder has 11, or 12 with edges"):
+    other = Model(SDMUNet(dataclasses.replace(UNET, num_classes=5)), model.diffusion)
+    with pytest.raises(
+        ValueError, match="reads 5 classes and instance edges, folder has 11 classes"
+    ):
         check_settings(other, val, SETTINGS)
     with pytest.raises(ValueError, match="the judge knows 3 classes, folder has 11"):
         check_settings(model, val, SETTINGS, Judge(type(judge.config)(num_classes=3)))

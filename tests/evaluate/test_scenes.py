@@ -221,8 +221,8 @@ def test_bad_numbers_are_met_before_any_work(model, judge, monkeypatch, wrong, m
 
 
 def test_a_model_that_does_not_go_with_scenes_or_the_judge_is_refused(model, judge):
-    other = SDMUNet(dataclasses.replace(UNET, condition_channels=5))
-    with pytest.raises(ValueError, match="the model reads 5 condition channels: expected the 11 classes"):
+    other = SDMUNet(dataclasses.replace(UNET, num_classes=5))
+    with pytest.raises(ValueError, match="reads 5 classes and instance edges, Scenes has 11 classes"):
         evaluate.evaluate_model(Model(other, model.diffusion), judge, **SIZES)
     larger = Judge(JudgeConfig(channels=(8, 16), image_size=32))
     with pytest.raises(ValueError, match=re.escape("draws (16, 16) pixels and the judge reads (32, 32)")):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from colour_vision import VISIONS, nearest_colours
 
-from sdm_lite.labels import Example
+from sdm_lite.batches import Example
 from sdm_lite.scenes import (
     SEASON_PROBABILITIES,
     SEASONS,

@@ -13,7 +13,7 @@ from sdm_lite.presets import UNetConfig
 from sdm_lite.unet import SDMUNet
 
 TINY = UNetConfig(
-    condition_channels=4,
+    num_classes=4,
     image_size=(16, 16),
     base_channels=8,
     channel_multipliers=(1, 2),
@@ -25,7 +25,8 @@ TINY = UNetConfig(
 )
 # The least that trains on Scenes: for tests of what surrounds the network.
 LEAST = UNetConfig(
-    condition_channels=12,
+    num_classes=11,
+    instance_edges=True,
     image_size=(16, 16),
     base_channels=8,
     channel_multipliers=(1, 2),
@@ -39,7 +40,8 @@ LEAST = UNetConfig(
 )
 # The least of the published family, whose groups are 32.
 SMALL = UNetConfig(
-    condition_channels=5,
+    num_classes=4,
+    instance_edges=True,
     image_size=(16, 16),
     base_channels=32,
     channel_multipliers=(1, 2),
@@ -119,7 +121,7 @@ def stored_example():
     stored = np.load(Path(__file__).parent / "fixtures" / "unet_small.npz")
     numbers = json.loads(str(stored["config"]))
     config = UNetConfig(
-        condition_channels=numbers["condition_channels"],
+        num_classes=numbers["condition_channels"],
         image_size=(numbers["height"], numbers["width"]),
         base_channels=numbers["num_channels"],
         channel_multipliers=numbers["channel_mult"],
@@ -127,7 +129,7 @@ def stored_example():
         attention_resolutions=numbers["attention_resolutions"],
         channels_per_head=numbers["num_head_channels"],
     )
-    condition = encode_labels(torch.from_numpy(stored["label_map"]), config.condition_channels)
+    condition = encode_labels(torch.from_numpy(stored["label_map"]), config.num_classes)
     outputs = tuple(torch.from_numpy(stored[f"output_{name}"]) for name in ("conditional", "null"))
     x_t, t = torch.from_numpy(stored["x_t"]), torch.from_numpy(stored["t_index"]) + 1
     return StoredExample(config, x_t, t, (condition, null_like(condition)), outputs)

@@ -9,7 +9,7 @@ from sdm_lite.train import ImageBatches, TrainConfig, new_run, train
 from sdm_lite.unet import SDMUNet
 
 CONFIG = TrainConfig(num_steps=6, batch_size=4, warmup_steps=2, null_probability=0.2)
-NETWORK = replace(TINY, condition_channels=5)
+NETWORK = replace(TINY, num_classes=4, instance_edges=True)
 
 
 def batches(config=CONFIG, num_images=10, shard=(0, 1)):

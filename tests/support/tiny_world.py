@@ -6,7 +6,7 @@ from networks import TINY, randomised
 
 from sdm_lite import DiffusionConfig, Model, Scenes
 
-CONFIG = replace(TINY, condition_channels=12)
+CONFIG = replace(TINY, num_classes=11, instance_edges=True)
 
 
 def tiny_scenes():

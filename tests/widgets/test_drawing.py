@@ -145,7 +145,7 @@ def test_a_scale_that_was_typed_becomes_a_number(world):
 def test_layouts_that_do_not_fit(world):
     with pytest.raises(ValueError, match="at least one layout"):
         world.layouts([])
-    with pytest.raises(ValueError, match="12 condition channels, the data set has 3 classes"):
+    with pytest.raises(ValueError, match="reads 11 classes and instance edges, the data set has 3 classes"):
 
         class Other:
             num_classes = 3
