@@ -24,14 +24,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from sdm_lite.diffusion import Denoiser, DiffusionConfig, Prediction
 from sdm_lite.guidance import denoiser, guide
-from sdm_lite.labels import encode_labels, null_like
+from sdm_lite.labels import null_like
 from sdm_lite.presets import PRESETS, UNetConfig
 from sdm_lite.unet import SDMUNet
 
 GUIDANCE_SCALE = 1.5
 # The lite networks at the paper's hidden width and kernel size, for comparison: 12 = 11 classes and edges.
-WIDE_32 = UNetConfig(12, (32, 32), 32, (1, 2, 2), 1, (8,), 32, 128, 3, 32, True)
-WIDE_64 = UNetConfig(12, (64, 64), 64, (1, 2, 3, 4), 2, (16, 8), 32, 128, 3, 32, True)
+WIDE_32 = UNetConfig(11, True, (32, 32), 32, (1, 2, 2), 1, (8,), 32, 128, 3, 32, True)
+WIDE_64 = UNetConfig(11, True, (64, 64), 64, (1, 2, 3, 4), 2, (16, 8), 32, 128, 3, 32, True)
 
 
 class Case(NamedTuple):
@@ -70,8 +70,8 @@ def ways(case: Case, unet: SDMUNet, device: str, *, only: str = "") -> Ways:
     diffusion = DiffusionConfig().build().to(device)
     generator = torch.Generator().manual_seed(0)
     x_t = torch.randn(batch, 3, *config.image_size, generator=generator).to(device)
-    label_map = torch.randint(0, config.condition_channels, (batch, *config.image_size), generator=generator)
-    condition = encode_labels(label_map, config.condition_channels).to(device)
+    label_map = torch.randint(0, config.num_classes, (batch, *config.image_size), generator=generator)
+    condition = unet.condition(label_map, label_map)
     t = torch.full((batch,), 500, device=device)
 
     @torch.no_grad()

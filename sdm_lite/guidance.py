@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from sdm_lite.diffusion import Denoiser, GaussianDiffusion, Prediction
-from sdm_lite.spade import Stacked
+from sdm_lite.modulation import Stacked, keep_modulation, keep_null_modulation
 from sdm_lite.unet import Features, Modulation, SDMUNet
 
 
@@ -130,8 +130,8 @@ def denoiser(
     if scale <= 1:
         guidance_interval = None  # outside of it the scale is min(s, 1), which is s
     with torch.no_grad():
-        modulation = None if scale == 0 else unet.modulate(condition, max_bytes=max_modulation_bytes)
-        null_modulation = unet.modulate_null(condition) if scale != 1 else None
+        modulation = None if scale == 0 else keep_modulation(unet, condition, max_bytes=max_modulation_bytes)
+        null_modulation = keep_null_modulation(unet, condition) if scale != 1 else None
 
     @torch.no_grad()
     def denoise(x_t: Tensor, t: Tensor) -> Prediction:

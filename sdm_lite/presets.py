@@ -87,6 +87,10 @@ class UNetConfig:
         """What height and width must be divisible by."""
         return 2 ** (len(self.channel_multipliers) - 1)
 
+    def resolution(self, level: int) -> str:
+        """The height and width of a level's features at image_size: "16 x 16"."""
+        return " x ".join(str(side >> level) for side in self.image_size)
+
     def attends(self, level: int) -> bool:
         """Whether the blocks of a level have self-attention."""
         return self.image_size[0] // 2**level in self.attention_resolutions

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from sdm_lite.labels import encode_labels
 from sdm_lite.presets import UNetConfig
 from sdm_lite.pyramid import Level, condition_pyramid
-from sdm_lite.spade import SPADE, Modulator, PlainNorm, Recomputed
+from sdm_lite.spade import SPADE, Modulator, PlainNorm
 
 Modulation = list[Modulator]  # one entry for each SPADE, in the order in which `decode` meets them
 
@@ -99,14 +99,14 @@ class ResBlock(nn.Module):
     def forward(self, h: Tensor, embedding: Tensor, modulations: Iterator[Modulator] | None = None) -> Tensor:
         """(B, in_channels, h, w) to (B, out_channels, h', w'); takes two modulations if its norms are SPADEs."""
         first, second = (None, None) if modulations is None else (next(modulations), next(modulations))
-        scale_shift = self.timestep(F.silu(embedding))[:, :, None, None]
+        scale_shift = self.timestep(F.silu(embedding))[:, :, None, None]  # (B, 2 out_channels, 1, 1)
         if len(h) > len(embedding):  # two branches of one batch, which share their timesteps
             scale_shift = torch.cat([scale_shift, scale_shift])
         scale, shift = scale_shift.chunk(2, dim=1)  # (B, out_channels, 1, 1) each
-        out = self.in_conv(self.resample(F.silu(self.in_norm(h, first))))
+        out = self.in_conv(self.resample(F.silu(self.in_norm(h, first))))  # (B, out_channels, h', w')
         out = torch.addcmul(shift, self.out_norm(out, second), 1 + scale)
         out = self.out_conv(F.silu(out))
-        return self.skip(self.resample(h)) + out
+        return self.skip(self.resample(h)) + out  # (B, out_channels, h', w')
 
 
 class Attention(nn.Module):
@@ -126,17 +126,43 @@ class Attention(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         """(B, C, h, w) to (B, C, h, w)."""
         batch, channels, height, width = h.shape
-        qkv = self.qkv(self.norm(h)).reshape(batch, self.num_heads, 3, -1, height * width)  # heads are split first
+        qkv = self.qkv(self.norm(h))  # (B, 3 C, h, w)
+        qkv = qkv.reshape(batch, self.num_heads, 3, -1, height * width)  # (B, heads, 3, C / heads, h w): heads first
         q, k, v = qkv.transpose(-1, -2).contiguous().unbind(dim=2)  # (B, heads, h w, C / heads) each
-        mixed = F.scaled_dot_product_attention(q, k, v)
-        return h + self.out(mixed.transpose(-1, -2).reshape(batch, channels, height, width))
+        mixed = F.scaled_dot_product_attention(q, k, v)  # (B, heads, h w, C / heads)
+        return h + self.out(mixed.transpose(-1, -2).reshape(batch, channels, height, width))  # (B, C, h, w)
+
+
+def in_short(layer: nn.Module) -> str:
+    """A layer in a few words, for a line of a printed network."""
+    if isinstance(layer, ResBlock):
+        resample = "" if isinstance(layer.resample, nn.Identity) else f", {in_short(layer.resample)}"
+        channels = f"{layer.in_conv.in_channels} -> {layer.in_conv.out_channels}"
+        return f"ResBlock({channels}, {type(layer.in_norm).__name__}{resample})"
+    if isinstance(layer, Attention):
+        return f"Attention({layer.qkv.in_channels}, {layer.num_heads} heads)"
+    return {nn.AvgPool2d: "halve", nn.Upsample: "double"}.get(type(layer), str(layer))
 
 
 class Stage(nn.Module):
-    """One step of the encoder or decoder: a residual block, perhaps attention, perhaps a doubling of the resolution."""
+    """One step of the encoder or decoder: a residual block, perhaps attention, perhaps a doubling of the resolution.
 
-    def __init__(self, block: nn.Module | None, attention: nn.Module | None = None, up: nn.Module | None = None):
+    Args:
+        resolution: "32 x 32", of its input at the configuration's image size: its name in `print(unet)`.
+        block: a ResBlock, or what halves the resolution without weights.
+        attention: None where there is none.
+        up: None but at the end of a level of the decoder.
+    """
+
+    def __init__(
+        self,
+        resolution: str,
+        block: nn.Module,
+        attention: nn.Module | None = None,
+        up: nn.Module | None = None,
+    ):
         super().__init__()
+        self.resolution = resolution
         self.block = block
         self.attention = attention
         self.up = up
@@ -149,6 +175,11 @@ class Stage(nn.Module):
             elif layer is not None:
                 h = layer(h)
         return h
+
+    def __repr__(self) -> str:
+        """One line a stage, so that a printed network reads as its architecture; print a stage's `block` for more."""
+        layers = [layer for layer in (self.block, self.attention, self.up) if layer is not None]
+        return f"[{self.resolution}] {', '.join(map(in_short, layers))}"
 
 
 class SDMUNet(nn.Module):
@@ -170,8 +201,8 @@ class SDMUNet(nn.Module):
         last = len(config.channel_multipliers) - 1
         self.middle = nn.ModuleList(
             [
-                Stage(self._spade_block(channels, channels, last), self._attention(channels)),
-                Stage(self._spade_block(channels, channels, last)),
+                Stage(config.resolution(last), self._spade_block(channels, channels, last), self._attention(channels)),
+                Stage(config.resolution(last), self._spade_block(channels, channels, last)),
             ]
         )
         self.decoder = self._decoder(channels, skip_channels)
@@ -217,13 +248,13 @@ class SDMUNet(nn.Module):
             for _ in range(config.num_res_blocks):
                 block = self._plain_block(channels, config.base_channels * multiplier)
                 channels = config.base_channels * multiplier
-                stages.append(Stage(block, self._attention(channels) if config.attends(level) else None))
+                attention = self._attention(channels) if config.attends(level) else None
+                stages.append(Stage(config.resolution(level), block, attention))
                 skip_channels.append(channels)
             if level < len(config.channel_multipliers) - 1:
                 halve = nn.AvgPool2d(2)
-                stages.append(
-                    Stage(self._plain_block(channels, channels, halve) if config.residual_resampling else halve)
-                )
+                block = self._plain_block(channels, channels, halve) if config.residual_resampling else halve
+                stages.append(Stage(config.resolution(level), block))
                 skip_channels.append(channels)
         return stages, skip_channels
 
@@ -239,7 +270,7 @@ class SDMUNet(nn.Module):
                     up = nn.Upsample(scale_factor=2, mode="nearest")
                     if config.residual_resampling:
                         up = self._spade_block(channels, channels, level, level - 1, up)
-                stages.append(Stage(block, attention, up))
+                stages.append(Stage(config.resolution(level), block, attention, up))
         return stages
 
     @property
@@ -297,63 +328,28 @@ class SDMUNet(nn.Module):
             raise ValueError(f"x_t must have shape (B, 3, H, W), got {tuple(x_t.shape)}")
         self.check_size(*x_t.shape[2:])
         # The published networks count timesteps from 0: here, and only here, is the one subtracted.
-        embedding = self.embed(timestep_embedding(t - 1, self.config.base_channels).to(x_t.dtype))
-        h = self.input(x_t)
+        embedding = self.embed(timestep_embedding(t - 1, self.config.base_channels).to(x_t.dtype))  # (B, E)
+        h = self.input(x_t)  # (B, C, H, W)
         skips = [h]
         for stage in self.encoder:
-            h = stage(h, embedding)
+            h = stage(h, embedding)  # (B, C, h, w), down to H / 2^(levels - 1)
             skips.append(h)
         return Features(h, tuple(skips), embedding)
 
-    def modulate(self, condition: Tensor, *, max_bytes: int | None = None) -> Modulation:
+    def modulate(self, condition: Tensor) -> Modulation:
         """Every SPADE's scale and shift; no noisy image and no timestep in it.
 
         Args:
             condition: (B, K, H, W), or batch 1 to share one label map among all samples.
-            max_bytes: keep no more than this. Levels that do not fit, the largest first, are not kept but read off the
-                label map in each `decode`, with the same result. None keeps all.
 
         Raises:
-            ValueError: if K is not the network's, or the size cannot be halved often enough, or max_bytes < 0.
+            ValueError: if K is not the network's, or the size cannot be halved often enough.
         """
-        pyramid = self._pyramid(condition)
-        kept = self._kept_levels(condition, max_bytes)
-        return [
-            spade.modulation(pyramid) if spade.level in kept else Recomputed(spade, pyramid[spade.level])
-            for spade in self.spades()
-        ]
+        pyramid = self.pyramid(condition)  # level l is (B, K, H / 2^l, W / 2^l)
+        return [spade.read(pyramid[spade.level]) for spade in self.spades()]  # (B, C, h, w) each
 
-    def modulate_null(self, condition: Tensor) -> Modulation:
-        """Every SPADE's scale and shift under the null label, one copy for the whole batch: it takes next to no memory.
-
-        Args:
-            condition: (B, K, H, W), whose null label it is; read for its shape alone.
-
-        Raises:
-            ValueError: as `modulate`.
-        """
-        pyramid = self._pyramid(torch.zeros_like(condition[:2]))
-        return [spade.null_modulation(pyramid) for spade in self.spades()]
-
-    def modulation_bytes(self, condition: Tensor) -> list[int]:
-        """How much memory `modulate` takes for each level of a condition, full resolution first."""
-        batch, _, height, width = condition.shape
-        sizes = [0] * len(self.config.channel_multipliers)
-        for spade in self.spades():
-            pixels = (height >> spade.level) * (width >> spade.level)
-            sizes[spade.level] += batch * spade.gamma_beta.out_channels * pixels * condition.element_size()
-        return sizes
-
-    def _kept_levels(self, condition: Tensor, max_bytes: int | None) -> range:
-        sizes = self.modulation_bytes(condition)
-        if max_bytes is None:
-            return range(len(sizes))
-        if max_bytes < 0:
-            raise ValueError(f"max_bytes must be at least 0, or None to keep all, got {max_bytes}")
-        first = next(level for level in range(len(sizes) + 1) if sum(sizes[level:]) <= max_bytes)
-        return range(first, len(sizes))
-
-    def _pyramid(self, condition: Tensor) -> list[Level]:
+    def pyramid(self, condition: Tensor) -> list[Level]:
+        """The condition (B, K, H, W) at every resolution; ValueError if it does not suit the network."""
         if condition.ndim != 4 or condition.shape[1] != self.config.condition_channels:
             raise ValueError(
                 f"condition must have shape (B, {self.config.condition_channels}, H, W), got {tuple(condition.shape)}: "
@@ -367,10 +363,11 @@ class SDMUNet(nn.Module):
         h, skips, embedding = features
         modulations, skips = iter(modulation), list(skips)
         for stage in self.middle:
-            h = stage(h, embedding, modulations)
+            h = stage(h, embedding, modulations)  # (B, C, h, w), at the smallest h and w
         for stage in self.decoder:
-            h = stage(torch.cat([h, skips.pop()], dim=1), embedding, modulations)
-        return self.output(F.silu(self.output_norm(h)))
+            h = torch.cat([h, skips.pop()], dim=1)  # (B, C + skip's, h, w)
+            h = stage(h, embedding, modulations)  # (B, C, h, w), up to H x W
+        return self.output(F.silu(self.output_norm(h)))  # (B, 6, H, W)
 
     def forward(self, x_t: Tensor, t: Tensor, condition: Tensor) -> Tensor:
         """decode(encode(x_t, t), modulate(condition)).

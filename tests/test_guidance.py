@@ -1,5 +1,3 @@
-import dataclasses
-
 import pytest
 import torch
 from networks import TINY, randomised, tiny_inputs
@@ -9,7 +7,6 @@ from sdm_lite.guidance import denoiser, guide
 from sdm_lite.labels import encode_labels, null_like
 from sdm_lite.presets import PRESETS
 from sdm_lite.sampling import SampleNoise, last, sample_ddim
-from sdm_lite.spade import SMALL
 
 
 @pytest.fixture(scope="module")
@@ -103,40 +100,6 @@ def test_outside_of_its_interval_guidance_pushes_nothing_beyond_the_plain_predic
     for interval in ((0, 10), (20, 10), (1, 1001), (5,)):
         with pytest.raises(ValueError, match="guidance_interval must be"):
             denoiser(unet, diffusion, condition, scale, guidance_interval=interval)
-
-
-@pytest.mark.parametrize("batch", [1, 2])
-@pytest.mark.parametrize("kernel_size", [1, 3, 5])
-@pytest.mark.parametrize("size", [(16, 16), (8, 24), (72, 80)])
-def test_the_null_label_s_modulation_is_the_whole_one_s_in_little_memory(kernel_size, size, batch):
-    unet = randomised(dataclasses.replace(TINY, spade_kernel_size=kernel_size))
-    condition = torch.ones(batch, TINY.condition_channels, *size)
-    with torch.no_grad():
-        whole, small = unet.modulate(null_like(condition)), unet.modulate_null(condition)
-        for spade, one, other in zip(unet.spades(), whole, small, strict=True):
-            h = torch.randn(batch, one.scale.shape[1], *(side >> spade.level for side in size))
-            assert torch.equal(spade(h, one), spade(h, other))
-            if min(h.shape[2:]) >= kernel_size and h.shape[2] * h.shape[3] > SMALL:  # else it is kept whole
-                lines = 1 + (kernel_size - 1) * sum(h.shape[2:])
-                assert other.num_bytes == spade.gamma_beta.out_channels * 4 * lines
-
-
-@pytest.mark.parametrize("batch", [1, 3])
-def test_a_memory_bound_drops_the_largest_levels_first_and_changes_no_bit(unet, diffusion, batch):
-    x_t, t, condition = tiny_inputs(batch)
-    sizes = unet.modulation_bytes(condition)
-    assert sum(sizes) == sum(one.num_bytes for one in unet.modulate(condition))
-    expected = denoiser(unet, diffusion, condition, 1.5)(x_t, t)
-    for dropped in range(len(sizes) + 1):
-        bound = sum(sizes[dropped:])
-        for max_bytes in (bound, bound + 1):
-            levels = [s.level for s, m in zip(unet.spades(), unet.modulate(condition, max_bytes=max_bytes), strict=True)
-                      if m.num_bytes]  # fmt: skip
-            assert min(levels, default=len(sizes)) == dropped
-        got = denoiser(unet, diffusion, condition, 1.5, max_modulation_bytes=bound)(x_t, t)
-        assert torch.equal(got.eps, expected.eps) and torch.equal(got.variance_fraction, expected.variance_fraction)
-    with pytest.raises(ValueError, match="max_bytes must be at least 0"):
-        denoiser(unet, diffusion, condition, 1.5, max_modulation_bytes=-1)
 
 
 @pytest.mark.parametrize("shared", [False, True])

@@ -171,3 +171,16 @@ def test_the_condition_is_what_the_network_was_trained_to_read():
         edged.condition(label_map)
     with pytest.raises(ValueError, match="label ids must lie in 0..3, got 4"):
         plain.condition(label_map + 1)
+
+
+def test_a_printed_network_reads_as_its_architecture():
+    with torch.device("meta"):
+        lite, paper = (str(SDMUNet(PRESETS[name])) for name in ("scenes-32", "celebamask-hq-256"))
+    assert len(lite.splitlines()) < 30 and len(paper.splitlines()) < 50
+    for line in (
+        "(3): [16 x 16] halve",
+        "(4): [8 x 8] ResBlock(48 -> 72, PlainNorm), Attention(72, 3 heads)",
+        "(3): [16 x 16] ResBlock(72 -> 48, SPADE), double",
+    ):
+        assert line in lite
+    assert "[64 x 64] ResBlock(768 -> 512, SPADE), ResBlock(512 -> 512, SPADE, double)" in paper

@@ -185,9 +185,7 @@ def test_what_does_not_go_together_is_refused(model, root, val, judge):
     with pytest.raises(ValueError, match=r"draws \(16, 24\) pixels, folder was opened at \(16, 16\)"):
         check_settings(model, square, SETTINGS)
     other = Model(SDMUNet(dataclasses.replace(UNET, num_classes=5)), model.diffusion)
-    with pytest.raises(
-        ValueError, match="reads 5 classes and instance edges, folder has 11 classes"
-    ):
+    with pytest.raises(ValueError, match="reads 5 classes and instance edges, folder has 11 classes"):
         check_settings(other, val, SETTINGS)
     with pytest.raises(ValueError, match="the judge knows 3 classes, folder has 11"):
         check_settings(model, val, SETTINGS, Judge(type(judge.config)(num_classes=3)))

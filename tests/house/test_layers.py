@@ -23,6 +23,7 @@ bound
 cache  judge
 datasets  __init__
 guidance  checkpoints  plan
+modulation
 unet  edit  scenes
 spade  sampling  batches  viz
 labels  diffusion  pyramid  presets  metrics  pictures  progress  devices  files
