@@ -13,7 +13,7 @@ import numpy as np
 from sdm_lite.train.log import window_means
 from sdm_lite.train.loop import TrainStep
 from sdm_lite.viz import plot_lines
-from sdm_lite.widgets.slider import LiveImage
+from sdm_lite.widgets.live_image import LiveImage
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

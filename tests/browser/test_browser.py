@@ -23,7 +23,6 @@ def part(page, has):
         "painter": PAINTER,
         "panel": 'text="Sampler"',
         "study": 'text="Your name"',
-        "slider": 'text="Contrast, as a stand-in"',
     }
     page.locator(texts[has]).first.wait_for(state="attached")
     found = cell(page, texts[has])
@@ -278,15 +277,8 @@ class TestLab:
         shot(lab)
         no_traceback(lab)
 
-    def test_the_plain_slider(self, lab):
-        slider = part(lab, "slider")
-        before = src(picture(slider, "sample 1"))
-        slider.locator(".noUi-handle").focus()
-        lab.keyboard.press("ArrowRight")
-        changed(lab, lambda: picture(slider, "sample 1, s = 5"), before, timeout=5)
-
     def test_everything_has_a_name_for_a_screen_reader(self, lab):
-        for name in ("painter", "panel", "study", "slider"):
+        for name in ("painter", "panel", "study"):
             widget = part(lab, name).locator(".jp-Cell-outputArea")
             nameless = widget.locator("button, select, input, canvas, img, [role=slider]").evaluate_all(
                 """all => all.filter(e => e.offsetParent && !(e.alt || e.ariaLabel || e.title || e.innerText ||

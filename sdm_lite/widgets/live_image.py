@@ -1,0 +1,69 @@
+"""A picture in a notebook that is replaced in place: samples while a network trains, a loss curve as it grows.
+
+Apart from the widgets because it needs no ipywidgets: IPython's own display can be updated.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sdm_lite.progress import is_static
+from sdm_lite.viz import figure_png, png_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class LiveImage:
+    """A picture that is replaced in place.
+
+    `with LiveImage() as live: ... live.update(picture)`. In static mode only the last picture is shown, when the block
+    ends, after an interruption too. Outside of a notebook nothing is shown; the last PNG is in `png` all the same.
+
+    Attributes:
+        png: bytes of the last picture, or None before the first.
+    """
+
+    def __init__(self):
+        self.png: bytes | None = None
+        self._handle: Any = None
+        self._shown: bytes | None = None
+
+    def update(self, picture: np.ndarray | Figure) -> None:
+        """Shows another picture in place of the last.
+
+        Args:
+            picture: uint8 (H, W, 3), or a figure.
+        """
+        self.png = png_bytes(picture) if isinstance(picture, np.ndarray) else figure_png(picture)
+        if not is_static():
+            self._show()
+
+    def close(self) -> None:
+        """Shows the last picture, if it is not shown already."""
+        if self.png is not self._shown:
+            self._show()
+
+    def __enter__(self) -> LiveImage:
+        """Returns itself; nothing is shown before the first update."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Shows the last picture and lets any exception pass."""
+        self.close()
+
+    def _show(self) -> None:
+        self._shown = self.png
+        try:
+            from IPython import get_ipython
+            from IPython.display import Image, display
+        except ImportError:
+            return
+        if get_ipython() is None:
+            return
+        if self._handle is None:
+            self._handle = display(Image(data=self.png), display_id=True)
+        else:
+            self._handle.update(Image(data=self.png))
