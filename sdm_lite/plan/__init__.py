@@ -89,7 +89,7 @@ class Plan:
 
     Attributes:
         counts: of the network.
-        fixed: bytes a GPU for weights, gradients, two moments and averages; shared out among GPUs with FSDP.
+        fixed: bytes a GPU for weights, gradients, two moments and averages.
         activations: bytes a GPU for what is kept between forward and backward pass of one part of the batch.
         images_per_second: of all GPUs together.
         days: for the whole run.
@@ -113,7 +113,6 @@ def make_plan(
     teraflops: float = 100.0,
     accumulation_steps: int = 1,
     mixed_precision: bool = True,
-    sharded: bool = False,
     price: float | None = None,
 ) -> Plan:
     """What a run takes.
@@ -127,7 +126,6 @@ def make_plan(
             maker says; benchmarks/train_step.py measures it.
         accumulation_steps: parts that a GPU cuts its share of a batch into.
         mixed_precision: whether activations have 16 bits.
-        sharded: whether weights and all that goes with them are shared out (FSDP).
         price: of one GPU for an hour.
 
     Raises:
@@ -144,7 +142,7 @@ def make_plan(
             f"give a multiple of {gpus * accumulation_steps}"
         )
     part = batch_size // (gpus * accumulation_steps)
-    fixed = 5 * BYTES * counts.parameters / (gpus if sharded else 1)
+    fixed = 5 * BYTES * counts.parameters
     activations = part * (counts.activations_16 if mixed_precision else counts.activations)
     images_per_second = gpus * teraflops * 1e12 / counts.training
     hours = num_steps * batch_size / images_per_second / 3600

@@ -27,7 +27,6 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch-size", type=int, default=32, help="images a step, of all GPUs together")
     parser.add_argument("--accumulation-steps", type=int, default=1, help="parts of each GPU's share of a batch")
     parser.add_argument("--float32", action="store_true", help="no mixed precision")
-    parser.add_argument("--shard-weights", action="store_true", help="FSDP")
     parser.add_argument("--price", type=float, help="of one GPU for an hour")
     return parser
 
@@ -55,7 +54,6 @@ def table(counts: Counts, arguments: argparse.Namespace) -> list[str]:
             teraflops=arguments.teraflops,
             accumulation_steps=arguments.accumulation_steps,
             mixed_precision=not arguments.float32,
-            sharded=arguments.shard_weights,
             price=arguments.price,
         )
         cost = "-" if plan.cost is None else f"{plan.cost:,.0f}"

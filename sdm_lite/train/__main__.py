@@ -109,7 +109,7 @@ def prepare(config: RunConfig, processes: OneProcess) -> tuple[Run, Data]:
             print(f"resuming at step {run.step} of {config.train.num_steps} from {folder}")
         write_whole(folder / "config.yaml", lambda file: file.write(to_yaml(config).encode()))
     processes.wait()
-    return processes.share_out(run, config.train), data
+    return run, data
 
 
 def start_loop(run: Run, data: Data, config: RunConfig, processes: OneProcess) -> Iterator[TrainStep]:

@@ -104,7 +104,6 @@ class RunConfig:
     device: str | None = _option(None, "where to compute: cpu, cuda, ...; default: a GPU if there is one")
     mixed_precision: str = _option("no", "no, bf16 or fp16; published code: fp16")
     accumulation_steps: int = _option(1, "parts that each process cuts its share of a batch into, to save memory")
-    shard_weights: bool = _option(False, "share weights, averages and optimizer out among processes (FSDP)")
     expect_processes: int | None = _option(None, "stop unless so many processes came up")
 
     output: str = _option("runs/latest", "folder for checkpoints, log and results")

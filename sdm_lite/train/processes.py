@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 
 import torch
 from torch import Tensor, nn
 
 from sdm_lite.devices import check_device, default_device
-from sdm_lite.train.config import RunConfig, TrainConfig
-from sdm_lite.train.resume import Run
+from sdm_lite.train.config import RunConfig
 
 # How long processes wait for each other. A launcher ends them all when one has died, so that this is for work that the
 # main one does alone: building the cache of a large data set takes longer than the ten minutes that torch would wait.
@@ -35,12 +34,10 @@ class OneProcess:
         count: how many processes there are.
         num_parts: of each process's share.
         device: where it computes.
-        sharded: whether weights are shared out among processes.
     """
 
     rank = 0
     count = 1
-    sharded = False
 
     def __init__(self, num_parts: int = 1, device: str | torch.device = "cpu"):
         self.num_parts = num_parts
@@ -57,10 +54,6 @@ class OneProcess:
         for start in range(0, size, length):
             first = self.rank * size + start
             yield slice(start, start + length), slice(first, first + length)
-
-    def share_out(self, run: Run, config: TrainConfig) -> Run:
-        """Share the weights, averages and optimizer of a run out among processes."""
-        return run
 
     def wrap(self, unet: nn.Module) -> nn.Module:
         """The network to call in training: gradients of its weights become means over processes."""
@@ -102,10 +95,6 @@ class OneProcess:
     def load_state_dict(self, state: dict[str, object]) -> None:
         """Take up what `state_dict` gave."""
 
-    def gathered(self, state: dict[str, object]) -> dict[str, object]:
-        """A state with whole tensors, from one whose tensors may be shared out; all processes must call it."""
-        return state
-
     def close(self) -> None:
         """Leave the other processes."""
 
@@ -117,17 +106,9 @@ class Accelerated(OneProcess):
         mixed_precision: no, bf16 or fp16.
         num_parts: how many parts each process's share is cut into.
         device: "cpu" to stay off GPUs, or None: GPUs if there are any.
-        shard_weights: whether weights, averages and optimizer state are shared out (FSDP).
     """
 
-    def __init__(
-        self,
-        mixed_precision: str = "no",
-        num_parts: int = 1,
-        *,
-        device: str | None = None,
-        shard_weights: bool = False,
-    ):
+    def __init__(self, mixed_precision: str = "no", num_parts: int = 1, *, device: str | None = None):
         from accelerate import Accelerator, InitProcessGroupKwargs
 
         patience = InitProcessGroupKwargs(timeout=PATIENCE)
@@ -136,19 +117,10 @@ class Accelerated(OneProcess):
         self.accelerator = Accelerator(mixed_precision=mixed_precision, cpu=on_cpu, kwargs_handlers=[patience])
         super().__init__(num_parts, self.accelerator.device)
         self.rank, self.count = self.accelerator.process_index, self.accelerator.num_processes
-        self.sharded = shard_weights and self.count > 1
-
-    def share_out(self, run: Run, config: TrainConfig) -> Run:
-        """Share the weights, averages and optimizer of a run out among processes, stage by stage (FSDP)."""
-        if not self.sharded:
-            return run
-        from sdm_lite.train.sharding import shard_run
-
-        return shard_run(run, config, self.device)
 
     def wrap(self, unet: nn.Module) -> nn.Module:
         """The network to call in training: gradients of its weights become means over processes."""
-        if self.count == 1 or self.sharded:
+        if self.count == 1:
             return unet
         on_gpu = self.device.type == "cuda"
         return nn.parallel.DistributedDataParallel(unet, device_ids=[self.device.index] if on_gpu else None)
@@ -156,11 +128,7 @@ class Accelerated(OneProcess):
     @contextmanager
     def gradients(self, network: nn.Module, *, last: bool) -> Iterator[None]:
         """The forward and backward pass of one part: precision, and an exchange of gradients after the last."""
-        quiet: AbstractContextManager = nullcontext()
-        if self.sharded:
-            network.set_requires_gradient_sync(last)
-        elif self.count > 1 and not last:
-            quiet = network.no_sync()
+        quiet = network.no_sync() if self.count > 1 and not last else nullcontext()
         with quiet, self.accelerator.autocast():
             yield
 
@@ -173,8 +141,7 @@ class Accelerated(OneProcess):
         """Scale all gradients down to a norm, and return the norm that they had: a scalar, float32."""
         if self.accelerator.scaler is not None:
             self.accelerator.scaler.unscale_(optimizer)
-        norm = super().clip(unet, optimizer, max_norm)
-        return norm.full_tensor() if self.sharded else norm
+        return super().clip(unet, optimizer, max_norm)
 
     def step(self, optimizer: torch.optim.Optimizer, *, finite: bool) -> None:
         """Change the weights, unless a loss or gradient was not finite; fp16 then also lowers its scale."""
@@ -196,14 +163,6 @@ class Accelerated(OneProcess):
             return flags
         counts = self.accelerator.reduce(torch.tensor(flags, dtype=torch.float32, device=self.device), reduction="sum")
         return [count > 0 for count in counts.tolist()]
-
-    def gathered(self, state: dict[str, object]) -> dict[str, object]:
-        """A state with whole tensors, from one whose tensors may be shared out; all processes must call it."""
-        if not self.sharded:
-            return state
-        from sdm_lite.train.sharding import gather
-
-        return gather(state)
 
     def wait(self) -> None:
         """Wait until all processes have come here."""
@@ -237,18 +196,13 @@ def join_processes(config: RunConfig) -> OneProcess:
             another device, or Accelerate is needed and missing.
     """
     check_device(config.device)
-    if os.environ.get("ACCELERATE_USE_DEEPSPEED", "").lower() == "true":
-        raise ValueError("DeepSpeed is not supported: launch without it, and give shard_weights to save memory")
-    asked_to_shard = os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"  # accelerate launch --use_fsdp
+    for plugin in ("DEEPSPEED", "FSDP"):  # asked for by `accelerate launch`
+        if os.environ.get(f"ACCELERATE_USE_{plugin}", "").lower() == "true":
+            raise ValueError(f"{plugin} is not supported: launch without it, accumulation_steps saves memory")
     processes: OneProcess = OneProcess(config.accumulation_steps, config.device or default_device())
     if _num_launched() > 1 or config.mixed_precision != "no":
         try:
-            processes = Accelerated(
-                config.mixed_precision,
-                config.accumulation_steps,
-                device=config.device,
-                shard_weights=config.shard_weights or asked_to_shard,
-            )
+            processes = Accelerated(config.mixed_precision, config.accumulation_steps, device=config.device)
         except ImportError:
             raise ValueError(
                 "several processes and mixed precision need Accelerate: pip install 'sdm_lite[train]'"

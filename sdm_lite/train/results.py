@@ -1,7 +1,6 @@
 """What a run leaves in its folder: checkpoints, sample grids, the best and the finished weights.
 
-Apart from the command because this is where several processes, time and disk meet: what is due, who writes it, and what
-has to be gathered from all processes first.
+Apart from the command because this is where several processes, time and disk meet: what is due, and who writes it.
 
     RUN/config.yaml  log.jsonl  checkpoints/  samples/step-N.png  best.safetensors  model.safetensors  samples.png
 """
@@ -20,9 +19,8 @@ from sdm_lite.train.data import Data
 from sdm_lite.train.held_out import Evaluation, Evaluator, Verdict, judge_progress
 from sdm_lite.train.log import Follower, Log
 from sdm_lite.train.processes import OneProcess
-from sdm_lite.train.resume import Run, save_run, state_of
+from sdm_lite.train.resume import Run, save_run
 from sdm_lite.train.samples import sample_grid
-from sdm_lite.unet import SDMUNet
 
 
 class Results:
@@ -65,7 +63,6 @@ class Results:
 
     def save(self, run: Run) -> None:
         """Write a checkpoint."""
-        state = self.processes.gathered(state_of(run))
         if self.processes.is_main and run.step != self._saved_step:
             best = _verdict(run).best.step if run.evaluations else None
             save_run(
@@ -75,19 +72,13 @@ class Results:
                 data=self.data.fingerprint,
                 keep=self.config.keep_checkpoints,
                 best_step=best,
-                state=state,
             )
         self._saved, self._saved_step = time.monotonic(), run.step
         self.processes.wait()
 
     def averaged(self, run: Run) -> Model:
-        """The averaged weights with their process, on the main process's device; elsewhere of no use."""
-        ema = run.ema
-        if self.processes.sharded:
-            ema = SDMUNet(run.ema.config)
-            ema.load_state_dict(self.processes.gathered(run.ema.state_dict()))
-            ema = ema.to(self.processes.device)
-        return Model(ema.eval(), self.config.train.diffusion().build().to(self.processes.device))
+        """The averaged weights with their process."""
+        return Model(run.ema, self.config.train.diffusion().build().to(self.processes.device))
 
     def draw_samples(self, run: Run, log: Log | None) -> None:
         """Write a sample grid of the averaged weights as they are."""

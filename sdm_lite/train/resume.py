@@ -26,7 +26,7 @@ from sdm_lite.checkpoints import load_exactly
 from sdm_lite.train.config import TrainConfig
 from sdm_lite.unet import SDMUNet
 
-FORMAT = "sdm_lite training checkpoint 1"
+FORMAT = "sdm_lite training checkpoint 2"
 
 
 class Run(NamedTuple):
@@ -41,8 +41,8 @@ class Run(NamedTuple):
         step: how many steps are done.
         seconds: that they took.
         num_skipped: how many of them changed nothing, because a number was not finite.
-        evaluations: what was measured so far, `train_judging.Evaluation`s as plain dictionaries.
-        precision: the state of `train_processes`.
+        evaluations: what was measured so far, `held_out.Evaluation`s as plain dictionaries.
+        precision: the state of `processes`.
     """
 
     unet: SDMUNet
@@ -138,7 +138,6 @@ def save_run(
     data: str = "",
     keep: int = 2,
     best_step: int | None = None,
-    state: dict[str, object] | None = None,
 ) -> Path | None:
     """Write a checkpoint of a run, then remove those that are no longer kept.
 
@@ -151,7 +150,6 @@ def save_run(
         data: the fingerprint of the data set; a resumed run must have the same.
         keep: how many of the newest stay.
         best_step: the checkpoint of this step stays too.
-        state: `state_of(run)`, if that was made already.
 
     Returns:
         The file, or None if it was not written.
@@ -159,7 +157,7 @@ def save_run(
     Raises:
         OSError: if it cannot be written; the checkpoints of before are still there.
     """
-    state = state_of(run) if state is None else state
+    state = state_of(run)
     if not is_finite(state):
         return None
     path = checkpoint_path(folder, run.step)
@@ -239,9 +237,15 @@ def check_same_recipe(folder: Path, config: TrainConfig) -> None:
     """
     for path in reversed(list_checkpoints(folder)):
         try:
-            recipe = torch.load(path, weights_only=True, map_location="meta", mmap=True)["train_config"]
+            state = torch.load(path, weights_only=True, map_location="meta", mmap=True)
+            version, recipe = state["format"], state["train_config"]
         except Exception:  # a damaged file fails in many ways
             continue
+        if version != FORMAT:
+            raise ValueError(
+                f"{path} is of another version of sdm_lite ({version!r}, expected {FORMAT!r}): "
+                "end the run with that one, or give another --output"
+            )
         _check_same(path, recipe, dataclasses.asdict(config), config)
         return
 
@@ -270,23 +274,10 @@ def _check_same(path: Path, got: dict[str, object], wanted: dict[str, object], c
         raise ValueError(f"{path} is of another run: {'; '.join(different)}. Use the same options, or another --output")
 
 
-def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, object]) -> None:
-    """Load an optimizer's state, its moments laid out in memory as the weights are.
-
-    A fused optimizer walks weights and moments in the order of memory; a state dict keeps the order of whoever wrote
-    it: channels last from one process, channels first from shares.
-    """
-    optimizer.load_state_dict(state)
-    for parameter, moments in optimizer.state.items():
-        for name, value in moments.items():
-            if value.ndim:
-                moments[name] = torch.empty_like(parameter).copy_(value)
-
-
 def load_state(path: Path, state: dict[str, object], run: Run) -> Run:
     """Load what `state_of` gave into a run, in place where it is a tensor."""
     load_exactly(run.unet, state["unet"], path)
     load_exactly(run.ema, state["ema"], path)
-    load_optimizer(run.optimizer, state["optimizer"])
+    run.optimizer.load_state_dict(state["optimizer"])
     numbers = {name: state[name] for name in ("step", "seconds", "num_skipped", "precision")}
     return run._replace(**numbers, evaluations=tuple(state["evaluations"]))

@@ -45,8 +45,8 @@ def test_a_plan_is_arithmetic():
     seconds = 1000 * 32 / plan.images_per_second
     assert plan.days == pytest.approx(seconds / 86400) and plan.cost == pytest.approx(seconds / 3600 * 8 * 2)
     assert plan.fixed == 5 * 4 * 10**9 and plan.activations == 4 * 2 * 2**30
-    sparing = make_plan(COUNTS, num_steps=1000, gpus=8, accumulation_steps=4, sharded=True, mixed_precision=False)
-    assert sparing.fixed == plan.fixed / 8 and sparing.activations == 4 * 2**30 and sparing.cost is None
+    sparing = make_plan(COUNTS, num_steps=1000, gpus=8, accumulation_steps=4, mixed_precision=False)
+    assert sparing.fixed == plan.fixed and sparing.activations == 4 * 2**30 and sparing.cost is None
 
 
 @pytest.mark.parametrize(

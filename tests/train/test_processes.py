@@ -17,7 +17,7 @@ from sdm_lite.checkpoints import load_model
 from sdm_lite.train import train
 from sdm_lite.train.__main__ import main
 from sdm_lite.train.config import RunConfig, TrainConfig
-from sdm_lite.train.processes import Accelerated, OneProcess, check_processes
+from sdm_lite.train.processes import Accelerated, OneProcess, check_processes, join_processes
 
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = (
@@ -51,7 +51,7 @@ def alone(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [[], ["--shard-weights", "--accumulation-steps", "2"]], ids=["copies", "shares"])
+@pytest.mark.parametrize("options", [[], ["--accumulation-steps", "2"]], ids=["whole", "parts"])
 def test_two_processes_give_the_loss_of_one(tmp_path, alone, options):
     pytest.importorskip("accelerate")
     status, told = torchrun(tmp_path, *options, "--checkpoint-steps", "2")
@@ -61,7 +61,7 @@ def test_two_processes_give_the_loss_of_one(tmp_path, alone, options):
     ours, theirs = (load_model(folder / "model.safetensors").unet for folder in (tmp_path, alone))
     for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=2e-4)
-    # Whole tensors in the checkpoint: one process goes on where two had been, from step 2.
+    # One process goes on where two had been, from step 2.
     (tmp_path / "checkpoints" / "step-000000004.pt").unlink()
     assert main([*ALONE, "--output", str(tmp_path)]) == 0
     torch.testing.assert_close(losses(tmp_path), losses(alone), rtol=1e-4, atol=1e-6)
@@ -102,6 +102,13 @@ def test_processes_that_do_not_find_each_other_are_told(monkeypatch):
     with pytest.raises(ValueError, match="1 process came up where 2 were asked for: use torchrun"):
         check_processes(1, RunConfig())
     check_processes(2, RunConfig())
+
+
+@pytest.mark.parametrize("plugin", ["DEEPSPEED", "FSDP"])
+def test_what_a_launcher_asks_for_and_is_not_there_is_refused(monkeypatch, plugin):
+    monkeypatch.setenv(f"ACCELERATE_USE_{plugin}", "true")
+    with pytest.raises(ValueError, match=f"{plugin} is not supported: launch without it"):
+        join_processes(RunConfig(device="cpu"))
 
 
 def in_fp16(scaler):
