@@ -146,8 +146,8 @@ class GaussianDiffusion(nn.Module):
         Returns:
             (B, C, H, W).
         """
-        signal, sigma = self.signal_and_noise(t)
-        return signal * x0 + sigma * noise
+        signal, sigma = self.signal_and_noise(t)  # (B, 1, 1, 1) each
+        return signal * x0 + sigma * noise  # (B, C, H, W)
 
     def x0_from_eps(self, eps: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
         """The clean image that a noise implies: x_t / sqrt(alpha_bar_t) - sqrt(1 / alpha_bar_t - 1) eps, (B, C, H, W).
@@ -183,7 +183,7 @@ class GaussianDiffusion(nn.Module):
         """
         if output.shape[1] != 2 * x_t.shape[1]:
             raise ValueError(f"the output must have {2 * x_t.shape[1]} channels, got {output.shape[1]}")
-        mean_part, variance_part = output.chunk(2, dim=1)
+        mean_part, variance_part = output.chunk(2, dim=1)  # (B, C, H, W) each
         if self.prediction_type == "v":
             signal, sigma = self.signal_and_noise(t)
             eps, x0 = signal * mean_part + sigma * x_t, signal * x_t - sigma * mean_part
@@ -213,11 +213,12 @@ class GaussianDiffusion(nn.Module):
             ValueError: if some s is not below its t.
         """
         check_step(t, s)
-        beta = -torch.expm1(self.log_alpha_bar(t, s))
+        beta = -torch.expm1(self.log_alpha_bar(t, s))  # (B, 1, 1, 1), as all weights below
         noise_t, noise_s = -torch.expm1(self.log_alpha_bar(t)), -torch.expm1(self.log_alpha_bar(s))
         of_x0 = torch.exp(self.log_alpha_bar(s) / 2) * beta / noise_t
         of_x_t = torch.exp(self.log_alpha_bar(t, s) / 2) * noise_s / noise_t
-        return Gaussian(of_x0 * x0 + of_x_t * x_t, self.log_variance_bounds(t, s)[0])
+        mean = of_x0 * x0 + of_x_t * x_t  # (B, C, H, W)
+        return Gaussian(mean, self.log_variance_bounds(t, s)[0])
 
     def log_variance_bounds(self, t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
         """Log beta~ and log beta of the step from t to s, each (B, 1, 1, 1): the bounds of Wang et al. (2022), Eq. 11.
@@ -225,7 +226,7 @@ class GaussianDiffusion(nn.Module):
         At s = 0, where beta~ is zero, the lower bound is that of the step (2, 1), as in Nichol & Dhariwal's code; for a
         wider last step it never exceeds the upper.
         """
-        upper = torch.log(-torch.expm1(self.log_alpha_bar(t, s)))
+        upper = torch.log(-torch.expm1(self.log_alpha_bar(t, s)))  # (B, 1, 1, 1)
         first = s == 0
         t_, s_ = torch.where(first, torch.full_like(t, 2), t), torch.where(first, torch.ones_like(s), s)
         beta = -torch.expm1(self.log_alpha_bar(t_, s_))
@@ -251,8 +252,8 @@ class GaussianDiffusion(nn.Module):
         Raises:
             ValueError: if some s is not below its t.
         """
-        mean = self.posterior(prediction.x0, x_t, t, s).mean
-        lower, upper = self.log_variance_bounds(t, s)
+        mean = self.posterior(prediction.x0, x_t, t, s).mean  # (B, C, H, W)
+        lower, upper = self.log_variance_bounds(t, s)  # (B, 1, 1, 1) each
         return Gaussian(mean, lower + prediction.variance_fraction * (upper - lower))
 
     def losses(
@@ -290,9 +291,9 @@ class GaussianDiffusion(nn.Module):
             Three times (B,).
         """
         prediction = self.predict(output, x_t, t, clip=False)
-        weight = torch.exp(-self.log_alpha_bar(t)).clamp(max=max_simple_weight).flatten()
-        simple = weight * mean_flat((noise - prediction.eps) ** 2)
-        vlb = self.vlb_term(prediction, x0, x_t, t)
+        weight = torch.exp(-self.log_alpha_bar(t)).clamp(max=max_simple_weight).flatten()  # (B,)
+        simple = weight * mean_flat((noise - prediction.eps) ** 2)  # (B,)
+        vlb = self.vlb_term(prediction, x0, x_t, t)  # (B,)
         return Losses(simple + vlb_weight * self.num_timesteps * vlb, simple, vlb)
 
     def vlb_term(self, prediction: Prediction, x0: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
@@ -311,8 +312,8 @@ class GaussianDiffusion(nn.Module):
         truth = self.posterior(x0, x_t, t, s)
         detached = Prediction(prediction.eps.detach(), prediction.x0.detach(), prediction.variance_fraction)
         model = self.reverse(detached, x_t, t, s)
-        kl = mean_flat(normal_kl(truth, model))
-        likelihood = mean_flat(-discretized_log_likelihood(x0, model))
+        kl = mean_flat(normal_kl(truth, model))  # (B,)
+        likelihood = mean_flat(-discretized_log_likelihood(x0, model))  # (B,)
         return torch.where(s == 0, likelihood, kl) / LOG_2
 
 

@@ -67,8 +67,9 @@ def guide(conditional: Tensor, null: Tensor, guidance_scale: float) -> Tensor:
     Returns:
         (B, 6, H, W).
     """
-    mean, variance = conditional.chunk(2, dim=1)
-    return torch.cat([torch.lerp(null[:, : mean.shape[1]], mean, guidance_scale), variance], dim=1)
+    mean, variance = conditional.chunk(2, dim=1)  # (B, 3, H, W) each
+    guided = torch.lerp(null[:, : mean.shape[1]], mean, guidance_scale)  # (B, 3, H, W)
+    return torch.cat([guided, variance], dim=1)  # (B, 6, H, W)
 
 
 def decodes_faster_together(x_t: Tensor) -> bool:
@@ -82,7 +83,7 @@ def decodes_faster_together(x_t: Tensor) -> bool:
 def _decode_both(unet: SDMUNet, features: Features, conditional: Modulation, null: Modulation) -> tuple[Tensor, Tensor]:
     """Both branches in one batch, twice as large: fewer and larger operations."""
     h, skips, embedding = features
-    doubled = Features(torch.cat([h, h]), tuple(torch.cat([s, s]) for s in skips), embedding)
+    doubled = Features(torch.cat([h, h]), tuple(torch.cat([s, s]) for s in skips), embedding)  # (2 B, C, h, w) each
     return unet.decode(doubled, [Stacked(*pair) for pair in zip(conditional, null, strict=True)]).chunk(2)
 
 

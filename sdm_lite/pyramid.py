@@ -59,7 +59,7 @@ def condition_pyramid(condition: Tensor, num_levels: int) -> list[Level]:
 @torch.no_grad()
 def find_ones(condition: Tensor) -> Tensor | None:
     """Which channels are 1 at each pixel, (B, MAX_ONES, H, W) int64, -1 for none; or None unless that says all."""
-    values, channels = condition.topk(MAX_ONES, dim=1)
+    values, channels = condition.topk(MAX_ONES, dim=1)  # (B, MAX_ONES, H, W) each
     is_one = values == 1
     if condition.requires_grad or not torch.equal(is_one.sum(1), condition.count_nonzero(1)):
         return None
@@ -80,9 +80,9 @@ def convolve(level: Level, convolution: nn.Conv2d) -> Tensor:
     # One row of weights for each tap and channel, and a last one of zeros for "none".
     rows = convolution.weight.permute(2, 3, 1, 0).flatten(0, 2)  # (side^2 K, C)
     rows = torch.cat([rows, rows.new_zeros(1, rows.shape[1])])
-    padded = F.pad(level.ones, [side // 2] * 4, value=-1)
+    padded = F.pad(level.ones, [side // 2] * 4, value=-1)  # (B, ones, h + side - 1, w + side - 1)
     taps = torch.stack([padded[:, :, i : i + height, j : j + width] for i in range(side) for j in range(side)], dim=-1)
     index = torch.where(taps < 0, side**2 * channels, taps + channels * torch.arange(side**2))  # (B, ones, h, w, taps)
-    index = index.movedim(1, -1).reshape(batch * height * width, -1)
+    index = index.movedim(1, -1).reshape(batch * height * width, -1)  # (B h w, taps ones)
     summed = F.embedding_bag(index, rows, mode="sum") + convolution.bias  # (B h w, C)
-    return summed.view(batch, height, width, -1).movedim(-1, 1)
+    return summed.view(batch, height, width, -1).movedim(-1, 1)  # (B, C, h, w)
