@@ -4,7 +4,7 @@ The public names, in reading order. Everything else is one import away in the mo
 """
 
 from sdm_lite.batches import Example
-from sdm_lite.checkpoints import Model, load_model, load_unet, save_model
+from sdm_lite.checkpoints import Model, load_model, save_model
 from sdm_lite.diffusion import (
     Denoiser,
     DiffusionConfig,
@@ -48,7 +48,6 @@ __all__ = [
     "last",
     "linear_betas",
     "load_model",
-    "load_unet",
     "null_like",
     "sample_ddim",
     "sample_ddpm",

@@ -6,8 +6,7 @@ import pytest
 import torch
 from networks import TINY, formula_weights, randomised, stored_example, tiny_inputs
 
-from sdm_lite.checkpoints import load_exactly
-from sdm_lite.checkpoints.published_names import from_published
+from sdm_lite.checkpoints import load_published
 from sdm_lite.labels import encode_labels
 from sdm_lite.presets import PRESETS, preset
 from sdm_lite.pyramid import Level, condition_pyramid
@@ -17,9 +16,7 @@ from sdm_lite.unet import SDMUNet, timestep_embedding
 
 def test_outputs_equal_an_independent_implementation():
     stored = stored_example()
-    unet = SDMUNet(stored.config).eval()
-    load_exactly(unet, from_published(unet, formula_weights(stored.config)), "the formula")
-    stored.check(unet)
+    stored.check(load_published(formula_weights(stored.config), channels_per_head=stored.config.channels_per_head))
 
 
 @pytest.mark.parametrize(

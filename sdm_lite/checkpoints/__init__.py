@@ -6,14 +6,11 @@ The published SDM checkpoints are read by `published`; `python -m sdm_lite.check
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,11 +18,9 @@ from torch import Tensor
 from sdm_lite.checkpoints.fit import check_fit, shapes_of
 from sdm_lite.checkpoints.published import load_published as load_published
 from sdm_lite.diffusion import DiffusionConfig, GaussianDiffusion
+from sdm_lite.files import expanded, whole_file
 from sdm_lite.presets import UNetConfig, classes_and_edges
 from sdm_lite.unet import SDMUNet
-
-if TYPE_CHECKING:
-    from safetensors import safe_open
 
 FORMAT = "sdm_lite model 1"
 
@@ -37,17 +32,13 @@ class Model(NamedTuple):
     diffusion: GaussianDiffusion
 
 
-def find_data_dir() -> Path:
-    """The folder of the shipped weights: `data/` of the checkout, or the copy inside an installed package."""
-    inside = Path(__file__).parents[1] / "_data"
-    return inside if inside.is_dir() else Path(__file__).parents[2] / "data"
-
-
-DATA_DIR = find_data_dir()
+_INSTALLED = Path(__file__).parents[1] / "_data"
+DATA_DIR = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2] / "data"
+"""The shipped weights: in an installed package, or in `data/` of a checkout."""
 
 
 def save_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file whole or not at all: to a temporary name, synced, then renamed.
+    """Write a safetensors file whole or not at all.
 
     Args:
         path: of the file; its folder is made if missing.
@@ -55,25 +46,16 @@ def save_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[st
         metadata: strings by name.
 
     Raises:
-        OSError: if the folder cannot be written.
+        OSError: if it cannot be written; what was there before is still there.
     """
     from safetensors.torch import save_file
 
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)  # safetensors makes its files readable by their owner alone
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as draft:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, draft, metadata)
 
 
 def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read a safetensors file.
+    """Map a safetensors file into memory: its numbers are read from the disk when they are first used.
 
     Returns:
         Tensors by name, and the metadata.
@@ -82,53 +64,18 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         FileNotFoundError: if there is no such file.
         ValueError: if it is truncated or of another format.
     """
-    with _open(path) as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})
-
-
-@contextlib.contextmanager
-def _open(path: str | Path) -> Iterator[safe_open]:
-    """An open safetensors file, with whatever goes wrong in it told in one line."""
     from safetensors import SafetensorError, safe_open
 
-    path = Path(path)
+    path = expanded(path)
     if not path.is_file():
         raise FileNotFoundError(f"no weights at {path}")
     try:
         with safe_open(str(path), framework="pt") as file:
-            yield file
+            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})
     except (SafetensorError, OSError, ValueError) as error:
         raise ValueError(
             f"{path} is not a whole safetensors file ({error}): it may be truncated, or of another kind"
         ) from None
-
-
-class Header(NamedTuple):
-    """What a safetensors file says of itself before its numbers.
-
-    Attributes:
-        shapes: by name.
-        dtypes: as the format abbreviates them, such as "F32", each once.
-        metadata: strings by name.
-    """
-
-    shapes: dict[str, tuple[int, ...]]
-    dtypes: tuple[str, ...]
-    metadata: dict[str, str]
-
-
-def read_header(path: str | Path) -> Header:
-    """Read the names, shapes and metadata of a safetensors file, and none of its tensors.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is truncated or of another format.
-    """
-    with _open(path) as file:
-        slices = {name: file.get_slice(name) for name in file.keys()}
-        shapes = {name: tuple(part.get_shape()) for name, part in slices.items()}
-        dtypes = tuple(sorted({part.get_dtype() for part in slices.values()}))
-        return Header(shapes, dtypes, dict(file.metadata() or {}))
 
 
 def save_model(
@@ -164,7 +111,7 @@ def resolve(name_or_path: str | Path) -> Path:
     Raises:
         FileNotFoundError: listing the shipped names if it is neither.
     """
-    for path in (Path(name_or_path), DATA_DIR / f"{name_or_path}.safetensors"):
+    for path in (expanded(name_or_path), DATA_DIR / f"{name_or_path}.safetensors"):
         if path.is_file():
             return path
     shipped = ", ".join(sorted(path.stem for path in DATA_DIR.glob("*.safetensors"))) or "none"
@@ -181,18 +128,22 @@ def read_config(kind: type, text: str | None, path: Path) -> object:
         raise ValueError(f"{path} holds no {kind.__name__} that this version understands ({error})") from None
 
 
-def read_unet_config(metadata: dict[str, str], path: Path) -> UNetConfig:
-    """The network's configuration out of a file's metadata; ValueError if there is none that fits."""
-    text = metadata.get("unet")
-    if text and "condition_channels" in text:  # of a version that did not tell classes and edges apart
-        values = json.loads(text)
-        values["num_classes"], values["instance_edges"] = classes_and_edges(values.pop("condition_channels"))
+def read_configs(metadata: dict[str, str], path: Path) -> tuple[UNetConfig, DiffusionConfig]:
+    """The configuration of network and process in the metadata of one of our model files; ValueError if it is none."""
+    if metadata.get("format") != FORMAT:
+        found = repr(metadata["format"]) if "format" in metadata else "that of another program"
+        raise ValueError(f"{path} is no sdm_lite model: expected the format {FORMAT!r}, got {found}")
+    text = metadata.get("unet", "")
+    if counted := re.search(
+        r'"condition_channels": (\d+)', text
+    ):  # a version that did not tell classes and edges apart
+        num_classes, edges = classes_and_edges(int(counted[1]))
         if re.search(
             r"--(dataset|recipe)[ =]camvid", metadata.get("facts", "")
         ):  # as many channels as Scenes, no edges
-            values |= {"num_classes": values["num_classes"] + 1, "instance_edges": False}
-        text = json.dumps(values)
-    return read_config(UNetConfig, text, path)
+            num_classes, edges = num_classes + edges, False
+        text = text.replace(counted[0], f'"num_classes": {num_classes}, "instance_edges": {json.dumps(edges)}')
+    return read_config(UNetConfig, text, path), read_config(DiffusionConfig, metadata.get("diffusion"), path)
 
 
 def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") -> Model:
@@ -211,25 +162,17 @@ def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") 
     """
     path = resolve(name_or_path)
     tensors, metadata = load_tensors(path)
-    if metadata.get("format") != FORMAT:
-        raise ValueError(f"{path} is no sdm_lite model: its format is {metadata.get('format')!r}, expected {FORMAT!r}")
-    config = read_unet_config(metadata, path)
+    config, process = read_configs(metadata, path)
     with torch.device("meta"):
         unet = SDMUNet(config)
     unet.to_empty(device="cpu")  # no time for weights that are replaced at once
-    diffusion = read_config(DiffusionConfig, metadata.get("diffusion"), path)
     load_exactly(unet, {name: tensor.float() for name, tensor in tensors.items()}, path)
-    return Model(unet.eval().to(device), diffusion.build().to(device))
-
-
-def load_unet(name_or_path: str | Path, *, device: str | torch.device = "cpu") -> SDMUNet:
-    """The network of `load_model` alone."""
-    return load_model(name_or_path, device=device).unet
+    return Model(unet.eval().to(device), process.build().to(device))
 
 
 def load_facts(name_or_path: str | Path) -> dict[str, object]:
     """What the file says of its own making: the `facts` of `save_model`."""
-    return json.loads(read_header(resolve(name_or_path)).metadata.get("facts", "{}"))
+    return json.loads(load_tensors(resolve(name_or_path))[1].get("facts", "{}"))
 
 
 def load_exactly(module: torch.nn.Module, tensors: dict[str, Tensor], source: object) -> None:

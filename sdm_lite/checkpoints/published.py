@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import re
 import warnings
-import zipfile
 from collections import Counter
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -19,11 +17,9 @@ from torch import Tensor
 
 from sdm_lite.checkpoints.fit import Shapes, check_fit, shapes_of
 from sdm_lite.checkpoints.published_file import find_weights, open_checkpoint
-from sdm_lite.checkpoints.published_names import published_names, published_shapes, take_published
+from sdm_lite.checkpoints.published_names import copy_published, published_shapes
 from sdm_lite.presets import PRESETS, UNetConfig, classes_and_edges
 from sdm_lite.unet import SDMUNet
-
-MAPPED_BYTES = 256 * 2**20  # how much of a file is read, at most, before it is mapped anew
 
 
 def load_published(
@@ -34,9 +30,8 @@ def load_published(
 ) -> SDMUNet:
     """Build the network of a published checkpoint, or of any of the same family, with its weights.
 
-    Every tensor is used exactly once. A file is never held in memory beside the network: it is mapped part by part.
-    (One of torch before 1.6 cannot be mapped; it is read, and let go as it is used.) Weights that are not float32 are
-    converted, which is told in a warning.
+    Every tensor is used exactly once. A file is mapped, not read: beside the network, memory holds only pages of the
+    file, which the system may drop. Weights that are not float32 are converted, which is told in a warning.
 
     Args:
         source: the authors' `.pt` (EMA or not), or a mapping of published names to floating-point tensors. One in which
@@ -58,7 +53,10 @@ def load_published(
     name = "the mapping" if given else str(source)
     tensors = find_weights(source, name) if given else open_checkpoint(source)
     shapes = shapes_of(tensors)
-    config = infer_config(shapes, channels_per_head=channels_per_head, image_size=image_size, source=name)
+    try:
+        config = infer_config(shapes, channels_per_head=channels_per_head, image_size=image_size)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
     with torch.device("meta"):
         unet = SDMUNet(config)
     check_fit(published_shapes(unet), shapes, name)
@@ -66,28 +64,12 @@ def load_published(
     if others:
         warnings.warn(f"{name} holds {' and '.join(others)} weights: converted to float32", stacklevel=2)
     unet.to_empty(device=next(iter(tensors.values())).device)
-    _copy(unet, tensors, None if given or not zipfile.is_zipfile(source) else partial(open_checkpoint, source))
+    copy_published(unet, tensors)
     return unet.eval()
 
 
-@torch.no_grad()
-def _copy(unet: SDMUNet, tensors: dict[str, Tensor], map_anew: Callable[[], dict[str, Tensor]] | None) -> None:
-    """Copy every tensor into its place, in the memory layout and type of the network."""
-    parameters, num_bytes = unet.state_dict(), 0
-    for ours, theirs in published_names(unet):
-        parameters[ours].copy_(take_published(tensors, theirs, parameters[ours].shape))
-        num_bytes += parameters[ours].nbytes
-        if map_anew is not None and num_bytes > MAPPED_BYTES:
-            tensors.clear()  # what was read of a mapped file stays in memory until nothing refers to it
-            tensors, num_bytes = map_anew(), 0
-
-
 def infer_config(
-    shapes: Shapes,
-    *,
-    channels_per_head: int = 64,
-    image_size: tuple[int, int] | None = None,
-    source: object = "the checkpoint",
+    shapes: Shapes, *, channels_per_head: int = 64, image_size: tuple[int, int] | None = None
 ) -> UNetConfig:
     """Read the numbers of a network off the names and shapes of its published tensors.
 
@@ -98,20 +80,15 @@ def infer_config(
         shapes: by published name.
         channels_per_head: as in `load_published`.
         image_size: as in `load_published`.
-        source: where the tensors are from, for messages.
 
     Raises:
         ValueError: if no network of the family has such tensors.
     """
-    _check_family(shapes, source)
-    base = _most_common(shapes, r".*\.emb_layers\.1\.weight", 1, source) // 4
-    num_res_blocks, levels = _decoder_levels(shapes, source)
-    multipliers = tuple(_multiplier(shapes, level, base, source) for level in levels)
+    _check_family(shapes)
+    base = _most_common(shapes, r".*\.emb_layers\.1\.weight", 1) // 4
+    num_res_blocks, levels = _decoder_levels(shapes)
     attending = [index for index, level in enumerate(levels) if _attends(shapes, level)]
-    hidden_channels = _most_common(shapes, r".*\.mlp_shared\.0\.weight", 0, source)
-    channels = _most_common(shapes, r".*\.mlp_shared\.0\.weight", 1, source)
-    num_classes, instance_edges = classes_and_edges(channels)
-    kernel_size = _most_common(shapes, r".*\.mlp_gamma\.weight", 3, source)
+    num_classes, instance_edges = classes_and_edges(_most_common(shapes, r".*\.mlp_shared\.0\.weight", 1))
 
     def config(size: tuple[int, int]) -> UNetConfig:
         return UNetConfig(
@@ -119,51 +96,44 @@ def infer_config(
             instance_edges=instance_edges,
             image_size=size,
             base_channels=base,
-            channel_multipliers=multipliers,
+            channel_multipliers=tuple(_multiplier(shapes, level, base) for level in levels),
             num_res_blocks=num_res_blocks,
             attention_resolutions=tuple(size[0] >> level for level in attending),
             channels_per_head=channels_per_head,
-            spade_hidden_channels=hidden_channels,
-            spade_kernel_size=kernel_size,
+            spade_hidden_channels=_most_common(shapes, r".*\.mlp_shared\.0\.weight", 0),
+            spade_kernel_size=_most_common(shapes, r".*\.mlp_gamma\.weight", 3),
             residual_resampling=len(levels) == 1 or bool(_up_blocks(shapes)),
         )
 
-    try:
-        found = config(image_size or (8 << (len(levels) - 1),) * 2)
-    except ValueError as error:
-        raise ValueError(f"{source}: {error}") from None
+    found = config(image_size or (8 << (len(levels) - 1),) * 2)
     if image_size is None:
         alike = [p for p in PRESETS.values() if len(p.channel_multipliers) == len(levels)]
         return next((preset for preset in alike if config(preset.image_size) == preset), found)
     return found
 
 
-def _check_family(shapes: Shapes, source: object) -> None:
+def _check_family(shapes: Shapes) -> None:
     if not any(".mlp_shared." in name for name in shapes):
-        if any(name.startswith("input_blocks.") for name in shapes):
-            raise ValueError(
-                f"{source} is a plain ADM network, which takes no label map: it has no SPADE, expected names such as "
-                "middle_block.0.in_norm.mlp_shared.0.weight"
-            )
         first = f" (the first is {next(iter(shapes))})" if shapes else ""
         raise ValueError(
-            f"{source} is no SDM checkpoint: none of its {len(shapes)} tensors{first} has a published name"
+            f"no SDM checkpoint, as none of its {len(shapes)} tensors{first} is a SPADE's, such as "
+            "middle_block.0.in_norm.mlp_shared.0.weight; a plain ADM network takes no label map"
         )
     convolutions = r"(input_blocks\.\d+\.0\.op|output_blocks\.\d+\.[12]\.conv)\."
     resampling = [name for name in shapes if re.match(convolutions, name)]
     if resampling:
         raise ValueError(
-            f"{source} changes the resolution by convolutions of their own ({resampling[0]}): "
+            f"the resolution changes by convolutions of their own ({resampling[0]}), "
             "expected a network that does so inside residual blocks (resblock_updown), as the published ones do"
         )
 
 
-def _most_common(shapes: Shapes, pattern: str, axis: int, source: object) -> int:
+def _most_common(shapes: Shapes, pattern: str, axis: int) -> int:
     """The commonest size along an axis among the tensors whose whole names match."""
     sizes = Counter(shape[axis] for name, shape in shapes.items() if len(shape) > axis and re.fullmatch(pattern, name))
     if not sizes:
         name = pattern.replace("\\", "").replace(".*", "...")
-        raise ValueError(f"{source} is no whole SDM checkpoint: no tensor {name} has as many axes as it should")
+        raise ValueError(f"no whole SDM checkpoint, as no tensor {name} has as many axes as it should")
     return sizes.most_common(1)[0][0]
 
 
@@ -173,7 +143,7 @@ def _up_blocks(shapes: Shapes) -> list[int]:
     return sorted({int(match[1]) for match in matches if match})
 
 
-def _decoder_levels(shapes: Shapes, source: object) -> tuple[int, list[range]]:
+def _decoder_levels(shapes: Shapes) -> tuple[int, list[range]]:
     """Number of blocks a level in the encoder, and the indices of each level's output blocks, full resolution first."""
     inputs = {int(m[1]) for name in shapes if (m := re.match(r"input_blocks\.(\d+)\.", name))}
     outputs = {int(m[1]) for name in shapes if (m := re.match(r"output_blocks\.(\d+)\.0\.emb_layers\.", name))}
@@ -183,7 +153,7 @@ def _decoder_levels(shapes: Shapes, source: object) -> tuple[int, list[range]]:
     size, rest = divmod(max(outputs, default=-1) + 1, num_levels)
     if rest or size < 2 or (ups and ups != [size * k - 1 for k in range(1, num_levels)]):
         raise ValueError(
-            f"{source} has {len(outputs)} output blocks and doubles the resolution after those of index {ups}: "
+            f"it has {len(outputs)} output blocks and doubles the resolution after those of index {ups}, "
             "expected levels of equally many, at least two"
         )
     return size - 1, [range(first, first + size) for first in range(0, size * num_levels, size)][::-1]
@@ -193,13 +163,10 @@ def _of_level(level: range) -> str:
     return rf"output_blocks\.({'|'.join(map(str, level))})\."
 
 
-def _multiplier(shapes: Shapes, level: range, base: int, source: object) -> int:
-    pattern = _of_level(level) + r"0\.(in_layers\.1|out_layers\.2)\.(weight|bias)"
-    channels = _most_common(shapes, pattern, 0, source)
+def _multiplier(shapes: Shapes, level: range, base: int) -> int:
+    channels = _most_common(shapes, _of_level(level) + r"0\.(in_layers\.1|out_layers\.2)\.(weight|bias)", 0)
     if base == 0 or channels % base:
-        raise ValueError(
-            f"{source} has a level of {channels} channels, expected a multiple of its {base} base channels"
-        )
+        raise ValueError(f"it has a level of {channels} channels, expected a multiple of its {base} base channels")
     return channels // base
 
 

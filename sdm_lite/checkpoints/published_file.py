@@ -1,4 +1,4 @@
-"""The authors' `.pt` files: tensors by name, or one line that says what the file is instead.
+"""The authors' `.pt` files: tensors by name, or one line that says why not.
 
 Apart from what the names mean (`published`) because this is about safety alone: a `.pt` is a pickle, and unpickling can
 run code, so only tensors are let through; and a 2.6 GB file is mapped into memory rather than read.
@@ -8,25 +8,17 @@ from __future__ import annotations
 
 import os
 import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from sdm_lite.files import expanded
+
 # Where training programs put the weights of a network among other things.
 WRAPPERS = ("state_dict", "model_state_dict", "model", "ema", "ema_model", "model_ema")
 EXPECTED = "expected the authors' .pt, a file that torch.save wrote"
-LEGACY_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # torch.save before 1.6: a pickled number comes first
-FOREIGN = {
-    b"\x89HDF": "an HDF5 file, as Keras and TensorFlow write",
-    b"version https://git-lfs": "a Git LFS pointer, not the file itself (run `git lfs pull`)",
-    b"\x93NUMPY": "a NumPy array",
-    b"\x1f\x8b": "a gzip archive (unpack it first)",
-    b"GGUF": "a GGUF file",
-    b"\x80": "a pickle of something else, which is not opened because that could run code",
-}
 
 
 def open_checkpoint(path: str | Path) -> dict[str, Tensor]:
@@ -43,12 +35,11 @@ def open_checkpoint(path: str | Path) -> dict[str, Tensor]:
         FileNotFoundError: if there is no such file.
         ValueError: if it is truncated, of another program, or holds anything but tensors.
     """
-    path = Path(path)
+    path = expanded(path)
     if not path.is_file():
         raise FileNotFoundError(f"no file at {path}: {EXPECTED}")
-    is_zip = _check_kind(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (OSError, MemoryError):
         raise
     except Exception as error:  # what a damaged pickle raises has no end
@@ -64,43 +55,13 @@ def _why_unreadable(error: Exception) -> str:
             f"holds more than tensors ({found[1]}) and is not opened, because that could run code: "
             "where it was made, save model.state_dict() alone"
         )
-    line = line.rpartition("WeightsUnpickler error: ")[2][:100]
-    return f"cannot be read ({line}): it may be truncated or damaged, fetch or copy it again"
-
-
-def _check_kind(path: Path) -> bool:
-    """Tell from the first bytes what a file is; true for the zip archives of torch.save, false for its old format."""
-    with open(path, "rb") as file:
-        head = file.read(64)
-    if head.startswith(b"PK"):
-        _check_archive(path)
-        return True
-    if head.startswith(LEGACY_TORCH):
-        return False
-    if not head:
-        kind = "empty"
-    elif head.lstrip().startswith(b"<"):
-        kind = "a web page, not weights (a large download may ask for confirmation: open the link in a browser)"
-    elif head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size:
-        kind = "a safetensors file (one of ours is read by load_model; for others pass the tensors as a mapping)"
-    else:
-        unknown = "no file of PyTorch (weights of TensorFlow, JAX or ONNX have to be converted first)"
-        kind = next((kind for start, kind in FOREIGN.items() if head.startswith(start)), unknown)
-    raise ValueError(f"{path} is {kind}; {EXPECTED}")
-
-
-def _check_archive(path: Path) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {name.rpartition("/")[2] for name in archive.namelist()}
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
-        raise ValueError(
-            f"{path} is truncated or damaged: it has no table of contents at its end; fetch or copy it again"
-        ) from None
-    if "constants.pkl" in members:
-        raise ValueError(f"{path} is a TorchScript program, not weights; {EXPECTED}")
-    if "data.pkl" not in members:
-        raise ValueError(f"{path} is a zip archive of something else; {EXPECTED}")
+    if "mmap can only be used" in line:  # said of whatever is no zip archive
+        return (
+            f"is of torch before 1.6, or not of torch: {EXPECTED}; an old one can be loaded and saved again with a "
+            "newer torch, a web page or a pointer in its place has to be fetched again"
+        )
+    reason = re.split(r"(?<=\w)\. ", line.rpartition("WeightsUnpickler error: ")[2])[0][:150]
+    return f"cannot be read ({reason}): {EXPECTED}; it may be truncated or damaged, fetch or copy it again"
 
 
 def find_weights(content: object, source: object) -> dict[str, Tensor]:

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from sdm_lite.checkpoints.fit import check_fit, shapes_of
 from sdm_lite.spade import SPADE
 from sdm_lite.unet import ResBlock, SDMUNet, Stage
 
@@ -81,31 +80,15 @@ def published_shapes(unet: SDMUNet) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def from_published(unet: SDMUNet, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename and reshape published tensors for `SDMUNet.load_state_dict`.
+@torch.no_grad()
+def copy_published(unet: SDMUNet, tensors: Mapping[str, Tensor]) -> None:
+    """Copy published tensors, whose names and shapes are as they should be, into the parameters they are.
 
     Args:
-        unet: a network of the checkpoint's configuration (on any device, the meta device too).
+        unet: to copy into, in its own memory layout and type.
         tensors: by published name.
-
-    Returns:
-        Tensors by our names.
-
-    Raises:
-        ValueError: naming what is missing, surplus or misshapen.
     """
-    check_fit(published_shapes(unet), shapes_of(tensors), "the checkpoint")
-    left, shapes = dict(tensors), shapes_of(unet.state_dict())
-    return {ours: take_published(left, theirs, shapes[ours]) for ours, theirs in published_names(unet)}
-
-
-def take_published(tensors: dict[str, Tensor], names: tuple[str, ...], shape: torch.Size) -> Tensor:
-    """The parameter of ours that one or two published tensors are; they are removed, so that their memory can go.
-
-    Args:
-        tensors: by published name.
-        names: those of the parameter, as `published_names` pairs them.
-        shape: of the parameter.
-    """
-    parts = [tensors.pop(name) for name in names]
-    return (parts[0] if len(parts) == 1 else torch.cat(parts)).reshape(shape)
+    parameters = unet.state_dict()
+    for ours, theirs in published_names(unet):
+        for part, name in zip(parameters[ours].chunk(len(theirs)), theirs, strict=True):
+            part.copy_(tensors[name].reshape(part.shape))

@@ -8,7 +8,7 @@ from networks import SMALL, formula_weights
 
 from sdm_lite.checkpoints import load_published
 from sdm_lite.checkpoints.published import infer_config
-from sdm_lite.checkpoints.published_names import from_published, published_shapes
+from sdm_lite.checkpoints.published_names import published_shapes
 from sdm_lite.unet import SDMUNet
 
 
@@ -44,8 +44,6 @@ def test_a_missing_or_misshapen_tensor_is_named(small, name):
 def test_surplus_tensors_are_named(small):
     with pytest.raises(ValueError, match=r"^the mapping does not fit this network: not expected label_emb\.weight$"):
         load_published(small | {"label_emb.weight": torch.zeros(3, 3)}, channels_per_head=32)
-    with pytest.raises(ValueError, match=r"not expected label_emb\.weight"):
-        from_published(SDMUNet(SMALL), small | {"label_emb.weight": torch.zeros(3, 3)})
 
 
 @pytest.mark.parametrize("channels_per_head", [48, 0, -1, 128])
@@ -74,14 +72,14 @@ def of_other_width(weights):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (plain_adm, "plain ADM network, which takes no label map"),
+        (plain_adm, "116 tensors .* is a SPADE.s, .*; a plain ADM network takes no label map"),
         (convolutional_resampling, r"convolutions of their own \(input_blocks\.2\.0\.op\.weight\)"),
         (half_a_level, "expected levels of equally many"),
         (of_other_width, "expected a multiple of its 19 base channels"),
         (lambda weights: {}, "no SDM checkpoint"),
         (
             lambda weights: {"down_blocks.0.conv.weight": torch.zeros(1)},
-            "no SDM checkpoint: none of its 1 tensors .the first is down_blocks",
+            "no SDM checkpoint, as none of its 1 tensors .the first is down_blocks",
         ),
         (lambda weights: {"out.0.mlp_shared.0.weight": torch.zeros(4)}, "no whole SDM checkpoint"),
         (lambda weights: weights | {"step": 3}, "'step' of int, expected floating-point"),
