@@ -177,19 +177,7 @@ def sample_ddim(
 
     Song et al. (2020), Eq. 12 with sigma = 0. `eps` is taken from the clipped x_0, so that the two agree with x_t.
 
-    Args:
-        denoiser: guided or not.
-        diffusion: the process.
-        x_T: (B, 3, H, W), standard normal.
-        num_steps: in 1..T.
-        noise: not needed, as no noise is added on the way.
-        project: applied to x_s after every step.
-
-    Yields:
-        A Step after each of num_steps steps.
-
-    Raises:
-        ValueError: before the first step, if num_steps lies outside 1..T.
+    Arguments, steps and errors are those of `sample_ddpm`; as no noise is added on the way, none is needed.
     """
     pairs = timestep_pairs(diffusion.num_timesteps, num_steps)
 
@@ -222,19 +210,7 @@ def sample_dpmpp_2m(
     Lu et al. (2022, DPM-Solver++), Algorithm 2. The first step has no past and the last no finite lambda: both are of
     first order.
 
-    Args:
-        denoiser: guided or not.
-        diffusion: the process.
-        x_T: (B, 3, H, W), standard normal.
-        num_steps: in 1..T.
-        noise: not needed, as no noise is added on the way.
-        project: applied to x_s after every step.
-
-    Yields:
-        A Step after each of num_steps steps.
-
-    Raises:
-        ValueError: before the first step, if num_steps lies outside 1..T.
+    Arguments, steps and errors are those of `sample_ddpm`; as no noise is added on the way, none is needed.
     """
     pairs = timestep_pairs(diffusion.num_timesteps, num_steps)
 
