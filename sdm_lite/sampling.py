@@ -232,6 +232,10 @@ def sample_dpmpp_2m(
     return steps(x_T)
 
 
+# By the names that their papers gave them; a command takes what is after "sample_" in the name of the function.
+SAMPLERS: dict[str, Sampler] = {"DDPM": sample_ddpm, "DDIM": sample_ddim, "DPM-Solver++(2M)": sample_dpmpp_2m}
+
+
 def last(steps: Iterable[Step]) -> Tensor:
     """Run a sampler to its end and return the image, (B, 3, H, W).
 

@@ -25,10 +25,10 @@ from sdm_lite.judge.network import Judge, load_judge, metric_name
 from sdm_lite.judge.photographs import check_own_judge
 from sdm_lite.pictures import write_whole
 from sdm_lite.progress import counted, progress
-from sdm_lite.sampling import sample_ddim, sample_ddpm, sample_dpmpp_2m
+from sdm_lite.sampling import SAMPLERS
 from sdm_lite.scenes.dataset import Scenes
 
-SAMPLERS = {"ddim": sample_ddim, "ddpm": sample_ddpm, "dpmpp_2m": sample_dpmpp_2m}
+SAMPLER_WORDS = {sampler.__name__.removeprefix("sample_"): sampler for sampler in SAMPLERS.values()}
 # Options that only one of the two kinds of data has; None on the command line, these where it applies.
 SCENES_OPTIONS = {"num_layouts": 512, "num_renders": 16, "num_diversity_layouts": 128, "json": None, "card": None}
 PHOTOGRAPHS_OPTIONS = {"root": None, "num_photographs": 256, "num_bound": 32, "output": Path("runs/evaluation")}
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         help="timesteps that are guided; the others are plain conditional (default: all are guided)",
     )
     parser.add_argument("--num-steps", type=int, default=25, help="of the sampler (default 25)")
-    parser.add_argument("--sampler", choices=list(SAMPLERS), default="ddim", help="default ddim")
+    parser.add_argument("--sampler", choices=list(SAMPLER_WORDS), default="ddim", help="default ddim")
     parser.add_argument("--samples-per-layout", type=int, default=4, help="for diversity (default 4)")
     parser.add_argument("--seed", type=int, default=0, help="of the samples (default 0)")
     parser.add_argument("--batch-size", type=int, default=32, help="samples at a time (default 32)")
@@ -120,7 +120,7 @@ def _run_photographs(arguments: argparse.Namespace) -> None:
         guidance_scale=_guidance_scale(arguments, val, facts),
         guidance_interval=_interval(arguments),
         num_steps=arguments.num_steps,
-        sampler=SAMPLERS[arguments.sampler],
+        sampler=SAMPLER_WORDS[arguments.sampler],
         samples_per_map=arguments.samples_per_layout,
         num_bound=arguments.num_bound,
         seed=arguments.seed,
@@ -197,7 +197,7 @@ def _run_scenes(arguments: argparse.Namespace) -> ScenesScores:
         guidance_scale=arguments.guidance_scale,
         guidance_interval=_interval(arguments),
         num_steps=arguments.num_steps,
-        sampler=SAMPLERS[arguments.sampler],
+        sampler=SAMPLER_WORDS[arguments.sampler],
         seed=arguments.seed,
         batch_size=arguments.batch_size,
         progress=progress,

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sdm_lite.widgets.drawing import SAMPLERS, Settings
+from sdm_lite.sampling import SAMPLERS
+from sdm_lite.widgets.drawing import Settings
 
 
 class Controls:

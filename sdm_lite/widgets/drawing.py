@@ -18,10 +18,7 @@ from torch import Tensor
 from sdm_lite.checkpoints import Model
 from sdm_lite.guidance import check_guidance_interval, check_guidance_scale, denoiser
 from sdm_lite.pictures import to_uint8
-from sdm_lite.sampling import SampleNoise, Sampler, sample_ddim, sample_ddpm, sample_dpmpp_2m, timestep_pairs
-
-# What a widget offers, by name.
-SAMPLERS: dict[str, Sampler] = {"DDIM": sample_ddim, "DPM-Solver++(2M)": sample_dpmpp_2m, "DDPM": sample_ddpm}
+from sdm_lite.sampling import SAMPLERS, SampleNoise, timestep_pairs
 
 NUM_COLUMNS = 8  # of the denoising strip
 SHOW_SECONDS = 0.12  # at least so long is between two moments that are shown
@@ -34,7 +31,7 @@ class Settings(NamedTuple):
         guidance_scale: s >= 0: 0 ignores the labels, 1 is plain conditional sampling.
         seed: of the noise, in 0 .. 2^32 - 1.
         num_steps: in 1..T.
-        sampler: a name in SAMPLERS.
+        sampler: a name in `sampling.SAMPLERS`.
         guidance_interval: (first, last) timestep at which a scale above 1 is applied, as for `guidance.denoiser`; None
             = at all, as in the paper. The shipped networks draw better with the default (docs/recipe.md).
     """

@@ -7,9 +7,9 @@ from tiny_world import tiny_model, tiny_scenes
 
 from sdm_lite import SampleNoise, Scenes, denoiser, encode_labels, last, sample_ddim, sample_ddpm, sample_dpmpp_2m
 from sdm_lite.pictures import to_uint8
+from sdm_lite.sampling import SAMPLERS
 from sdm_lite.widgets.drawing import (
     NUM_COLUMNS,
-    SAMPLERS,
     Settings,
     World,
     column_of,
@@ -128,7 +128,7 @@ def test_evenly():
         (Settings(seed=-1), "seeds must lie"),
         (Settings(num_steps=0), "num_steps"),
         (Settings(num_steps=1001), "num_steps"),
-        (Settings(sampler="Euler"), "sampler must be one of DDIM"),
+        (Settings(sampler="Euler"), "sampler must be one of DDPM"),
         (Settings(guidance_interval=(1, 1001)), "guidance_interval must be"),
     ],
 )
