@@ -24,7 +24,7 @@ from torch import Tensor
 
 from sdm_lite.checkpoints import load_model
 from sdm_lite.diffusion import Denoiser, GaussianDiffusion, Prediction
-from sdm_lite.evaluate import evaluate_model, measure_truth
+from sdm_lite.evaluate import SampleSettings, Sizes, evaluate_model, measure_truth
 from sdm_lite.guidance import denoiser
 from sdm_lite.judge import load_judge
 from sdm_lite.progress import progress
@@ -94,26 +94,13 @@ def measure(folder: Path, num_layouts: int, num_diversity_layouts: int, samples_
         return
     folder.mkdir(parents=True, exist_ok=True)
     model, judge = load_model("scenes-32"), load_judge("judge-32")
-    numbers = {
-        "num_layouts": num_layouts,
-        "num_renders": 16,
-        "samples_per_layout": samples_per_layout,
-        "num_diversity_layouts": num_diversity_layouts,
-    }
-    truth = measure_truth(judge, **numbers, progress=progress)
+    sizes = Sizes(num_layouts, samples_per_layout=samples_per_layout, num_diversity_layouts=num_diversity_layouts)
+    truth = measure_truth(judge, sizes, progress=progress)
     for row in missing:
-        scores = evaluate_model(
-            model,
-            judge,
-            **numbers,
-            guidance_scale=GUIDANCE_SCALE,
-            num_steps=row.num_steps,
-            sampler=SAMPLERS[row.sampler],
-            make_denoiser=REFINEMENTS[row.refinement],
-            truth=truth,
-            batch_size=32,
-            progress=progress,
+        settings = SampleSettings(
+            GUIDANCE_SCALE, row.num_steps, SAMPLERS[row.sampler], make_denoiser=REFINEMENTS[row.refinement]
         )
+        scores = evaluate_model(model, judge, settings, sizes, truth=truth, progress=progress)
         facts = dataclasses.asdict(scores) | row._asdict() | {"threads": torch.get_num_threads()}
         temporary = folder / "row.tmp"
         temporary.write_text(json.dumps(facts, indent=1))

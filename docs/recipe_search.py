@@ -30,7 +30,7 @@ from typing import NamedTuple
 import torch
 
 from sdm_lite.checkpoints import Model
-from sdm_lite.evaluate import Truth, evaluate_model, measure_truth
+from sdm_lite.evaluate import SampleSettings, Sizes, Truth, evaluate_model, measure_truth
 from sdm_lite.judge import Judge, load_judge
 from sdm_lite.presets import PRESETS
 from sdm_lite.progress import Progress
@@ -39,8 +39,8 @@ from sdm_lite.train import ImageBatches, TrainConfig, train
 from sdm_lite.unet import SDMUNet
 
 FOLDER = Path(__file__).parent
-SIZES = {"num_layouts": 192, "num_renders": 16, "samples_per_layout": 2, "num_diversity_layouts": 96}
-GUIDANCE = {"guidance_scale": 1.5, "guidance_interval": (1, 800), "num_steps": 25}
+SIZES = Sizes(num_layouts=192, num_renders=16, samples_per_layout=2, num_diversity_layouts=96)
+SETTINGS = SampleSettings(guidance_scale=1.5, num_steps=25, guidance_interval=(1, 800))
 # Where the search began, whatever the recipe and the preset are by now.
 BASE = {"null_probability": 0.2, "learning_rate": 2e-3}
 NETWORK = dataclasses.replace(PRESETS["scenes-32"], base_channels=32, channels_per_head=32)
@@ -156,14 +156,14 @@ def given() -> tuple[Judge, Truth, tuple, int]:
     """What all trials of a process share: the judge, the measures of true pictures, and pictures to train on."""
     torch.set_num_threads(1)
     judge, scenes = load_judge("judge-32"), Scenes(32, length=8000, seed=0)
-    return judge, measure_truth(judge, **SIZES), scenes.materialize(range(len(scenes))), scenes.num_classes
+    return judge, measure_truth(judge, SIZES), scenes.materialize(range(len(scenes))), scenes.num_classes
 
 
 def measure_one(folder: Path, name: str, seconds: float) -> str:
     """Measure one trial, keep its row, and return a line about it."""
     judge, truth, pictures, num_classes = given()
     trained = run(name, seconds, pictures, num_classes)
-    scores = evaluate_model(trained.model, judge, **SIZES, **GUIDANCE, truth=truth)
+    scores = evaluate_model(trained.model, judge, SETTINGS, SIZES, truth=truth)
     facts = dataclasses.asdict(scores) | trained._replace(model=None)._asdict()
     path = path_of(folder, name, seconds)
     temporary = path.with_suffix(".tmp")
@@ -221,7 +221,7 @@ def table(folder: Path, names: Iterable[str], seconds: float) -> list[str]:
 
 def write(folder: Path, seconds: float, final_seconds: float) -> None:
     """Write docs/recipe_search.md from the finished trials."""
-    guided = f"guidance scale {GUIDANCE['guidance_scale']} for t <= {GUIDANCE['guidance_interval'][1]}"
+    guided = f"guidance scale {SETTINGS.guidance_scale} for t <= {SETTINGS.guidance_interval[1]}"
     rows, finals = ("\n".join(table(folder, *of)) for of in ((TRIALS, seconds), (FINALS, final_seconds)))
     text = f"""# What was tried for the lite recipe
 
@@ -230,8 +230,8 @@ recipe" is the one that the search began with: {NETWORK.base_channels} base chan
 {BASE["learning_rate"]:g}, batch 8, cosine schedule, v output,
 weight of the simple loss at most 10,000, labels dropped for one example in five. 8,000 pictures of Scenes(seed=0);
 about {seconds:g} s of processor time on one thread, in which a larger network or batch gets fewer steps. (The number of
-steps is set by the time of the first twelve, so that the time varies.) Scored on {SIZES["num_layouts"]} layouts of
-Scenes(seed=1), {guided}, {GUIDANCE["num_steps"]} DDIM steps.
+steps is set by the time of the first twelve, so that the time varies.) Scored on {SIZES.num_layouts} layouts of
+Scenes(seed=1), {guided}, {SETTINGS.num_steps} DDIM steps.
 
 Intervals are 95 %, over layouts; they know nothing of the luck of a training run, of which each row has one. TV is the
 distance in total variation between the shares of hours, or of seasons, in samples and in true pictures.

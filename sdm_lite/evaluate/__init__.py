@@ -1,6 +1,6 @@
 """Scores beside what the truth itself scores. `python -m sdm_lite.evaluate` prints them."""
 
-from sdm_lite.evaluate.drawing import draw_groups, draw_samples
+from sdm_lite.evaluate.drawing import SampleSettings, draw_groups, draw_samples
 from sdm_lite.evaluate.scenes import (
     Drawn,
     evaluate_images,
@@ -15,6 +15,7 @@ __all__ = [
     "Drawn",
     "Measurements",
     "NAMES",
+    "SampleSettings",
     "ScenesScores",
     "Sizes",
     "Truth",

@@ -17,10 +17,11 @@ from sdm_lite.datasets import DATASETS, Photographs, open_dataset
 from sdm_lite.datasets.in_memory import read_pictures
 from sdm_lite.datasets.options import add_treatment
 from sdm_lite.devices import check_device, default_device
-from sdm_lite.evaluate.photographs import Settings, check_settings, evaluate_photographs
+from sdm_lite.evaluate.drawing import SampleSettings
+from sdm_lite.evaluate.photographs import PhotographSizes, check_evaluation, evaluate_photographs
 from sdm_lite.evaluate.report import format_measures, write_report
 from sdm_lite.evaluate.scenes import evaluate_model
-from sdm_lite.evaluate.scores import NAMES, ScenesScores
+from sdm_lite.evaluate.scores import NAMES, ScenesScores, Sizes
 from sdm_lite.judge.network import Judge, load_judge, metric_name
 from sdm_lite.judge.photographs import check_own_judge
 from sdm_lite.pictures import write_whole
@@ -103,8 +104,15 @@ def _fill_in(arguments: argparse.Namespace, defaults: dict[str, object], others:
             setattr(arguments, name, value)
 
 
-def _interval(arguments: argparse.Namespace) -> tuple[int, int] | None:
-    return None if arguments.guidance_interval is None else tuple(arguments.guidance_interval)
+def _settings(arguments: argparse.Namespace, guidance_scale: float) -> SampleSettings:
+    return SampleSettings(
+        guidance_scale,
+        arguments.num_steps,
+        SAMPLER_WORDS[arguments.sampler],
+        None if arguments.guidance_interval is None else tuple(arguments.guidance_interval),
+        arguments.seed,
+        arguments.batch_size,
+    )
 
 
 # Photographs.
@@ -116,25 +124,17 @@ def _run_photographs(arguments: argparse.Namespace) -> None:
         raise ValueError(f"--dataset {arguments.dataset} needs --root, its folder")
     model, facts = load_model(arguments.model, device=arguments.device), load_facts(arguments.model)
     training, val = (_open(arguments, split, model) for split in ("train", "val"))
-    settings = Settings(
-        guidance_scale=_guidance_scale(arguments, val, facts),
-        guidance_interval=_interval(arguments),
-        num_steps=arguments.num_steps,
-        sampler=SAMPLER_WORDS[arguments.sampler],
-        samples_per_map=arguments.samples_per_layout,
-        num_bound=arguments.num_bound,
-        seed=arguments.seed,
-        batch_size=arguments.batch_size,
-    )
+    settings = _settings(arguments, _guidance_scale(arguments, val, facts))
+    sizes = PhotographSizes(arguments.samples_per_layout, arguments.num_bound)
     judge = _own_judge(arguments, val)
-    check_settings(model, val, settings, judge)
+    check_evaluation(model, val, settings, sizes, judge)
     _check_writable(arguments.output / "report.md")
     held_out = read_pictures(val, arguments.num_photographs)
     seen = read_pictures(training, arguments.num_bound)
     for line in held_out.left_out + seen.left_out:
         print(f"left out: {line}")
     scores, samples = evaluate_photographs(
-        model, val, held_out, seen, settings, judge=judge, num_training=len(training), progress=progress
+        model, val, held_out, seen, settings, sizes, judge=judge, num_training=len(training), progress=progress
     )
     print(format_measures(scores))
     report = write_report(arguments.output, scores, val, held_out, samples, model=arguments.model, facts=facts)
@@ -190,16 +190,8 @@ def _run_scenes(arguments: argparse.Namespace) -> ScenesScores:
     scores = evaluate_model(
         model,
         load_judge(arguments.judge, device=arguments.device),
-        num_layouts=arguments.num_layouts,
-        samples_per_layout=arguments.samples_per_layout,
-        num_diversity_layouts=arguments.num_diversity_layouts,
-        num_renders=arguments.num_renders,
-        guidance_scale=arguments.guidance_scale,
-        guidance_interval=_interval(arguments),
-        num_steps=arguments.num_steps,
-        sampler=SAMPLER_WORDS[arguments.sampler],
-        seed=arguments.seed,
-        batch_size=arguments.batch_size,
+        _settings(arguments, arguments.guidance_scale),
+        Sizes(**{name: getattr(arguments, name) for name in Sizes._fields}),
         progress=progress,
     )
     if arguments.json is not None:

@@ -1,6 +1,6 @@
-"""Samples for many label maps, some of them several times: what every evaluation draws before it measures.
+"""How samples are asked for, and samples for many label maps: what every evaluation draws before it measures.
 
-Apart from `evaluate` because Scenes and photographs are drawn alike.
+Apart from measuring because Scenes, photographs, notebooks and widgets ask alike and draw alike.
 
 Shapes: B batch, L label maps, N samples of each, H x W pixels.
 """
@@ -8,15 +8,17 @@ Shapes: B batch, L label maps, N samples of each, H x W pixels.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from sdm_lite.checkpoints import Model
-from sdm_lite.diffusion import Denoiser
-from sdm_lite.guidance import denoiser
-from sdm_lite.sampling import SampleNoise, Sampler, last, sample_ddim
+from sdm_lite.diffusion import Denoiser, GaussianDiffusion
+from sdm_lite.guidance import check_guidance_interval, check_guidance_scale, denoiser
+from sdm_lite.sampling import SampleNoise, Sampler, last, sample_ddim, timestep_pairs
 
 MakeDenoiser = Callable[..., Denoiser]  # (unet, diffusion, condition, guidance_scale) -> Denoiser
 ShowProgress = Callable[..., Iterable]  # called as progress(items, description="...")
@@ -27,58 +29,123 @@ def silently(items: Iterable, *, description: str) -> Iterable:
     return items
 
 
+@dataclass(frozen=True)
+class SampleSettings:
+    """How samples are asked for: all that they depend on besides network and label map.
+
+    Attributes:
+        guidance_scale: s >= 0: 0 ignores the labels, 1 is plain conditional sampling.
+        num_steps: of the sampler, in 1..T.
+        sampler: sample_ddim, or any other function of its form: `edit.sample_repaint`, a functools.partial.
+        guidance_interval: (first, last) timestep that is guided, as for `guidance.denoiser`; None = all, as in the
+            paper. The shipped networks draw better with (1, 800), docs/recipe.md.
+        seed: of the noise, in 0 .. 2^32 - 1.
+        batch_size: samples at a time, at least 1; changes nothing but memory and time.
+        make_denoiser: `guidance.denoiser`, or any other function of its form, to try another kind of guidance; it gets
+            guidance_interval as a keyword where there is one.
+    """
+
+    guidance_scale: float = 1.5
+    num_steps: int = 25
+    sampler: Sampler = sample_ddim
+    guidance_interval: tuple[int, int] | None = None
+    seed: int = 0
+    batch_size: int = 32
+    make_denoiser: MakeDenoiser = denoiser
+
+    def check(self, diffusion: GaussianDiffusion) -> SampleSettings:
+        """The settings, with the scale as a float.
+
+        Args:
+            diffusion: the process that samples are drawn by.
+
+        Raises:
+            ValueError: in one line, if one of them cannot be.
+        """
+        scale = check_guidance_scale(self.guidance_scale)
+        timestep_pairs(diffusion.num_timesteps, self.num_steps)
+        if self.guidance_interval is not None:
+            check_guidance_interval(self.guidance_interval, diffusion.num_timesteps)
+        if not callable(self.sampler):
+            raise ValueError(f"sampler must be a function such as sample_ddim, got {self.sampler!r}")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must be in 0..{2**32 - 1}, got {self.seed}")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        return replace(self, guidance_scale=scale)
+
+    def told(self) -> dict[str, object]:
+        """What the samples depend on, in words and numbers, for reports: what is left at "all" or "as usual" is not."""
+        interval = {} if self.guidance_interval is None else {"guidance_interval": self.guidance_interval}
+        guidance = {} if self.make_denoiser is denoiser else {"make_denoiser": name_of(self.make_denoiser)}
+        return {
+            "sampler": name_of(self.sampler),
+            "num_steps": self.num_steps,
+            "guidance_scale": self.guidance_scale,
+            **interval,
+            **guidance,
+            "seed": self.seed,
+        }
+
+    def guided(self, model: Model, condition: Tensor) -> Denoiser:
+        """The denoiser that these settings ask for, for a condition (B, K, H, W)."""
+        interval = {} if self.guidance_interval is None else {"guidance_interval": self.guidance_interval}
+        return self.make_denoiser(model.unet, model.diffusion, condition, self.guidance_scale, **interval)
+
+
+def name_of(function: Callable) -> str:
+    """What to call a function in a report, where a functools.partial has no name of its own.
+
+    >>> name_of(partial(sample_ddim, num_steps=10))
+    'sample_ddim(num_steps=10)'
+    """
+    if isinstance(function, partial):
+        given = [*function.args, *function.keywords.values()]
+        words = [name_of(value) if callable(value) else repr(value) for value in given]
+        names = [""] * len(function.args) + [f"{name}=" for name in function.keywords]
+        return f"{name_of(function.func)}({', '.join(map(str.__add__, names, words))})"
+    return getattr(function, "__name__", type(function).__name__)
+
+
 def draw_samples(
-    model: Model,
-    label_maps: Tensor,
-    instance_maps: Tensor,
-    seeds: Sequence[int],
-    *,
-    guidance_scale: float,
-    num_steps: int,
-    sampler: Sampler = sample_ddim,
-    make_denoiser: MakeDenoiser = denoiser,
+    model: Model, label_maps: Tensor, instance_maps: Tensor, seeds: Sequence[int], settings: SampleSettings
 ) -> Tensor:
-    """One sample for each label map.
+    """One sample for each label map, all in one batch.
 
     Args:
         model: network and process.
         label_maps: (B, H, W) int64.
         instance_maps: (B, H, W) int64, read only by models with an edge channel.
-        seeds: B integers; a sample depends on its own alone.
-        guidance_scale: s >= 0.
-        num_steps: of the sampler.
-        sampler: sample_ddim, or any other of its form.
-        make_denoiser: `guidance.denoiser`, or any other of its form.
+        seeds: B integers, in the place of settings.seed; a sample depends on its own alone.
+        settings: how to sample.
 
     Returns:
         (B, 3, H, W) in [-1, 1].
     """
-    condition = model.unet.condition(label_maps, instance_maps)
+    condition = model.unet.condition(label_maps, instance_maps)  # (B, K, H, W)
     noise = SampleNoise(seeds)
     x_T = noise((3, *label_maps.shape[1:])).to(condition)
-    draw = make_denoiser(model.unet, model.diffusion, condition, guidance_scale)
-    return last(sampler(draw, model.diffusion, x_T, num_steps, noise=noise)).clamp(-1, 1)
+    draw = settings.guided(model, condition)
+    return last(settings.sampler(draw, model.diffusion, x_T, settings.num_steps, noise=noise)).clamp(-1, 1)
 
 
 def draw_groups(
-    draw: Callable[[Tensor, Tensor, list[int]], Tensor],
+    model: Model,
     label_maps: Tensor,
     instance_maps: Tensor,
     samples_of: Sequence[int],
+    settings: SampleSettings,
     *,
-    seed: int,
-    batch_size: int,
     progress: ShowProgress | None = None,
 ) -> list[Tensor]:
     """Several samples for each label map, in batches that mix label maps.
 
     Args:
-        draw: `draw_samples` with everything but label maps, instance maps and seeds given.
+        model: network and process.
         label_maps: (L, H, W) int64.
         instance_maps: (L, H, W) int64.
         samples_of: how many samples of each label map, L numbers of at least 1.
-        seed: of the samples; each has a stream of its own, so that batch_size changes nothing.
-        batch_size: samples at a time.
+        settings: how to sample; each sample has a stream of its own, so that the batch size changes nothing.
         progress: shows how far it is, for instance `sdm_lite.progress.progress`.
 
     Returns:
@@ -86,12 +153,14 @@ def draw_groups(
     """
     jobs = [(i, 0) for i in range(len(samples_of))]
     jobs += [(i, n) for i, number in enumerate(samples_of) for n in range(1, number)]
-    batches = [jobs[start : start + batch_size] for start in range(0, len(jobs), batch_size)]
+    size = settings.batch_size
+    batches = [jobs[start : start + size] for start in range(0, len(jobs), size)]
     groups: list[list[Tensor]] = [[] for _ in samples_of]
-    for batch in (progress or silently)(batches, description=f"samples, {batch_size} at a time"):
-        layouts = [i for i, _ in batch]
-        seeds = [sample_seed(seed, i, n) for i, n in batch]
-        for i, image in zip(layouts, draw(label_maps[layouts], instance_maps[layouts], seeds).cpu(), strict=True):
+    for batch in (progress or silently)(batches, description=f"samples, {size} at a time"):
+        maps = [i for i, _ in batch]
+        seeds = [sample_seed(settings.seed, i, n) for i, n in batch]
+        images = draw_samples(model, label_maps[maps], instance_maps[maps], seeds, settings).cpu()
+        for i, image in zip(maps, images, strict=True):
             groups[i].append(image)
     return [torch.stack(group) for group in groups]
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -26,7 +25,7 @@ from sdm_lite import metrics
 from sdm_lite.checkpoints import Model
 from sdm_lite.datasets.in_memory import Pictures
 from sdm_lite.datasets.photographs import Photographs
-from sdm_lite.evaluate.drawing import ShowProgress, draw_groups, draw_samples
+from sdm_lite.evaluate.drawing import SampleSettings, ShowProgress, draw_groups
 from sdm_lite.evaluate.measures import (
     LEAST_FOR_HALVES,
     Measure,
@@ -36,10 +35,8 @@ from sdm_lite.evaluate.measures import (
     judge_measures,
     mean_measure,
 )
-from sdm_lite.guidance import check_guidance_interval, check_guidance_scale, denoiser
 from sdm_lite.judge.network import Judge
 from sdm_lite.judge.photographs import own_metric_name
-from sdm_lite.sampling import Sampler, sample_ddim, timestep_pairs
 
 
 @dataclass(frozen=True)
@@ -65,39 +62,30 @@ class PhotographScores:
     settings: dict[str, object] = field(default_factory=dict)
 
 
-class Settings(NamedTuple):
-    """How samples are drawn and the bound is estimated.
+class PhotographSizes(NamedTuple):
+    """How many samples and photographs the scores rest on.
 
     Attributes:
-        guidance_scale: s >= 0, of the samples; the bound is that of the conditional network itself.
-        guidance_interval: (first, last) timestep that is guided; None = all.
-        num_steps: of the sampler.
-        sampler: sample_ddim, sample_ddpm or sample_dpmpp_2m.
         samples_per_map: N, at least 2.
+        num_bound: photographs of each split that the bound is measured on, at most; at least 2.
         num_strata: timesteps of the bound, besides t = 1, see `bound.evaluate_bound`.
-        num_bound: photographs of each split that the bound is measured on, at most.
-        seed: of samples and bound.
-        batch_size: pictures at a time.
     """
 
-    guidance_scale: float = 1.5
-    guidance_interval: tuple[int, int] | None = None
-    num_steps: int = 25
-    sampler: Sampler = sample_ddim
     samples_per_map: int = 4
-    num_strata: int = 16
     num_bound: int = 32
-    seed: int = 0
-    batch_size: int = 32
+    num_strata: int = 16
 
 
-def check_settings(model: Model, dataset: Photographs, settings: Settings, judge: Judge | None = None) -> None:
+def check_evaluation(
+    model: Model, dataset: Photographs, settings: SampleSettings, sizes: PhotographSizes, judge: Judge | None = None
+) -> None:
     """Raise ValueError, before any work, if a number is out of range or model, data set and judge do not go together.
 
     Args:
         model: network and process.
         dataset: the held-out split.
-        settings: how to score.
+        settings: how to sample.
+        sizes: how many samples and photographs.
         judge: who scores, or None.
     """
     config = model.unet.config
@@ -108,52 +96,10 @@ def check_settings(model: Model, dataset: Photographs, settings: Settings, judge
         raise ValueError(
             f"the judge knows {judge.config.num_classes} classes, {dataset.name} has {dataset.num_classes}"
         )
-    check_guidance_scale(settings.guidance_scale)
-    timestep_pairs(model.diffusion.num_timesteps, settings.num_steps)
-    if settings.guidance_interval is not None:
-        check_guidance_interval(settings.guidance_interval, model.diffusion.num_timesteps)
-    least = {"samples_per_map": 2, "num_strata": 1, "num_bound": 2, "seed": 0, "batch_size": 1}
-    for name, value in least.items():
-        if getattr(settings, name) < value:
-            raise ValueError(f"{name} must be at least {value}, got {getattr(settings, name)}")
-
-
-def sample_photographs(
-    model: Model,
-    pictures: Pictures,
-    settings: Settings,
-    *,
-    progress: ShowProgress | None = None,
-) -> Tensor:
-    """Samples for the label maps of photographs.
-
-    Args:
-        model: network and process.
-        pictures: L photographs with their label maps.
-        settings: how to sample.
-        progress: shows how far it is, for instance `sdm_lite.progress.progress`.
-
-    Returns:
-        (L, N, 3, H, W) in [-1, 1]; each sample depends on its seed, label map and number alone.
-    """
-    draw = partial(
-        draw_samples,
-        model,
-        guidance_scale=settings.guidance_scale,
-        num_steps=settings.num_steps,
-        sampler=settings.sampler,
-        make_denoiser=partial(denoiser, guidance_interval=settings.guidance_interval),
-    )
-    groups = draw_groups(
-        draw,
-        pictures.label_maps,
-        pictures.instance_maps,
-        [settings.samples_per_map] * len(pictures),
-        seed=settings.seed,
-        batch_size=settings.batch_size,
-        progress=progress,
-    )
-    return torch.stack(groups)
+    settings.check(model.diffusion)
+    for name, least in PhotographSizes(samples_per_map=2, num_bound=2, num_strata=1)._asdict().items():
+        if getattr(sizes, name) < least:
+            raise ValueError(f"{name} must be at least {least}, got {getattr(sizes, name)}")
 
 
 def evaluate_photographs(
@@ -161,7 +107,8 @@ def evaluate_photographs(
     dataset: Photographs,
     held_out: Pictures,
     training: Pictures,
-    settings: Settings,
+    settings: SampleSettings,
+    sizes: PhotographSizes,
     *,
     judge: Judge | None = None,
     num_training: int | None = None,
@@ -174,7 +121,8 @@ def evaluate_photographs(
         dataset: the held-out split, for its classes.
         held_out: L of its photographs, at least 2.
         training: photographs that the model was trained on, at least 2, for the bound.
-        settings: how to sample and score.
+        settings: how to sample; the bound is that of the conditional network itself, whatever the guidance.
+        sizes: how many samples, and photographs for the bound.
         judge: trained on the same data set, or None; see `judge_photographs`.
         num_training: how many it was trained on, where `training` is only some of them.
         progress: shows how far it is, for instance `sdm_lite.progress.progress`.
@@ -183,27 +131,28 @@ def evaluate_photographs(
         The scores, and the samples (L, N, 3, H, W).
 
     Raises:
-        ValueError: before any work, as `check_settings`, or if there are fewer than two photographs.
+        ValueError: before any work, as `check_evaluation`, or if there are fewer than two photographs.
     """
-    check_settings(model, dataset, settings, judge)
+    check_evaluation(model, dataset, settings, sizes, judge)
     if min(len(held_out), len(training)) < 2:
         raise ValueError(f"expected at least 2 photographs of each split, got {len(held_out)} and {len(training)}")
     start = time.perf_counter()
-    samples = sample_photographs(model, held_out, settings, progress=progress)
+    samples_of = [sizes.samples_per_map] * len(held_out)
+    drawn = draw_groups(model, held_out.label_maps, held_out.instance_maps, samples_of, settings, progress=progress)
+    samples = torch.stack(drawn)
     seconds = time.perf_counter() - start
     measures, left_out = _measured(samples, dataset, held_out, judge, model.unet.device)
     bound = bound_measure(
         model,
         held_out,
         training,
-        num_pictures=settings.num_bound,
-        num_strata=settings.num_strata,
+        num_pictures=sizes.num_bound,
+        num_strata=sizes.num_strata,
         seed=settings.seed,
         batch_size=settings.batch_size,
         progress=progress,
     )
-    told = settings._asdict() | {"sampler": settings.sampler.__name__}
-    num_samples = len(samples) * settings.samples_per_map
+    num_samples = len(samples) * sizes.samples_per_map
     scores = PhotographScores(
         measures={"bound": bound, **measures},
         left_out=left_out,
@@ -211,7 +160,7 @@ def evaluate_photographs(
         num_training=num_training or len(training),
         num_samples=num_samples,
         seconds_per_image=seconds / num_samples,
-        settings=told,
+        settings={**settings.told(), **sizes._asdict()},
     )
     return scores, samples
 

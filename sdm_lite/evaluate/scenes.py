@@ -17,8 +17,6 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -26,11 +24,9 @@ from torch import Tensor
 
 from sdm_lite import metrics
 from sdm_lite.checkpoints import Model
-from sdm_lite.evaluate.drawing import MakeDenoiser, ShowProgress, draw_groups, draw_samples, silently
+from sdm_lite.evaluate.drawing import SampleSettings, ShowProgress, draw_groups, silently
 from sdm_lite.evaluate.scores import Measurements, ScenesScores, Sizes, Truth, score
-from sdm_lite.guidance import check_guidance_interval, check_guidance_scale, denoiser
 from sdm_lite.judge.network import HELD_OUT_SEED, Judge
-from sdm_lite.sampling import Sampler, sample_ddim, timestep_pairs
 from sdm_lite.scenes.dataset import SEASONS, Scenes
 
 # Measuring pictures.
@@ -107,23 +103,12 @@ def layout_diversity(judge: Judge, images: Tensor) -> Tensor:
 # The truth.
 
 
-def measure_truth(
-    judge: Judge,
-    *,
-    num_layouts: int = 512,
-    num_renders: int = 16,
-    samples_per_layout: int = 4,
-    num_diversity_layouts: int = 128,
-    progress: ShowProgress | None = None,
-) -> Truth:
+def measure_truth(judge: Judge, sizes: Sizes, *, progress: ShowProgress | None = None) -> Truth:
     """Draw and measure true pictures of the held-out layouts: half a minute or more, and good for every model.
 
     Args:
         judge: its image_size says how large to draw.
-        num_layouts: L, the first layouts of Scenes(seed=HELD_OUT_SEED).
-        num_renders: pictures a layout of the reference.
-        samples_per_layout: other pictures a layout to stand where samples stand.
-        num_diversity_layouts: the first so many layouts measure diversity.
+        sizes: how many layouts and pictures.
         progress: shows how far it is, for instance `sdm_lite.progress.progress`.
 
     Returns:
@@ -132,7 +117,8 @@ def measure_truth(
     Raises:
         ValueError: if a number is too small.
     """
-    Sizes(num_layouts, num_renders, samples_per_layout, num_diversity_layouts).check()
+    sizes.check()
+    num_layouts, num_renders, samples_per_layout, num_diversity_layouts = sizes
     scenes = Scenes(judge.config.image_size, length=num_layouts, seed=HELD_OUT_SEED)
     reference, yardstick, diversity = [], [], []
     show = progress or silently
@@ -152,18 +138,9 @@ def measure_truth(
 def evaluate_model(
     model: Model,
     judge: Judge,
+    settings: SampleSettings,
+    sizes: Sizes,
     *,
-    num_layouts: int = 512,
-    samples_per_layout: int = 4,
-    num_diversity_layouts: int = 128,
-    num_renders: int = 16,
-    guidance_scale: float = 1.5,
-    num_steps: int = 25,
-    sampler: Sampler = sample_ddim,
-    make_denoiser: MakeDenoiser = denoiser,
-    guidance_interval: tuple[int, int] | None = None,
-    seed: int = 0,
-    batch_size: int = 32,
     num_resamples: int = 200,
     truth: Truth | None = None,
     progress: ShowProgress | None = None,
@@ -175,19 +152,10 @@ def evaluate_model(
     Args:
         model: network and process, for the judge's image size.
         judge: in evaluation mode.
-        num_layouts: L.
-        samples_per_layout: of each diversity layout, at least 2.
-        num_diversity_layouts: at most L.
-        num_renders: true pictures a layout to compare with.
-        guidance_scale: s >= 0.
-        num_steps: of the sampler.
-        sampler: sample_ddim, sample_ddpm or sample_dpmpp_2m.
-        make_denoiser: `guidance.denoiser`, or any other of its form, to try another kind of guidance.
-        guidance_interval: (first, last) timestep that is guided, see there; None = all.
-        seed: of the samples; each has a stream of its own, so that batch_size changes nothing.
-        batch_size: samples at a time.
+        settings: how to sample.
+        sizes: how many layouts and pictures.
         num_resamples: R, of the intervals' bootstrap.
-        truth: from `measure_truth` with the same numbers, to score several models; None = measured here.
+        truth: from `measure_truth` with the same sizes, to score several models; None = measured here.
         progress: shows how far it is, for instance `sdm_lite.progress.progress`.
 
     Returns:
@@ -196,43 +164,24 @@ def evaluate_model(
     Raises:
         ValueError: before any work, if a number is out of range or model and judge do not go together.
     """
-    sizes = Sizes(num_layouts, num_renders, samples_per_layout, num_diversity_layouts)
     sizes.check()
     _check_model(model, judge)
-    _check_numbers(model, guidance_scale, num_steps, batch_size, num_resamples, seed)
-    if guidance_interval is not None:
-        check_guidance_interval(guidance_interval, model.diffusion.num_timesteps)
-        make_denoiser = partial(make_denoiser, guidance_interval=guidance_interval)
+    settings = settings.check(model.diffusion)
+    if num_resamples < 1:
+        raise ValueError(f"num_resamples must be at least 1, got {num_resamples}")
     if truth is None:
-        truth = measure_truth(judge, **sizes._asdict(), progress=progress)
+        truth = measure_truth(judge, sizes, progress=progress)
     elif truth.sizes != sizes:
         raise ValueError(f"the truth was measured with other numbers: expected {sizes}, got {truth.sizes}")
-    draw = partial(
-        draw_samples,
-        model,
-        guidance_scale=guidance_scale,
-        num_steps=num_steps,
-        sampler=sampler,
-        make_denoiser=make_denoiser,
-    )
     start = time.perf_counter()
-    drawn = _draw_all(draw, judge.config.image_size, sizes, seed, batch_size, progress)
+    drawn = _draw_all(model, judge.config.image_size, sizes, settings, progress)
     seconds = time.perf_counter() - start
     measured = evaluate_images(judge, drawn.firsts[:, None], drawn.label_maps)
-    settings = {
-        "sampler": sampler.__name__,
-        "num_steps": num_steps,
-        "guidance_scale": guidance_scale,
-        **({} if guidance_interval is None else {"guidance_interval": guidance_interval}),
-        "seed": seed,
-        "scenes_seed": HELD_OUT_SEED,
-        **sizes._asdict(),
-    }
     return dataclasses.replace(
         score(measured, layout_diversity(judge, drawn.groups), truth, num_resamples=num_resamples),
         num_images=sizes.num_images,
         seconds_per_image=seconds / sizes.num_images,
-        settings=settings,
+        settings={**settings.told(), "scenes_seed": HELD_OUT_SEED, **sizes._asdict()},
     )
 
 
@@ -243,18 +192,6 @@ def _check_model(model: Model, judge: Judge) -> None:
     model.unet.config.check_data("Scenes", Scenes.num_classes, has_instances=True)
     if model.unet.config.image_size != (size, size):
         raise ValueError(f"the model draws {model.unet.config.image_size} pixels and the judge reads {(size, size)}")
-
-
-def _check_numbers(
-    model: Model, guidance_scale: float, num_steps: int, batch_size: int, num_resamples: int, seed: int
-) -> None:
-    check_guidance_scale(guidance_scale)
-    timestep_pairs(model.diffusion.num_timesteps, num_steps)
-    if batch_size < 1 or num_resamples < 1 or seed < 0:
-        raise ValueError(
-            "batch_size and num_resamples must be at least 1 and seed at least 0, "
-            f"got {batch_size}, {num_resamples} and {seed}"
-        )
 
 
 class Drawn(NamedTuple):
@@ -272,12 +209,7 @@ class Drawn(NamedTuple):
 
 
 def _draw_all(
-    draw: Callable[[Tensor, Tensor, list[int]], Tensor],
-    image_size: int,
-    sizes: Sizes,
-    seed: int,
-    batch_size: int,
-    progress: ShowProgress | None,
+    model: Model, image_size: int, sizes: Sizes, settings: SampleSettings, progress: ShowProgress | None
 ) -> Drawn:
     """Every sample that a score needs: one of each layout, and more of the first ones."""
     scenes = Scenes(image_size, length=sizes.num_layouts, seed=HELD_OUT_SEED)
@@ -285,9 +217,7 @@ def _draw_all(
     label_maps, instance_maps = (torch.stack(column) for column in zip(*maps, strict=True))
     few = sizes.num_layouts - sizes.num_diversity_layouts
     samples_of = [sizes.samples_per_layout] * sizes.num_diversity_layouts + [1] * few
-    groups = draw_groups(
-        draw, label_maps, instance_maps, samples_of, seed=seed, batch_size=batch_size, progress=progress
-    )
+    groups = draw_groups(model, label_maps, instance_maps, samples_of, settings, progress=progress)
     firsts = torch.stack([group[0] for group in groups])
     return Drawn(label_maps, firsts, torch.stack(groups[: sizes.num_diversity_layouts]))
 

@@ -64,12 +64,19 @@ class Measurements(NamedTuple):
 
 
 class Sizes(NamedTuple):
-    """How many layouts and pictures a score rests on; see `evaluate_model`."""
+    """How many layouts and pictures a score rests on.
 
-    num_layouts: int
-    num_renders: int
-    samples_per_layout: int
-    num_diversity_layouts: int
+    Attributes:
+        num_layouts: L, the first layouts of Scenes(seed=HELD_OUT_SEED).
+        num_renders: true pictures a layout, as the reference.
+        samples_per_layout: samples of each diversity layout, and true pictures a layout to stand where samples stand.
+        num_diversity_layouts: the first so many layouts measure diversity.
+    """
+
+    num_layouts: int = 512
+    num_renders: int = 16
+    samples_per_layout: int = 4
+    num_diversity_layouts: int = 128
 
     @property
     def num_images(self) -> int:

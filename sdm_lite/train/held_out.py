@@ -14,8 +14,7 @@ from typing import NamedTuple
 import torch
 
 from sdm_lite.checkpoints import Model
-from sdm_lite.evaluate.scenes import evaluate_model, measure_truth
-from sdm_lite.evaluate.scores import Truth
+from sdm_lite.evaluate import SampleSettings, Sizes, Truth, evaluate_model, measure_truth
 from sdm_lite.judge.network import HELD_OUT_SEED, Judge, load_judge, metric_name
 from sdm_lite.train.config import RunConfig
 from sdm_lite.train.data import Data, batch_of, image_size
@@ -119,18 +118,14 @@ class Evaluator:
         figures = {HELD_OUT_LOSS: held_out_loss(model, self.data, self.config)}
         if self.judge is None:
             return Evaluation(step, figures, HELD_OUT_LOSS)
-        sizes = {
-            "num_layouts": max(4, self.config.evaluate_images),
-            "num_renders": 8,
-            "samples_per_layout": 2,
-            "num_diversity_layouts": max(2, min(16, self.config.evaluate_images)),
-        }
-        if self.truth is None:
-            self.truth = measure_truth(self.judge, **sizes)
-        scale = self.config.sample_guidance_scale
-        scores = evaluate_model(
-            model, self.judge, **sizes, guidance_scale=scale, num_steps=20, num_resamples=1, truth=self.truth
+        number = self.config.evaluate_images
+        sizes = Sizes(
+            max(4, number), num_renders=8, samples_per_layout=2, num_diversity_layouts=max(2, min(16, number))
         )
+        if self.truth is None:
+            self.truth = measure_truth(self.judge, sizes)
+        settings = SampleSettings(self.config.sample_guidance_scale, num_steps=20)
+        scores = evaluate_model(model, self.judge, settings, sizes, num_resamples=1, truth=self.truth)
         figures |= {FID: scores.frechet, metric_name("mIoU"): scores.miou, "diversity ratio": scores.diversity_ratio}
         return Evaluation(step, figures, FID)
 

@@ -13,11 +13,11 @@ from sdm_lite.datasets import open_dataset
 from sdm_lite.datasets.export import render_scenes
 from sdm_lite.datasets.in_memory import read_pictures
 from sdm_lite.diffusion import DiffusionConfig
+from sdm_lite.evaluate import SampleSettings, draw_groups, mean_absolute_laplacian
 from sdm_lite.evaluate import __main__ as evaluate_command
-from sdm_lite.evaluate import mean_absolute_laplacian
 from sdm_lite.evaluate import measures as evaluate_measures
 from sdm_lite.evaluate.measures import bound_measure, detail_measure, find_lpips, judge_measures
-from sdm_lite.evaluate.photographs import Settings, check_settings, evaluate_photographs, sample_photographs
+from sdm_lite.evaluate.photographs import PhotographSizes, check_evaluation, evaluate_photographs
 from sdm_lite.evaluate.report import caveats, format_report, measure_table
 from sdm_lite.judge import Judge, save_judge
 from sdm_lite.judge.photographs import own_judge_config, own_judge_facts
@@ -26,7 +26,8 @@ from sdm_lite.unet import SDMUNet
 Image = pytest.importorskip("PIL.Image")
 
 UNET = dataclasses.replace(LEAST, image_size=(16, 24))
-SETTINGS = Settings(num_steps=2, samples_per_map=2, num_strata=2, num_bound=3, batch_size=3)
+SETTINGS = SampleSettings(num_steps=2, batch_size=3)
+SIZES = PhotographSizes(samples_per_map=2, num_bound=3, num_strata=2)
 
 
 @pytest.fixture(scope="module")
@@ -110,14 +111,14 @@ def test_the_bound_is_that_of_the_photographs_and_does_not_depend_on_guidance(mo
 
 
 def test_samples_depend_on_their_map_and_number_and_not_on_the_batch(model, held_out):
-    one = sample_photographs(model, held_out, SETTINGS)
-    other = sample_photographs(model, held_out, SETTINGS._replace(batch_size=5))
+    maps = held_out.label_maps, held_out.instance_maps
+    one = torch.stack(draw_groups(model, *maps, [2] * 8, SETTINGS))
+    other = torch.stack(draw_groups(model, *maps, [2] * 8, dataclasses.replace(SETTINGS, batch_size=5)))
     assert one.shape == (8, 2, 3, 16, 24)
     torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
     assert not torch.allclose(one[:, 0], one[:, 1], atol=0.05)
-    flipped = {name: getattr(held_out, name).flip(0) for name in ("label_maps", "instance_maps")}
-    swapped = dataclasses.replace(held_out, **flipped)
-    assert not torch.allclose(one, sample_photographs(model, swapped, SETTINGS), atol=0.01)
+    swapped = torch.stack(draw_groups(model, *(m.flip(0) for m in maps), [2] * 8, SETTINGS))
+    assert not torch.allclose(one, swapped, atol=0.01)
 
 
 def test_lpips_is_used_where_its_weights_are_and_never_downloads(monkeypatch, tmp_path, model, val, held_out, training):
@@ -130,16 +131,16 @@ def test_lpips_is_used_where_its_weights_are_and_never_downloads(monkeypatch, tm
     assert "at least 32 pixels" in find_lpips((16, 64), torch.device("cpu"))[1]
     monkeypatch.setattr(metrics, "lpips_distance", lambda **_: lambda a, b: (a - b).abs().mean((1, 2, 3)))
     monkeypatch.setattr(evaluate_measures, "LEAST_SIDE_FOR_LPIPS", 16)
-    scores, samples = evaluate_photographs(model, val, held_out, training, SETTINGS)
+    scores, samples = evaluate_photographs(model, val, held_out, training, SETTINGS, SIZES)
     expected = (samples[:, 0] - samples[:, 1]).abs().mean().item()
     assert scores.measures["lpips"].value == pytest.approx(expected, rel=1e-4)
     assert not any("LPIPS" in line for line in scores.left_out)
 
 
 def test_what_is_not_measured_is_told(model, val, held_out, training, judge):
-    bare, _ = evaluate_photographs(model, val, held_out, training, SETTINGS)
+    bare, _ = evaluate_photographs(model, val, held_out, training, SETTINGS, SIZES)
     assert set(bare.measures) == {"bound", "detail"} and "sdm_lite.judge train --dataset folder" in bare.left_out[0]
-    judged, _ = evaluate_photographs(model, val, held_out, training, SETTINGS, judge=judge, num_training=60)
+    judged, _ = evaluate_photographs(model, val, held_out, training, SETTINGS, SIZES, judge=judge, num_training=60)
     assert set(judged.measures) == {"bound", "detail", "miou", "diversity", "frechet"}
     assert all("Inception" in scores.left_out[-1] for scores in (bare, judged))
     assert "the same 60 photographs" in " ".join(caveats(judged)) and len(caveats(bare)) < len(caveats(judged))
@@ -149,14 +150,14 @@ def test_what_is_not_measured_is_told(model, val, held_out, training, judge):
     near = dataclasses.replace(judged, measures=judged.measures | {"frechet": far._replace(value=7.0)})
     far = dataclasses.replace(judged, measures=judged.measures | {"frechet": far})
     assert ["below its floor" in " ".join(caveats(one)) for one in (far, near)] == [False, True]
-    few, _ = evaluate_photographs(model, val, read_first(held_out, 3), training, SETTINGS, judge=judge)
+    few, _ = evaluate_photographs(model, val, read_first(held_out, 3), training, SETTINGS, SIZES, judge=judge)
     assert "takes at least 4 held-out photographs" in few.left_out[0]
     with pytest.raises(ValueError, match="at least 2 photographs of each split, got 1 and 6"):
-        evaluate_photographs(model, val, read_first(held_out, 1), training, SETTINGS)
+        evaluate_photographs(model, val, read_first(held_out, 1), training, SETTINGS, SIZES)
 
 
 def test_every_measure_is_a_row_and_names_its_judge(model, val, held_out, training, judge):
-    scores, _ = evaluate_photographs(model, val, held_out, training, SETTINGS, judge=judge)
+    scores, _ = evaluate_photographs(model, val, held_out, training, SETTINGS, SIZES, judge=judge)
     rows = measure_table(scores).splitlines()[2:]
     assert len(rows) == len(scores.measures) and all(row.replace("\\|", "").count("|") == 4 for row in rows)
     for name in ("FID", "mIoU"):
@@ -176,19 +177,21 @@ def test_every_measure_is_a_row_and_names_its_judge(model, val, held_out, traini
     ],
 )
 def test_bad_numbers_are_refused(model, val, wrong, message):
+    settings = dataclasses.replace(SETTINGS, **{k: v for k, v in wrong.items() if k not in PhotographSizes._fields})
+    sizes = SIZES._replace(**{k: v for k, v in wrong.items() if k in PhotographSizes._fields})
     with pytest.raises(ValueError, match=message):
-        check_settings(model, val, SETTINGS._replace(**wrong))
+        check_evaluation(model, val, settings, sizes)
 
 
 def test_what_does_not_go_together_is_refused(model, root, val, judge):
     square = open_dataset("folder", root, "val", size=(16, 16))
     with pytest.raises(ValueError, match=r"draws \(16, 24\) pixels, folder was opened at \(16, 16\)"):
-        check_settings(model, square, SETTINGS)
+        check_evaluation(model, square, SETTINGS, SIZES)
     other = Model(SDMUNet(dataclasses.replace(UNET, num_classes=5)), model.diffusion)
     with pytest.raises(ValueError, match="reads 5 classes and instance edges, folder has 11 classes"):
-        check_settings(other, val, SETTINGS)
+        check_evaluation(other, val, SETTINGS, SIZES)
     with pytest.raises(ValueError, match="the judge knows 3 classes, folder has 11"):
-        check_settings(model, val, SETTINGS, Judge(type(judge.config)(num_classes=3)))
+        check_evaluation(model, val, SETTINGS, SIZES, Judge(type(judge.config)(num_classes=3)))
 
 
 # The command.

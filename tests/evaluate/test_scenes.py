@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,16 +14,15 @@ from networks import LEAST
 from sdm_lite import evaluate, metrics
 from sdm_lite.checkpoints import Model, save_model
 from sdm_lite.diffusion import DiffusionConfig
-from sdm_lite.evaluate import Measurements, Truth
+from sdm_lite.evaluate import Measurements, SampleSettings, Sizes, Truth
 from sdm_lite.evaluate import __main__ as evaluate_command
-from sdm_lite.evaluate.drawing import sample_seed
 from sdm_lite.judge import HELD_OUT_SEED, Judge, JudgeConfig, save_judge
 from sdm_lite.sampling import sample_ddim, sample_ddpm
 from sdm_lite.scenes import Scenes
 from sdm_lite.unet import SDMUNet
 
 UNET = LEAST
-SIZES = {"num_layouts": 6, "num_renders": 3, "samples_per_layout": 2, "num_diversity_layouts": 4}
+SIZES = Sizes(num_layouts=6, num_renders=3, samples_per_layout=2, num_diversity_layouts=4)
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +100,8 @@ def test_layout_diversity_is_that_of_each_layout_alone(judge):
 
 
 def test_truth_has_two_disjoint_sets_of_renders_of_the_held_out_layouts(judge):
-    truth = evaluate.measure_truth(judge, **SIZES)
-    assert truth.sizes == evaluate.Sizes(**SIZES)
+    truth = evaluate.measure_truth(judge, SIZES)
+    assert truth.sizes == SIZES
     scenes = Scenes(16, length=6, seed=HELD_OUT_SEED)
     torch.testing.assert_close(truth.reference.features[4, 2], judge.features(scenes.render(4, 2)[None])[0])
     torch.testing.assert_close(truth.yardstick.features[4, 0], judge.features(scenes.render(4, 3)[None])[0])
@@ -169,11 +169,12 @@ def test_score_rejects_measurements_of_other_layouts():
 
 @pytest.mark.parametrize("sampler", [sample_ddim, sample_ddpm])
 def test_samples_depend_on_their_seeds_and_not_on_the_batch(model, judge, sampler):
-    options = SIZES | {"num_steps": 2, "sampler": sampler, "num_resamples": 5}
-    truth = evaluate.measure_truth(judge, **SIZES)
-    first = evaluate.evaluate_model(model, judge, truth=truth, batch_size=4, **options)
-    again = evaluate.evaluate_model(model, judge, truth=truth, batch_size=7, **options)
-    other = evaluate.evaluate_model(model, judge, truth=truth, batch_size=7, seed=1, **options)
+    settings = SampleSettings(num_steps=2, sampler=sampler, batch_size=4)
+    larger = dataclasses.replace(settings, batch_size=7)
+    evaluated = partial(
+        evaluate.evaluate_model, model, judge, sizes=SIZES, num_resamples=5, truth=evaluate.measure_truth(judge, SIZES)
+    )
+    first, again, other = map(evaluated, (settings, larger, dataclasses.replace(larger, seed=1)))
     for name in evaluate.NAMES:
         assert getattr(again, name) == pytest.approx(getattr(first, name), rel=1e-3, nan_ok=True), name
     assert other.frechet != pytest.approx(first.frechet, rel=1e-3)
@@ -182,33 +183,12 @@ def test_samples_depend_on_their_seeds_and_not_on_the_batch(model, judge, sample
     assert first.seconds_per_image > 0
 
 
-def test_every_sample_has_a_seed_of_its_own_that_torch_can_tell_apart():
-    jobs = [(seed, layout, n) for seed in range(3) for layout in range(200) for n in range(4)]
-    first_numbers = {
-        torch.randn(2, generator=torch.Generator().manual_seed(sample_seed(*job))).sum().item() for job in jobs
-    }
-    assert len(first_numbers) > 0.999 * len(jobs)
-
-
-def test_guidance_scale_reaches_the_sampler(model):
-    scenes = Scenes(16, length=2, seed=1)
-    maps = [torch.stack(column) for column in zip(*(scenes.layout(i) for i in range(2)), strict=True)]
-    plain = evaluate.draw_samples(model, *maps, [1, 2], guidance_scale=1.0, num_steps=2)
-    guided = evaluate.draw_samples(model, *maps, [1, 2], guidance_scale=3.0, num_steps=2)
-    null = evaluate.draw_samples(model, *maps, [1, 2], guidance_scale=0.0, num_steps=2)
-    swapped = evaluate.draw_samples(model, *(m.flip(0) for m in maps), [1, 2], guidance_scale=0.0, num_steps=2)
-    assert plain.shape == (2, 3, 16, 16) and plain.abs().max() <= 1
-    assert not torch.allclose(plain, guided, atol=1e-3)
-    assert torch.equal(null, swapped)  # at scale 0 the label map has no say
-
-
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"guidance_scale": -1.0}, "guidance_scale must be"),
-        ({"num_steps": 0}, "num_steps must be"),
         ({"num_steps": 1001}, "num_steps must be"),
-        ({"batch_size": 0}, "batch_size and num_resamples must be at least 1 .* got 0, 200 and 0"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"num_layouts": 1}, "at least 2 layouts"),
         ({"samples_per_layout": 1}, "2 samples_per_layout"),
         ({"num_diversity_layouts": 7}, "num_diversity_layouts must lie in 1..num_layouts"),
@@ -216,23 +196,25 @@ def test_guidance_scale_reaches_the_sampler(model):
 )
 def test_bad_numbers_are_met_before_any_work(model, judge, monkeypatch, wrong, message):
     monkeypatch.setattr(Scenes, "layout", lambda *_: pytest.fail("work had begun"))
+    settings = dataclasses.replace(SampleSettings(), **{k: v for k, v in wrong.items() if k not in Sizes._fields})
+    sizes = SIZES._replace(**{k: v for k, v in wrong.items() if k in Sizes._fields})
     with pytest.raises(ValueError, match=message):
-        evaluate.evaluate_model(model, judge, **(SIZES | wrong))
+        evaluate.evaluate_model(model, judge, settings, sizes)
 
 
 def test_a_model_that_does_not_go_with_scenes_or_the_judge_is_refused(model, judge):
     other = SDMUNet(dataclasses.replace(UNET, num_classes=5))
     with pytest.raises(ValueError, match="reads 5 classes and instance edges, Scenes has 11 classes"):
-        evaluate.evaluate_model(Model(other, model.diffusion), judge, **SIZES)
+        evaluate.evaluate_model(Model(other, model.diffusion), judge, SampleSettings(), SIZES)
     larger = Judge(JudgeConfig(channels=(8, 16), image_size=32))
     with pytest.raises(ValueError, match=re.escape("draws (16, 16) pixels and the judge reads (32, 32)")):
-        evaluate.evaluate_model(model, larger, **SIZES)
+        evaluate.evaluate_model(model, larger, SampleSettings(), SIZES)
 
 
 def test_a_truth_of_other_sizes_is_refused(model, judge):
-    truth = evaluate.measure_truth(judge, **(SIZES | {"num_renders": 2}))
+    truth = evaluate.measure_truth(judge, SIZES._replace(num_renders=2))
     with pytest.raises(ValueError, match="num_renders=3.*num_renders=2"):
-        evaluate.evaluate_model(model, judge, truth=truth, **SIZES)
+        evaluate.evaluate_model(model, judge, SampleSettings(), SIZES, truth=truth)
 
 
 def test_the_command_prints_every_score_and_writes_json(tmp_path, model, judge, capsys, monkeypatch):

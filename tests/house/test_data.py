@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sdm_lite.checkpoints import DATA_DIR, load_facts, load_model
-from sdm_lite.evaluate import draw_samples, evaluate_images
+from sdm_lite.evaluate import SampleSettings, draw_samples, evaluate_images
 from sdm_lite.judge import load_judge
 from sdm_lite.labels import encode_labels
 from sdm_lite.metrics import mean_iou
@@ -40,9 +40,8 @@ def test_samples_of_the_shipped_model_are_read_as_their_label_maps(size):
     layouts = [scenes.layout(i) for i in range(count)]
     label_maps, instance_maps = (torch.stack(part) for part in zip(*layouts, strict=True))
     judge = load_judge(f"judge-{size}")
-    samples = draw_samples(
-        load_model(f"scenes-{size}"), label_maps, instance_maps, range(count), guidance_scale=1.5, num_steps=10
-    )
+    settings = SampleSettings(guidance_scale=1.5, num_steps=10)
+    samples = draw_samples(load_model(f"scenes-{size}"), label_maps, instance_maps, range(count), settings)
     renders = torch.stack([scenes[i].image for i in range(count)])
     of_samples, of_renders = (
         mean_iou(evaluate_images(judge, images[:, None], label_maps).confusion.sum(0)) for images in (samples, renders)

@@ -6,7 +6,7 @@ from sdm_lite import checkpoints
 from sdm_lite.datasets import open_dataset
 from sdm_lite.datasets.export import render_scenes
 from sdm_lite.datasets.in_memory import read_pictures
-from sdm_lite.evaluate import evaluate_model
+from sdm_lite.evaluate import SampleSettings, Sizes, evaluate_model
 from sdm_lite.judge import Judge, JudgeConfig, load_judge
 from sdm_lite.judge import __main__ as judge_command
 from sdm_lite.judge.photographs import check_own_judge, judge_data, own_judge_config, own_judge_facts
@@ -48,7 +48,7 @@ def test_it_is_refused_where_it_knows_nothing(root):
 def test_it_does_not_score_scenes():
     model = checkpoints.load_model("scenes-32")
     with pytest.raises(ValueError, match="the judge reads no seasons, so it was not trained on Scenes"):
-        evaluate_model(model, Judge(JudgeConfig(num_times_of_day=1, num_seasons=1)).eval())
+        evaluate_model(model, Judge(JudgeConfig(num_times_of_day=1, num_seasons=1)), SampleSettings(), Sizes())
 
 
 def test_sizes_that_are_no_squares_are_kept_and_checked():
