@@ -62,7 +62,7 @@ lab: $(STAMP) ## open JupyterLab in notebooks/
 	cd notebooks && ../$(BIN)/python -m jupyterlab
 
 app: $(STAMP) ## open the app: paint maps and see pictures, a page without code
-	cd sdm_lite/app && ../../$(BIN)/python -m voila app.ipynb
+	$(BIN)/python -m sdm_lite.app
 
 notebooks: $(STAMP) ## run the notebooks and refresh their committed outputs
 	$(BIN)/python -m sdm_lite.reproduce --refresh

@@ -1,1 +1,1 @@
-"""The panel and the painter as a page without code: `make app`."""
+"""The painter, the panel and the user study as a page without code: `python -m sdm_lite.app`."""

@@ -95,8 +95,7 @@ def app(browser, tmp_path_factory):
     """A page with the app, served by Voila."""
     pytest.importorskip("voila", reason="voila is not installed: the app is not tried")
     folder, port = tmp_path_factory.mktemp("app"), free_port()
-    shutil.copy(ROOT / "sdm_lite" / "app" / "app.ipynb", folder)
-    command = ["voila", "app.ipynb", "--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1"]
+    command = ["sdm_lite.app", "--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1"]
     with serve(command, folder, f"http://127.0.0.1:{port}/voila/static/"):
         page = open_page(browser, f"http://127.0.0.1:{port}/")
         yield page

@@ -173,29 +173,50 @@ def build_wheel(folder: Path) -> Path:
     return wheel
 
 
-def data_folder_seen_from(folder: Path, import_path: Path) -> Path:
-    """Where a fresh interpreter, standing in `folder`, finds the shipped weights."""
-    code = f"import sys; sys.path.insert(0, {str(import_path)!r}); import sdm_lite.checkpoints as c; print(c.DATA_DIR)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, check=False)
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    """A folder into which the wheel is installed."""
+    folder = tmp_path_factory.mktemp("wheel")
+    with zipfile.ZipFile(build_wheel(folder)) as archive:
+        archive.extractall(folder / "site")
+    return folder / "site"
+
+
+def said_by(code: str, import_path: Path) -> str:
+    """What a fresh interpreter prints that stands in a folder of no meaning and imports from `import_path`."""
+    code = f"import sys; sys.path.insert(0, {str(import_path)!r}); {code}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd="/", check=False)
     assert done.returncode == 0, done.stderr
-    return Path(done.stdout.strip())
+    return done.stdout.strip()
 
 
-def test_an_installed_wheel_finds_every_shipped_file(tmp_path):
-    wheel = build_wheel(tmp_path)
-    site = tmp_path / "site"
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(site)
-    found = data_folder_seen_from(tmp_path, site)
-    assert site in found.parents
-    assert {path.name for path in (site / "sdm_lite" / "widgets").glob("painter.[jc]*")} == {
-        "painter.js",
-        "painter.css",
-    }
-    shipped = {path.name: path.read_bytes() for path in (ROOT / "data").iterdir() if path.is_file()}
-    assert shipped
-    assert {path.name: path.read_bytes() for path in found.iterdir()} == shipped
+def files_in(folder: Path) -> set[str]:
+    """Every file below a folder, caches left out."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {path.as_posix() for path in paths if "__pycache__" not in path.parts}
 
 
-def test_a_checkout_finds_its_own_data(tmp_path):
-    assert data_folder_seen_from(tmp_path, ROOT).samefile(ROOT / "data")
+def test_a_wheel_holds_every_module_every_file_beside_one_and_the_weights(site):
+    in_checkout = files_in(ROOT / "sdm_lite") | {f"_data/{name}" for name in files_in(ROOT / "data")}
+    assert files_in(site / "sdm_lite") == in_checkout
+    assert in_checkout >= {"widgets/painter.js", "widgets/painter.css", "widgets/names.js", "app/app.ipynb"}
+    assert in_checkout >= {"train/recipes/scenes-32.yaml", "_data/scenes-32.safetensors"}
+
+
+FIND = "import sdm_lite.checkpoints as c, sdm_lite.train.recipe as r; print(c.DATA_DIR, r.recipe_names(), sep=chr(10))"
+
+
+def test_an_installed_wheel_finds_its_weights_and_recipes(site):
+    data, recipes = said_by(FIND, site).splitlines()
+    assert Path(data).samefile(site / "sdm_lite" / "_data")
+    assert recipes == str(sorted(path.stem for path in (ROOT / "sdm_lite" / "train" / "recipes").iterdir()))
+
+
+def test_a_checkout_finds_its_own_data():
+    assert Path(said_by(FIND, ROOT).splitlines()[0]).samefile(ROOT / "data")
+
+
+def test_the_script_that_pip_puts_in_place_lists_the_commands(site):
+    code = 'from importlib.metadata import distribution as d; (s,) = d("sdm_lite").entry_points; '
+    printed = said_by(code + "print(s.name, s.load()([]))", site)
+    assert "evaluate" in printed and printed.endswith("sdm-lite 0")

@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "sdm_lite"
 # A file or folder of the package imports what stands on lines below its own: never up, never sideways, `__main__` and
 # the bodies of functions included. `__init__` is `from sdm_lite import ...`.
 LAYERS = """
+__main__
 app  reproduce
 widgets
 train
