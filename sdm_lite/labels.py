@@ -30,14 +30,19 @@ def check_labels(label_map: Tensor, num_classes: int) -> None:
         raise ValueError(f"label_map is empty: shape {tuple(label_map.shape)}")
     low, high = int(label_map.min()), int(label_map.max())
     if low < 0 or high >= num_classes:
-        ids, counts = torch.unique(label_map, return_counts=True)
-        bad = [
-            f"{i} ({n} pixels)" for i, n in zip(ids.tolist(), counts.tolist(), strict=True) if not 0 <= i < num_classes
-        ]
+        bad = listed_ids(label_map[(label_map < 0) | (label_map >= num_classes)])
         raise ValueError(
-            f"label ids must lie in 0..{num_classes - 1}, got {', '.join(bad[:8])}: give unlabelled pixels a class of "
-            "their own, as the data sets of this package do"
+            f"label ids must lie in 0..{num_classes - 1}, got {bad}: give unlabelled pixels a class of their own, as "
+            "the data sets of this package do"
         )
+
+
+def listed_ids(ids: Tensor) -> str:
+    """The first few different ids and how many pixels have each, for an error: "77 (5 pixels), 255 (1 pixels)"."""
+    values, counts = torch.unique(ids, return_counts=True)
+    pairs = zip(values.tolist()[:5], counts.tolist()[:5], strict=True)
+    more = f" and {len(values) - 5} more ids" if len(values) > 5 else ""
+    return ", ".join(f"{value} ({count} pixels)" for value, count in pairs) + more
 
 
 def instance_edges(instance_map: Tensor) -> Tensor:

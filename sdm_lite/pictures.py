@@ -9,11 +9,8 @@ Shapes: B batch, H x W pixels.
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -130,28 +127,12 @@ def tile_size(tiles: Sequence[Sequence[np.ndarray | None]]) -> tuple[int, int]:
 
 
 def png_bytes(array: np.ndarray) -> bytes:
-    """A uint8 array (H, W, 3) as the bytes of a PNG file."""
+    """A picture (H, W, 3) uint8, or an id map (H, W) uint8 or uint16, as the bytes of a PNG file."""
     from PIL import Image
 
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(array, dtype=np.uint8)).save(buffer, format="PNG", optimize=True)
+    Image.fromarray(np.ascontiguousarray(array)).save(buffer, format="PNG")
     return buffer.getvalue()
-
-
-def write_whole(path: str | Path, data: bytes) -> Path:
-    """Writes bytes to a file: it is there whole, or not at all. Missing folders are made. Returns the path."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(draft, 0o644)  # mkstemp makes it private
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
-    return path
 
 
 # Palettes.

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sdm_lite.files import write_whole
 from sdm_lite.pictures import (
     OKABE_ITO,
     Row,
@@ -31,7 +32,6 @@ from sdm_lite.pictures import (
     png_bytes,
     tile_size,
     to_uint8,
-    write_whole,
 )
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiles import PALETTE, noise_tile
 
-from sdm_lite import pictures, viz
+from sdm_lite import files, viz
 
 Image = pytest.importorskip("PIL.Image")
 pytest.importorskip("matplotlib")
@@ -42,7 +42,7 @@ def test_save_png_leaves_the_old_file_when_it_fails(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(pictures.os, "replace", fail)
+    monkeypatch.setattr(files.os, "fsync", fail)
     with pytest.raises(OSError, match="disk full"):
         viz.save_png(path, noise_tile(1))
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]

@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sdm_lite.batches import label_dtype
+from sdm_lite.batches import Example, label_dtype
 from sdm_lite.progress import progress
 
 # Counts up when a record changes, or what data sets make of a file (classes, crops, resampling): old caches are then
@@ -59,8 +59,8 @@ class Readable(Protocol):
     def sources(self, i: int) -> tuple[Path, ...]:
         """The files that example i is read from."""
 
-    def read(self, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Photograph (H, W, 3) uint8, label map (H, W) and instance map (H, W); ValueError naming a bad file."""
+    def __getitem__(self, i: int) -> Example:
+        """Example i; ValueError naming a bad file."""
 
 
 class Examples(NamedTuple):

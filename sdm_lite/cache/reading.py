@@ -19,8 +19,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from sdm_lite.batches import Example
 from sdm_lite.cache import Readable
 from sdm_lite.labels import check_labels, instance_edges
+from sdm_lite.pictures import to_uint8
 
 CHUNK = 16
 """Examples that a worker reads at a time: a few megabytes to hand over, and little lost when a build is stopped."""
@@ -112,29 +114,29 @@ def _pack(dataset: Readable, dtype: np.dtype, i: int) -> Packed:
     """Read and check one example; a bad one is left out if the data set says so."""
     name = dataset.names[i]
     try:
-        photograph, label_map, instance_map = dataset.read(i)
-        _check(name, dtype, photograph, label_map, instance_map, dataset.num_classes)
+        example = dataset[i]
+        _check(name, dtype, example, dataset.num_classes)
     except ValueError as error:
         if not dataset.skip_bad:
             raise
         return Packed(name, b"", str(error))
     record = np.zeros((), dtype)
-    record["image"] = photograph.transpose(2, 0, 1)
-    record["label_map"] = label_map
+    record["image"] = to_uint8(example.image).transpose(2, 0, 1)
+    record["label_map"] = example.label_map
     if dataset.has_instances:
-        edges = instance_edges(torch.from_numpy(instance_map)[None])[0, 0]
+        edges = instance_edges(example.instance_map[None])[0, 0]
         record["edges"] = np.packbits(edges.numpy().astype(bool), axis=-1)
     return Packed(name, record.tobytes(), "")
 
 
-def _check(name: str, dtype: np.dtype, photograph, label_map, instance_map, num_classes: int) -> None:
+def _check(name: str, dtype: np.dtype, example: Example, num_classes: int) -> None:
     """Nothing that is served from the cache is checked again, on a GPU least of all: do it here."""
     height, width = dtype["label_map"].shape
-    shapes = (photograph.shape, label_map.shape, instance_map.shape)
-    if shapes != ((height, width, 3), (height, width), (height, width)):
-        raise ValueError(f"expected {name} at {height} x {width} pixels, got arrays of shapes {shapes}")
+    shapes = [tuple(part.shape) for part in example]
+    if shapes != [(3, height, width), (height, width), (height, width)]:
+        raise ValueError(f"expected {name} at {height} x {width} pixels, got tensors of shapes {shapes}")
     try:
-        check_labels(torch.from_numpy(label_map)[None], num_classes)
+        check_labels(example.label_map[None], num_classes)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
 

@@ -15,7 +15,8 @@ from sdm_lite.datasets.celebamask import CelebAMaskHQ
 from sdm_lite.datasets.cityscapes import Cityscapes
 from sdm_lite.datasets.coco import COCOStuff
 from sdm_lite.datasets.folder import Folder
-from sdm_lite.datasets.photographs import Photographs, RawExample
+from sdm_lite.datasets.photographs import Photographs
+from sdm_lite.files import expanded
 
 __all__ = [
     "ADE20K",
@@ -26,7 +27,6 @@ __all__ = [
     "Cityscapes",
     "Folder",
     "Photographs",
-    "RawExample",
     "open_dataset",
 ]
 
@@ -65,9 +65,9 @@ def open_dataset(
         raise ValueError(f"the data set must be one of {', '.join(DATASETS)}, got {name!r}{hint}")
     dataset = DATASETS[name]
     try:
-        return dataset.open(root, split, size, protocol=protocol, crops=crops, skip_bad=skip_bad)
+        return dataset(root, split, size, protocol=protocol, crops=crops, skip_bad=skip_bad)
     except ValueError as error:
-        folder = Path(root).expanduser()
+        folder = expanded(root)
         others = [] if dataset.is_root(folder) else [other.name for other in DATASETS.values() if other.is_root(folder)]
         hint = f"; it looks like {' or '.join(others)}" if others else ""
         raise ValueError(f"{error}{hint}") from None

@@ -17,6 +17,7 @@ from sdm_lite.datasets.check import check_split, format_counts, format_frequenci
 from sdm_lite.datasets.export import render_scenes
 from sdm_lite.datasets.options import add_dataset, open_asked
 from sdm_lite.datasets.prepare import prepare_celebamask
+from sdm_lite.files import check_writable
 from sdm_lite.viz import save_png
 
 
@@ -45,7 +46,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--workers",
         type=int,
         default=os.cpu_count() or 1,
-        help="processes; 0 for this one alone (default: one a core, here %(default)s)",
+        help="threads that work (default: one a core, here %(default)s)",
     )
     prepare.add_argument(
         "--expect", type=int, default=NUM_PICTURES, help="faces that there must be (default: %(default)s)"
@@ -67,7 +68,9 @@ def run_check(args: argparse.Namespace) -> int:
     if args.limit is not None and args.limit < 1 or args.num_pictures < 1:
         raise ValueError("--limit and --num-pictures must be at least 1")
     if args.output is not None:
-        _check_output(args.output)
+        if args.output.suffix.lower() != ".png":
+            raise ValueError(f"--output must end in .png, got {args.output}")
+        check_writable(args.output)
     opened = [_open(args, split) for split in args.split or ("train", "val")]
     datasets = [dataset for dataset in opened if isinstance(dataset, Photographs)]
     problems = list(dict.fromkeys(str(error) for error in opened if isinstance(error, ValueError)))
@@ -135,18 +138,6 @@ def _open(args: argparse.Namespace, split: str) -> Photographs | ValueError:
         return open_asked(args, split, skip_bad=True)
     except ValueError as error:
         return error
-
-
-def _check_output(path: Path) -> None:
-    if path.suffix.lower() != ".png":
-        raise ValueError(f"--output must end in .png, got {path}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        probe = path.with_name(f".{path.name}.tmp")
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ValueError(f"cannot write to {path.parent} ({error.strerror}): give another --output") from None
 
 
 if __name__ == "__main__":

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from sdm_lite.batches import Example
 from sdm_lite.datasets.image_files import photograph_size
-from sdm_lite.datasets.photographs import Photographs, RawExample, spread
+from sdm_lite.datasets.photographs import Photographs, spread
 from sdm_lite.labels import instance_edges
 from sdm_lite.pictures import colorize
 from sdm_lite.progress import Progress
@@ -47,7 +49,7 @@ class SplitReport(NamedTuple):
     num_pixels: np.ndarray
     num_pictures: np.ndarray
     bad: list[str]
-    shown: list[RawExample]
+    shown: list[Example]
 
 
 def check_split(dataset: Photographs, *, limit: int | None = None, num_shown: int = 8) -> SplitReport:
@@ -58,24 +60,24 @@ def check_split(dataset: Photographs, *, limit: int | None = None, num_shown: in
         limit: read no more than this many examples, evenly spread; None for all.
         num_shown: how many examples to keep for a picture.
     """
-    indices = spread(len(dataset), len(dataset) if limit is None else limit)
-    kept = {indices[k] for k in spread(len(indices), num_shown)}
+    few = dataset if limit is None else dataset.thinned(limit)
+    kept = set(spread(len(few), num_shown))
     num_pixels, num_pictures = np.zeros((2, dataset.num_classes), dtype=np.int64)
     bad, shown, sizes = list(dataset.left_out), [], []
-    with Progress(f"reading {dataset.split}", total=len(indices)) as bar:
-        for i, raw in zip(indices, dataset.read_many(indices), strict=True):
+    with Progress(f"reading {dataset.split}", total=len(few)) as bar:
+        for i, result in enumerate(few.results()):
             bar.update()
-            if isinstance(raw, ValueError):
-                bad.append(str(raw))
+            if isinstance(result, ValueError):
+                bad.append(str(result))
                 continue
-            counts = np.bincount(raw.label_map.ravel(), minlength=dataset.num_classes)
+            counts = torch.bincount(result.label_map.flatten(), minlength=dataset.num_classes).numpy()
             num_pixels += counts
             num_pictures += counts > 0
-            sizes.append(photograph_size(dataset.sources(i)[0]))
+            sizes.append(photograph_size(few.sources(i)[0]))
             if i in kept:
-                shown.append(raw)
+                shown.append(result)
     sizes.sort(key=lambda size: size[0] * size[1])
-    num_bad = len(indices) - len(sizes)
+    num_bad = len(few) - len(sizes)
     return SplitReport(
         dataset.split, len(dataset) - num_bad, len(sizes), sizes[0], sizes[-1], num_pixels, num_pictures, bad, shown
     )
@@ -126,24 +128,23 @@ def _listed(heading: str, class_names: Sequence[str], chosen: np.ndarray) -> lis
     return [f"{heading}: {', '.join(names)}"] if names else []
 
 
-def picture(dataset: Photographs, shown: Sequence[RawExample], title: str) -> Figure:
+def picture(dataset: Photographs, shown: Sequence[Example], title: str) -> Figure:
     """Photographs, their label maps and, where the data set has them, edges; with a legend of the classes seen."""
     num_columns = max(1, min(len(shown), WIDTH_OF_PICTURE // dataset.size[1]))
     rows, labels = [], []
     for start in range(0, len(shown), num_columns):
         part = shown[start : start + num_columns]
-        rows.append([raw.photograph for raw in part])
-        rows.append([colorize(raw.label_map, dataset.palette) for raw in part])
+        rows.append([example.image for example in part])
+        rows.append([colorize(example.label_map, dataset.palette) for example in part])
         labels += ["photograph", "label map"]
         if dataset.has_instances:
-            rows.append([_edges(raw) for raw in part])
+            rows.append([_edges(example) for example in part])
             labels.append("edges")
-    seen = np.unique(np.stack([raw.label_map for raw in shown]))
+    seen = torch.stack([example.label_map for example in shown]).unique().tolist()
     legend = [dataset.class_names[k] for k in seen], dataset.palette[seen]
     return show_grid(rows, row_labels=labels, title=title, legend=legend)
 
 
-def _edges(raw: RawExample) -> np.ndarray:
-    """The edge channel in white on black, (H, W, 3) uint8."""
-    edges = instance_edges(torch.from_numpy(raw.instance_map)[None])[0, 0]
-    return np.repeat((255 * edges).byte().numpy()[..., None], 3, axis=-1)
+def _edges(example: Example) -> Tensor:
+    """The edge channel in white on black, (3, H, W) in [-1, 1]."""
+    return 2 * instance_edges(example.instance_map[None])[0].expand(3, -1, -1) - 1

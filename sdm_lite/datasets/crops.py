@@ -24,7 +24,7 @@ class Protocol(NamedTuple):
         name: as in PROTOCOLS.
         squash: keep the whole picture at test time, whatever becomes of its shape, and crop every training picture at
             random; or keep the centre, and crop at random only the further crops of a picture.
-        halve: resample as the published code does, see `datasets_files.resample`.
+        halve: resample as the published code does, see `image_files.resample`.
         max_instance_id: larger instance ids become this one, or None.
     """
 

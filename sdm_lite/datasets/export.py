@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from sdm_lite.batches import Example
-from sdm_lite.datasets.image_files import ids_png
-from sdm_lite.pictures import png_bytes, to_uint8, write_whole
+from sdm_lite.files import check_writable_folder, expanded
+from sdm_lite.pictures import png_bytes, to_uint8
 from sdm_lite.progress import Progress
 from sdm_lite.scenes.dataset import Scenes
 
@@ -56,11 +57,12 @@ def export_folder(root: str | Path, splits: Mapping[str, Sequence[Example]], cla
         The folder.
 
     Raises:
-        ValueError: if there is something in the folder, or an id does not fit 16 bits.
+        ValueError: if there is something in the folder, it cannot be written, or an id does not fit 16 bits.
     """
-    root = Path(root).expanduser()
+    root = expanded(root)
     if root.exists() and not (root.is_dir() and not any(root.iterdir())):
         raise ValueError(f"expected no folder at {root}, or an empty one, got one that is in use: give another")
+    check_writable_folder(root, option="the folder")
     root.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=root.parent, prefix=f".{root.name}."))
     try:
@@ -71,7 +73,7 @@ def export_folder(root: str | Path, splits: Mapping[str, Sequence[Example]], cla
                 for i in range(len(examples)):
                     _write_example(draft, split, f"{i:0{digits}d}.png", examples[i])
                     bar.update()
-        write_whole(draft / "classes.txt", "".join(f"{name}\n" for name in class_names).encode())
+        (draft / "classes.txt").write_text("".join(f"{name}\n" for name in class_names), encoding="utf-8")
         if root.exists():
             root.rmdir()  # Windows renames onto nothing that exists
         draft.rename(root)
@@ -82,13 +84,20 @@ def export_folder(root: str | Path, splits: Mapping[str, Sequence[Example]], cla
 
 
 def _write_example(root: Path, split: str, name: str, example: Example) -> None:
-    write_whole(root / "images" / split / name, png_bytes(to_uint8(example.image)))
-    write_whole(root / "labels" / split / name, _ids_png(example.label_map.numpy()))
-    write_whole(root / "instances" / split / name, _ids_png(example.instance_map.numpy()))
+    kinds = {
+        "images": png_bytes(to_uint8(example.image)),
+        "labels": _ids_png(example.label_map),
+        "instances": _ids_png(example.instance_map),
+    }
+    for kind, data in kinds.items():
+        folder = root / kind / split
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
 
 
-def _ids_png(ids: np.ndarray) -> bytes:
+def _ids_png(ids: Tensor) -> bytes:
+    """Ids (H, W) in as few bits as hold them."""
     low, high = int(ids.min()), int(ids.max())
     if low < 0 or high > MAX_ID:
         raise ValueError(f"ids must lie in 0..{MAX_ID} to be written, got {low if low < 0 else high}")
-    return ids_png(ids.astype(np.uint8 if high < 256 else np.uint16))
+    return png_bytes(ids.numpy().astype(np.uint8 if high < 256 else np.uint16))

@@ -8,10 +8,13 @@ Shapes: H x W pixels.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -71,15 +74,6 @@ def photograph_size(path: Path) -> tuple[int, int]:
         return (image.width, image.height) if turned else (image.height, image.width)
 
 
-def ids_png(ids: np.ndarray) -> bytes:
-    """An id map (H, W), uint8 or uint16, as the bytes of a PNG file."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(ids).save(buffer, format="PNG")
-    return buffer.getvalue()
-
-
 def read_mask(path: Path) -> np.ndarray:
     """Where a mask, black and white in whatever mode, is not black: (H, W) bool.
 
@@ -123,6 +117,27 @@ def resample_ids(ids: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray
     # A centre on the border of two pixels is rounding's to decide, unless it is moved a little.
     rows, columns = ((centres + 1e-6).astype(np.int64) for centres in (rows, columns))
     return np.ascontiguousarray(ids[rows[:, None], columns[None]])
+
+
+def in_threads(function: Callable[[Any], Any], items: Iterable[Any], num_threads: int | None = None) -> Iterator[Any]:
+    """What a function returns for each item, in order, worked out by threads: Pillow lets go of Python while it works.
+
+    Args:
+        function: of one item.
+        items: only a few more are taken than are asked for, or all pictures would wait in memory.
+        num_threads: None = one a core.
+    """
+    num_threads = num_threads or os.cpu_count() or 1
+    pool, pending = ThreadPoolExecutor(num_threads), deque()
+    try:
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > 4 * num_threads:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _open(path: Path):

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from sdm_lite.datasets.photographs import Photographs, spread
-from sdm_lite.progress import Progress
+from sdm_lite.datasets.photographs import Photographs
 
 
 @dataclass(frozen=True)
@@ -56,22 +54,7 @@ def read_pictures(dataset: Photographs, number: int) -> Pictures:
     Raises:
         ValueError: if the number is below 1, or an example is bad and may not be skipped, or all are.
     """
-    if number < 1:
-        raise ValueError(f"the number of photographs must be at least 1, got {number}")
-    indices = spread(len(dataset), number)
-    names, raws, left_out = [], [], list(dataset.left_out)
-    with Progress(f"reading {dataset.split} photographs", total=len(indices)) as bar:
-        for i, raw in zip(indices, dataset.read_many(indices), strict=True):
-            bar.update()
-            if isinstance(raw, ValueError):
-                if not dataset.skip_bad:
-                    raise raw
-                left_out.append(str(raw))
-                continue
-            names.append(dataset.names[i])
-            raws.append(raw)
-    if not raws:
-        raise ValueError(f"no photograph of {dataset.root}, split {dataset.split}, can be read: {left_out[0]}")
-    images, label_maps, instance_maps = (torch.from_numpy(np.stack(column)) for column in zip(*raws, strict=True))
-    images = images.movedim(-1, 1).contiguous()
-    return Pictures(names, images, label_maps.long(), instance_maps.long(), left_out)
+    few = dataset.thinned(number)
+    images, label_maps, instance_maps = (torch.stack(column) for column in zip(*few.read_all(), strict=True))
+    images = ((images + 1) * 127.5).round().to(torch.uint8)
+    return Pictures(few.names, images, label_maps, instance_maps, few.left_out)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from sdm_lite.files import expanded
+
 PHOTOGRAPHS = (".jpg", ".jpeg", ".png")
 LABEL_MAPS = (".png",)
 
@@ -37,7 +39,7 @@ def find_root(root: str | Path, is_root: Callable[[Path], bool], layout: str) ->
     Raises:
         ValueError: if it is none, naming a folder close by that is.
     """
-    root = Path(root).expanduser()
+    root = expanded(root)
     if root.is_dir() and is_root(root):
         return root
     nearby = [*Path(os.path.abspath(root)).parents[:3], *_folders_below(root)]

@@ -9,10 +9,8 @@ Shapes: H x W pixels of an example, H' x W' of a file.
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,8 +20,10 @@ from torch.utils.data import Dataset
 
 from sdm_lite.batches import Example
 from sdm_lite.datasets.crops import PROTOCOLS
-from sdm_lite.datasets.image_files import open_photograph, read_ids, resample, resample_ids
+from sdm_lite.datasets.image_files import in_threads, open_photograph, read_ids, resample, resample_ids
 from sdm_lite.datasets.pairing import Files, Listing, find_root, pair, refuse_lone_files
+from sdm_lite.labels import listed_ids
+from sdm_lite.progress import Progress
 
 NUM_PROBED = 4
 """How many examples are read when a data set is made: the first, the last and some between."""
@@ -31,18 +31,12 @@ NUM_PROBED = 4
 NO_CLASS = -1
 
 
-class RawExample(NamedTuple):
-    """One photograph and what is where in it, as read, checked and resized: what a cache stores.
+class Source(NamedTuple):
+    """What one example is made of: a picture's name, its files, and which crop of it (0 is the first)."""
 
-    Attributes:
-        photograph: (H, W, 3) uint8.
-        label_map: (H, W) class ids 0..num_classes-1; uint8, or int16 where there are more than 256 classes.
-        instance_map: (H, W) int32, equal where two pixels belong to one object.
-    """
-
-    photograph: np.ndarray
-    label_map: np.ndarray
-    instance_map: np.ndarray
+    stem: str
+    files: Files
+    crop: int
 
 
 class Photographs(Dataset):
@@ -110,7 +104,7 @@ class Photographs(Dataset):
         files, self.left_out = pair(*self.listings(self.root, split), where=f"{self.root}, split {split}")
         if not skip_bad:
             refuse_lone_files(self.left_out)
-        self._set_files(files)
+        self._set_sources([Source(stem, files[stem], crop) for crop in range(crops) for stem in files])
         self._probe()
 
     # What a data set says of itself.
@@ -119,20 +113,6 @@ class Photographs(Dataset):
     def is_root(cls, folder: Path) -> bool:
         """Whether a folder has the layout of this data set."""
         raise NotImplementedError
-
-    @classmethod
-    def open(
-        cls,
-        root: str | Path,
-        split: str,
-        size: tuple[int, int] | None = None,
-        *,
-        protocol: str = "sdm_lite",
-        crops: int = 1,
-        skip_bad: bool = False,
-    ) -> Photographs:
-        """The data set of a root; the arguments are those of the class."""
-        return cls(root, split, size, protocol=protocol, crops=crops, skip_bad=skip_bad)
 
     def find(self, root: str | Path) -> Path:
         """The root, if it is one; ValueError if not."""
@@ -148,7 +128,7 @@ class Photographs(Dataset):
         if self.protocol == "sdm_lite":
             return ""
         cropped = "training pictures are cropped at random, others squashed" if self.reference_crops else "no crops"
-        has_maps = any(files.instance_map for files in self._files[:1])
+        has_maps = self._sources[0].files.instance_map is not None
         cut = "; instance ids are cut to 8 bits, which loses edges between objects of one class" if has_maps else ""
         return f"protocol reference, as the published code: {cropped}{cut}"
 
@@ -160,16 +140,15 @@ class Photographs(Dataset):
 
     def sources(self, i: int) -> tuple[Path, ...]:
         """The files that the i-th example is read from."""
-        return tuple(path for path in self._files[self._place(i)[0]] if path is not None)
+        return tuple(path for path in self._sources[i].files if path is not None)
 
-    def read(self, i: int) -> RawExample:
+    def __getitem__(self, i: int) -> Example:
         """The i-th example, read from its files, checked and resized.
 
         Raises:
             ValueError: if a file is damaged or not what it should be, naming it.
         """
-        k, crop = self._place(i)
-        files = self._files[k]
+        stem, files, crop = self._sources[i]
         photograph = open_photograph(files.photograph)
         ids = read_ids(files.label_map)
         instances = None if files.instance_map is None else read_ids(files.instance_map)
@@ -177,96 +156,94 @@ class Photographs(Dataset):
         self._check_sizes(shape, ids.shape, files.photograph, files.label_map)
         if instances is not None:
             self._check_sizes(ids.shape, instances.shape, files.label_map, files.instance_map, exactly=True)
-        label_map = self.to_classes(ids, files.label_map)
+        label_map = self.to_classes(ids, files.label_map)  # (H', W')
         rule = PROTOCOLS[self.protocol]
         in_training = self.split == "train" and self.reference_crops
-        box = rule.box(shape, self.size, crop, self._stems[k], in_training=in_training)
+        box = rule.box(shape, self.size, crop, stem, in_training=in_training)
         if instances is not None and rule.max_instance_id is not None:
             instances = np.minimum(instances, rule.max_instance_id)
-        label_map = resample_ids(label_map, box, self.size)
-        instance_map = label_map if instances is None else resample_ids(instances, box, self.size)
-        return RawExample(
-            resample(photograph, box, self.size, halve=rule.halve), label_map, instance_map.astype(np.int32)
-        )
+        label_map = torch.from_numpy(resample_ids(label_map, box, self.size)).long()  # (H, W)
+        instance_map = label_map
+        if instances is not None:
+            instance_map = torch.from_numpy(resample_ids(instances, box, self.size)).long()  # (H, W)
+        pixels = torch.from_numpy(resample(photograph, box, self.size, halve=rule.halve))  # (H, W, 3)
+        image = pixels.movedim(-1, 0).float().contiguous() / 127.5 - 1  # (3, H, W)
+        return Example(image, label_map, instance_map)
 
-    def __getitem__(self, i: int) -> Example:
-        """The i-th example as tensors; ValueError as in `read`."""
-        photograph, label_map, instance_map = self.read(i)
-        image = torch.from_numpy(photograph).movedim(-1, 0).float() / 127.5 - 1
-        return Example(image.contiguous(), torch.from_numpy(label_map).long(), torch.from_numpy(instance_map).long())
+    def results(self) -> Iterator[Example | ValueError]:
+        """Every example or the error that reading it raises, in order, read by as many threads as there are cores."""
+        return in_threads(self._result, range(len(self)))
 
-    def read_many(self, indices: Iterable[int]) -> Iterator[RawExample | ValueError]:
-        """What `read` returns or raises for each index, in order, read by as many threads as there are cores."""
-        num_threads = os.cpu_count() or 1
-        with ThreadPoolExecutor(num_threads) as pool:
-            pending: deque[Future[RawExample | ValueError]] = deque()
-            for i in indices:
-                pending.append(pool.submit(self._read_or_error, i))
-                if len(pending) > 4 * num_threads:  # No more, or all pictures wait in memory.
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
+    def thinned(self, number: int) -> Photographs:
+        """The same data set with at most so many of its examples: evenly spread, the first and the last among them.
 
-    def leave_out_bad(self) -> list[str]:
-        """Read every example and leave out those that cannot be read; a line for each of these."""
-        # What is wrong with a file does not depend on the crop: the first crop of each is enough.
-        results = zip(self._stems, self.read_many(range(len(self._stems))), strict=True)
-        bad = {stem: str(error) for stem, error in results if isinstance(error, ValueError)}
-        self._drop(bad)
-        return list(bad.values())
+        Raises:
+            ValueError: if the number is below 1.
+        """
+        if number < 1:
+            raise ValueError(f"the number of photographs must be at least 1, got {number}")
+        few = copy(self)
+        few.left_out = list(self.left_out)
+        few._set_sources([self._sources[i] for i in spread(len(self), number)])
+        return few
+
+    def read_all(self) -> list[Example]:
+        """Every example, in memory. With skip_bad, bad ones leave the data set: `names` stay those of what is returned.
+
+        Raises:
+            ValueError: if an example is bad and may not be skipped, or all are.
+        """
+        examples, bad = [], {}
+        with Progress(f"reading {self.split} photographs", total=len(self)) as bar:
+            for source, result in zip(self._sources, self.results(), strict=True):
+                bar.update()
+                if isinstance(result, Example):
+                    examples.append(result)
+                elif self.skip_bad:
+                    bad[source.stem] = result
+                else:
+                    raise result
+        self._leave_out(bad)
+        return examples
 
     def to_classes(self, ids: np.ndarray, path: Path) -> np.ndarray:
-        """Class ids (H', W') of the ids in a file, uint8 or int16.
+        """Class ids (H', W') int16 of the ids in a file.
 
         Raises:
             ValueError: if an id is no class, naming it, the file and how many pixels have it.
         """
         known = (ids >= 0) & (ids < len(self.class_of_id))
-        label_map = self.class_of_id[np.where(known, ids, 0)]
+        label_map = self.class_of_id[np.where(known, ids, 0)]  # (H', W')
         wrong = ~known | (label_map == NO_CLASS)
         if wrong.any():
-            values, counts = np.unique(ids[wrong], return_counts=True)
-            found = ", ".join(f"{v} ({n} pixels)" for v, n in list(zip(values, counts, strict=True))[:5])
-            more = f" and {len(values) - 5} more ids" if len(values) > 5 else ""
-            raise ValueError(f"expected {self.ids_expected} in {path}, got {found}{more}")
-        return label_map.astype(np.uint8 if self.num_classes <= 256 else np.int16)
+            raise ValueError(f"expected {self.ids_expected} in {path}, got {listed_ids(torch.from_numpy(ids[wrong]))}")
+        return label_map
 
     # Parts of the above.
 
-    def _read_or_error(self, i: int) -> RawExample | ValueError:
+    def _set_sources(self, sources: list[Source]) -> None:
+        self._sources = sources
+        self.names = [f"{source.stem}#{source.crop}" if source.crop else source.stem for source in sources]
+
+    def _result(self, i: int) -> Example | ValueError:
         try:
-            return self.read(i)
+            return self[i]
         except ValueError as error:
             return error
 
-    def _set_files(self, files: dict[str, Files]) -> None:
-        self._stems, self._files = list(files), list(files.values())
-        further = [f"#{crop}" if crop else "" for crop in range(self.crops)]
-        self.names = [stem + mark for mark in further for stem in self._stems]
-
-    def _drop(self, bad: dict[str, str]) -> None:
-        files = {stem: files for stem, files in zip(self._stems, self._files, strict=True) if stem not in bad}
-        self.left_out += bad.values()
-        self._set_files(files)
-
-    def _place(self, i: int) -> tuple[int, int]:
-        """Which picture the i-th example is of, and which crop."""
-        if not 0 <= i < len(self):
-            raise IndexError(f"expected an index in 0..{len(self) - 1}, got {i}")
-        crop, k = divmod(int(i), len(self._files))
-        return k, crop
-
     def _probe(self) -> None:
         """Read a few examples, so that what is wrong with all of them is told before any work starts."""
-        bad = {}
-        for k in spread(len(self._files), NUM_PROBED):
-            error = self._read_or_error(k)
-            if isinstance(error, ValueError):
-                if not self.skip_bad:
-                    raise error
-                bad[self._stems[k]] = str(error)
-        self._drop(bad)
-        if not self._files:
+        num_pictures = len(self) // self.crops
+        results = {self._sources[i].stem: self._result(i) for i in spread(num_pictures, NUM_PROBED)}
+        self._leave_out({stem: result for stem, result in results.items() if isinstance(result, ValueError)})
+
+    def _leave_out(self, bad: dict[str, ValueError]) -> None:
+        """Leave out pictures, by name, whatever the crop, and list why; or raise the first error."""
+        if bad and not self.skip_bad:
+            raise next(iter(bad.values()))
+        self.left_out += [str(error) for error in bad.values()]
+        self._set_sources([source for source in self._sources if source.stem not in bad])
+        if not self._sources:
             raise ValueError(f"no example of {self.root}, split {self.split}, can be read: {self.left_out[0]}")
 
     def _check_sizes(self, shape, partner_shape, path: Path, partner: Path, *, exactly: bool = False) -> None:

@@ -8,21 +8,16 @@ how to get them.
 from __future__ import annotations
 
 import os
-import shutil
-import signal
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context, parent_process
 from pathlib import Path
-from threading import Thread
 from typing import NamedTuple
 
 import numpy as np
 
 from sdm_lite.datasets.celebamask import NUM_PICTURES, PARTS
-from sdm_lite.datasets.image_files import ids_png, read_ids, read_mask
+from sdm_lite.datasets.image_files import in_threads, read_ids, read_mask
 from sdm_lite.datasets.pairing import PHOTOGRAPHS, find_root, list_files, shortened
-from sdm_lite.pictures import write_whole
+from sdm_lite.files import check_writable_folder, expanded, write_whole
+from sdm_lite.pictures import png_bytes
 from sdm_lite.progress import Progress
 
 IMAGES, MASKS = "CelebA-HQ-img", "CelebAMask-HQ-mask-anno"
@@ -52,7 +47,7 @@ class Prepared(NamedTuple):
 
 
 def prepare_celebamask(
-    source: str | Path, target: str | Path, *, num_workers: int = 0, num_expected: int = NUM_PICTURES
+    source: str | Path, target: str | Path, *, num_workers: int = 1, num_expected: int = NUM_PICTURES
 ) -> Prepared:
     """Merge all masks, and put each photograph beside its label map: `target/images` and `target/labels`.
 
@@ -63,7 +58,7 @@ def prepare_celebamask(
     Args:
         source: the owners' folder, with CelebA-HQ-img and CelebAMask-HQ-mask-anno.
         target: where to; it may be the source.
-        num_workers: processes beside this one; 0 does it all in this one.
+        num_workers: threads that work; 0 is as good as 1.
         num_expected: faces that there must be.
 
     Raises:
@@ -71,17 +66,19 @@ def prepare_celebamask(
     """
     if num_workers < 0:
         raise ValueError(f"the number of workers must not be negative, got {num_workers}")
+    target = expanded(target)
     source = find_root(source, is_source, f"{IMAGES}/ and {MASKS}/ (CelebAMask-HQ.zip, unpacked)")
-    faces = list_faces(source, Path(target))
+    faces = list_faces(source, target)
     if len(faces) != num_expected:
         raise ValueError(
             f"expected {num_expected} faces in {source}, got {len(faces)}; unpack it again, or, if that is all you "
             f"have, --expect {len(faces)}"
         )
-    _check_target(Path(target))
+    for part in ("images", "labels"):
+        check_writable_folder(target / part, option="the folder")
     num_before, failed = 0, []
     with Progress("merging masks", total=len(faces)) as bar:
-        for was_ready, problem in _map(prepare_face, faces, num_workers):
+        for was_ready, problem in in_threads(prepare_face, faces, max(1, num_workers)):
             num_before += was_ready
             failed += [problem] if problem else []
             bar.update()
@@ -126,7 +123,7 @@ def prepare_face(face: Face) -> tuple[bool, str]:
     try:
         if _is_ready(face):
             return True, ""
-        write_whole(face.label_map, ids_png(merge_masks(face.masks)))
+        write_whole(face.label_map, png_bytes(merge_masks(face.masks)))
         _link(face.photograph, face.image)
     except ValueError as error:
         return False, str(error)
@@ -165,49 +162,9 @@ def _is_ready(face: Face) -> bool:
 
 def _link(source: Path, target: Path) -> None:
     """A second name for a file, or a copy where file systems differ; whole or not at all."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    draft.unlink(missing_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
     try:
-        try:
-            os.link(source, draft)
-        except OSError:
-            shutil.copyfile(source, draft)
-        os.replace(draft, target)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-
-
-def _check_target(target: Path) -> None:
-    try:
-        for part in ("images", "labels"):
-            (target / part).mkdir(parents=True, exist_ok=True)
-            probe = target / part / f".{os.getpid()}.tmp"
-            probe.touch()
-            probe.unlink()
-    except OSError as error:
-        raise ValueError(f"cannot write to {target} ({error.strerror}): give another folder") from None
-
-
-def _map(function, items: list, num_workers: int) -> Iterator:
-    """The results in order, computed here or by other processes, which leave Ctrl-C to this one."""
-    if num_workers == 0:
-        yield from map(function, items)
-        return
-    # Spawned: a forked copy of a process with torch's threads may hang.
-    pool = ProcessPoolExecutor(num_workers, get_context("spawn"), _start_worker)
-    try:
-        yield from pool.map(function, items, chunksize=4)
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever."""
-    parent_process().join()
-    os._exit(1)
+        os.link(source, target)
+    except OSError:
+        write_whole(target, source.read_bytes())

@@ -22,9 +22,9 @@ from sdm_lite.evaluate.photographs import PhotographSizes, check_evaluation, eva
 from sdm_lite.evaluate.report import format_measures, write_report
 from sdm_lite.evaluate.scenes import evaluate_model
 from sdm_lite.evaluate.scores import NAMES, ScenesScores, Sizes
+from sdm_lite.files import write_whole
 from sdm_lite.judge.network import Judge, load_judge, metric_name
 from sdm_lite.judge.photographs import check_own_judge
-from sdm_lite.pictures import write_whole
 from sdm_lite.progress import counted, progress
 from sdm_lite.sampling import SAMPLERS
 from sdm_lite.scenes.dataset import Scenes

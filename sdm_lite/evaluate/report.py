@@ -23,7 +23,8 @@ from sdm_lite.datasets.in_memory import Pictures
 from sdm_lite.datasets.photographs import Photographs, spread
 from sdm_lite.evaluate.measures import Measure
 from sdm_lite.evaluate.photographs import PhotographScores
-from sdm_lite.pictures import colorize, png_bytes, to_uint8, write_whole
+from sdm_lite.files import write_whole
+from sdm_lite.pictures import colorize, png_bytes, to_uint8
 from sdm_lite.viz import save_png, show_grid
 
 if TYPE_CHECKING:

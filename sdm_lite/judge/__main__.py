@@ -20,6 +20,7 @@ from sdm_lite.datasets import DATASETS, Photographs, open_dataset
 from sdm_lite.datasets.in_memory import read_pictures
 from sdm_lite.datasets.options import add_treatment
 from sdm_lite.devices import check_device, default_device
+from sdm_lite.files import write_whole
 from sdm_lite.judge import photographs as judge_photographs
 from sdm_lite.judge.network import HELD_OUT_SEED, TRAIN_SEED, Judge, JudgeConfig, load_judge, metric_name, save_judge
 from sdm_lite.judge.photographs import check_own_judge, judge_data, own_judge_config, own_judge_facts, own_metric_name
@@ -34,7 +35,6 @@ from sdm_lite.judge.training import (
     score_judge,
     train_judge,
 )
-from sdm_lite.pictures import write_whole
 from sdm_lite.progress import Progress, counted
 from sdm_lite.scenes.dataset import Scenes
 

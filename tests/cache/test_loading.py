@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from cached_files import Files, write
+from torch.utils.data import default_collate
 
 from sdm_lite.batches import ImageBatches, encode
 from sdm_lite.cache.loading import CachedBatches, Prefetch, open_cache
@@ -30,10 +31,10 @@ def cache(dataset, tmp_path):
 
 
 def in_memory(dataset, **change):
-    photographs, label_maps, instance_maps = zip(*(dataset.read(i) for i in range(len(dataset))), strict=True)
-    images = torch.from_numpy(np.stack(photographs)).movedim(-1, 1)
-    maps = [torch.from_numpy(np.stack(arrays)) for arrays in (label_maps, instance_maps)]
-    return ImageBatches(images, maps[0], maps[1] if dataset.has_instances else None, 3, **(RECIPE | change))
+    examples = default_collate([dataset[i] for i in range(len(dataset))])
+    images = ((examples.image + 1) * 127.5).round().to(torch.uint8)
+    instance_maps = examples.instance_map if dataset.has_instances else None
+    return ImageBatches(images, examples.label_map, instance_maps, 3, **(RECIPE | change))
 
 
 def assert_same(a, b):

@@ -4,10 +4,12 @@ import random
 
 import numpy as np
 import pytest
+import torch
 
 from sdm_lite.datasets import CamVid, Cityscapes
 from sdm_lite.datasets.crops import LARGEST_ZOOM, centre_box, random_box
 from sdm_lite.datasets.image_files import resample, resample_ids
+from sdm_lite.pictures import to_uint8
 
 Image = pytest.importorskip("PIL.Image")
 SHAPES = [((100, 300), (64, 64)), ((300, 100), (64, 64)), ((192, 256), (48, 64)), ((10, 10), (256, 512))]
@@ -55,36 +57,36 @@ def bands(tmp_path):
     return tmp_path
 
 
-def in_step(raw):
+def in_step(example):
     """Whether photograph and label map show the same, away from the borders, where colours are blended."""
-    inside = np.ones(raw.label_map.shape, dtype=bool)
-    inside[:, 1:] &= raw.label_map[:, 1:] == raw.label_map[:, :-1]
+    label_map, photograph = example.label_map.numpy(), to_uint8(example.image)
+    inside = np.ones(label_map.shape, dtype=bool)
+    inside[:, 1:] &= label_map[:, 1:] == label_map[:, :-1]
     inside[:, :-1] &= inside[:, 1:]
     inside[:, 2:] &= inside[:, :-2]
-    near = np.abs(raw.photograph.astype(int) - COLOURS[raw.label_map]).max(axis=-1) < 60
+    near = np.abs(photograph.astype(int) - COLOURS[label_map]).max(axis=-1) < 60
     return near[inside].all() and inside.mean() > 0.5
 
 
 def test_nothing_is_squashed_unless_asked(bands):
     for split in ("train", "val"):
-        raw = CamVid(bands, split, (96, 96)).read(0)
-        assert in_step(raw)
-        _, counts = np.unique(raw.label_map, return_counts=True)
+        example = CamVid(bands, split, (96, 96))[0]
+        assert in_step(example)
+        _, counts = np.unique(example.label_map, return_counts=True)
         np.testing.assert_array_equal(counts, [48 * 96, 48 * 96])  # The middle: the bands keep their width.
 
 
 def test_the_reference_squashes_the_whole_picture_at_test_time(bands):
-    raw = CamVid(bands, "val", (96, 96), protocol="reference").read(0)
-    assert in_step(raw)
-    _, counts = np.unique(raw.label_map, return_counts=True)
+    example = CamVid(bands, "val", (96, 96), protocol="reference")[0]
+    assert in_step(example)
+    _, counts = np.unique(example.label_map, return_counts=True)
     np.testing.assert_array_equal(counts, [24 * 96] * 4)
 
 
 def test_the_reference_crops_at_random_in_training_and_squashes_nothing_there(bands):
     examples = CamVid(bands, "train", (96, 96), protocol="reference", crops=20)
-    raws = [examples.read(i) for i in range(20)]
-    assert all(in_step(raw) for raw in raws)
-    shown = [set(np.unique(raw.label_map)) for raw in raws]
+    assert all(in_step(example) for example in examples)
+    shown = [set(np.unique(example.label_map)) for example in examples]
     assert all(len(classes) < 4 for classes in shown) and len({frozenset(classes) for classes in shown}) > 1
 
 
@@ -96,12 +98,11 @@ def test_the_reference_says_so(bands):
 def test_further_crops_are_random_parts_and_always_the_same_ones(bands):
     once, more = CamVid(bands, "train", (96, 96)), CamVid(bands, "train", (96, 96), crops=6)
     assert more.names == ["bands", *(f"bands#{k}" for k in range(1, 6))] and len(more) == 6
-    raws = [more.read(i) for i in range(6)]
-    np.testing.assert_array_equal(raws[0].photograph, once.read(0).photograph)
-    assert all(in_step(raw) for raw in raws)
-    assert len({raw.label_map.tobytes() for raw in raws}) == 6
+    assert torch.equal(more[0].image, once[0].image)
+    assert all(in_step(example) for example in more)
+    assert len({example.label_map.numpy().tobytes() for example in more}) == 6
     again = CamVid(bands, "train", (96, 96), crops=3)
-    np.testing.assert_array_equal(again.read(2).photograph, raws[2].photograph)
+    assert torch.equal(again[2].image, more[2].image)
 
 
 def test_cityscapes_keeps_its_pictures_whole_in_both_protocols(tmp_path):
@@ -116,8 +117,8 @@ def test_cityscapes_keeps_its_pictures_whole_in_both_protocols(tmp_path):
             Image.fromarray(array).save(folder / f"a_0_0_{ending}{'_' + kind if kind else ''}.png")
     for split in ("train", "val"):
         for protocol in ("sdm_lite", "reference"):
-            raw = Cityscapes(tmp_path, split, (16, 32), protocol=protocol).read(0)
-            np.testing.assert_array_equal(raw.label_map, ids[::4, ::4])
+            example = Cityscapes(tmp_path, split, (16, 32), protocol=protocol)[0]
+            np.testing.assert_array_equal(example.label_map, ids[::4, ::4])
 
 
 def test_any_part_of_any_picture_can_be_kept():

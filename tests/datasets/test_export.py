@@ -85,7 +85,7 @@ def test_pictures_are_spread_over_the_split_and_bad_ones_told(tmp_path):
     (root / "labels" / "train" / "4.png").write_bytes(b"no picture")
     with pytest.raises(ValueError, match="4.png"):
         read_pictures(training, 3)
-    skipping = Folder.open(root, "train", (16, 16), skip_bad=True)
+    skipping = Folder(root, "train", (16, 16), skip_bad=True)
     (root / "labels" / "train" / "7.png").write_bytes(b"no picture either")
     left = read_pictures(skipping, 100)
     assert "4" not in left.names and "7" not in left.names and len(left.left_out) == 2

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from sdm_lite.datasets.image_files import (
-    ids_png,
     open_photograph,
     photograph_size,
     read_ids,
@@ -12,6 +11,7 @@ from sdm_lite.datasets.image_files import (
     resample,
     resample_ids,
 )
+from sdm_lite.pictures import png_bytes
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -102,7 +102,7 @@ def test_ids_of_16_bits_are_kept(tmp_path):
 
 def test_ids_survive_their_file(tmp_path):
     ids = np.random.default_rng(0).integers(0, 256, (9, 7), np.uint8)
-    (tmp_path / "a.png").write_bytes(ids_png(ids))
+    (tmp_path / "a.png").write_bytes(png_bytes(ids))
     np.testing.assert_array_equal(read_ids(tmp_path / "a.png"), ids)
 
 

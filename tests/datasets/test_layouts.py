@@ -211,7 +211,7 @@ def test_the_real_samples_of_coco_stuff():
         data = COCOStuff(REAL_COCO, split, (64, 64))
         assert len(data) == number
         for i in range(number):
-            label_map = data.read(i).label_map
+            label_map = data[i].label_map
             for names, where in ((("sky-other", "clouds"), "above"), (("road", "grass", "sand", "pavement"), "below")):
                 ids = [data.class_names.index(name) for name in names]
                 heights[where] += np.nonzero(np.isin(label_map, ids))[0].tolist()

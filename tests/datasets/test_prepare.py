@@ -66,7 +66,7 @@ def test_what_is_prepared_is_what_the_data_set_reads(source, tmp_path):
     prepare_celebamask(source, source, num_expected=4)  # Into the source itself.
     data = CelebAMaskHQ(source, "train", (32, 32))
     assert data.names == ["00000", "00001", "02000"] and CelebAMaskHQ(source, "val", (32, 32)).names == ["28000"]
-    np.testing.assert_array_equal(data.read(1).label_map, read_ids(source / "labels/00001.png"))
+    np.testing.assert_array_equal(data[1].label_map, read_ids(source / "labels/00001.png"))
     assert (source / "images/00001.jpg").read_bytes() == (source / "CelebA-HQ-img/1.jpg").read_bytes()
 
 
