@@ -15,7 +15,7 @@ import pytest
 from sdm_lite.train.options import parse
 from sdm_lite.train.recipe import load_config
 
-JOB = Path(__file__).resolve().parents[2] / "docs" / "train.slurm"
+JOB = Path(__file__).resolve().parents[2] / "docs" / "scripts" / "train.slurm"
 RECORD = 'printf "%s\\n" "$(basename "$0")" "$@" > "$CALLS/$(basename "$0")"\n'
 PROGRAMS = {
     "scontrol": f'if [ "$1" = show ]; then printf "node3\\nnode4\\n"; else {RECORD} fi\n',
@@ -96,5 +96,5 @@ def test_before_the_time_limit_the_run_is_told_to_leave_and_goes_back_into_the_q
 def test_a_job_without_a_folder_of_data_says_what_it_lacks(environment):
     del environment["ROOT"]
     done = run_job(environment)
-    assert done.returncode != 0 and "ROOT=FOLDER sbatch docs/train.slurm" in done.stderr
+    assert done.returncode != 0 and "ROOT=FOLDER sbatch docs/scripts/train.slurm" in done.stderr
     assert call_of("srun", environment) is None

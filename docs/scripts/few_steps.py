@@ -5,8 +5,8 @@ steps, all guided at one scale, and two refinements from later papers (guidance 
 dynamic thresholding of the predicted image). A row takes from seconds to half an hour; finished rows are kept in
 --output and are not measured again, so it can be stopped at any time.
 
-    python docs/few_steps.py                   # measure what is missing, then write
-    python docs/few_steps.py --write           # only write, from the rows that are there
+    python docs/scripts/few_steps.py                   # measure what is missing, then write
+    python docs/scripts/few_steps.py --write           # only write, from the rows that are there
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from sdm_lite.progress import progress
 from sdm_lite.sampling import sample_ddim, sample_ddpm, sample_dpmpp_2m
 from sdm_lite.unet import SDMUNet
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[1]
 GUIDANCE_SCALE = 1.5
 SAMPLERS = {"ancestral": sample_ddpm, "DDIM": sample_ddim, "DPM-Solver++(2M)": sample_dpmpp_2m}
 NUM_STEPS = {
@@ -214,7 +214,7 @@ def write(found: dict[Row, dict]) -> None:
     groups = f"{settings['samples_per_layout']} samples of each of {settings['num_diversity_layouts']} layouts"
     text = f"""# How many steps a sample needs
 
-Written by `python docs/few_steps.py`: the shipped `scenes-32`, guided at s = {GUIDANCE_SCALE:g}, on
+Written by `python docs/scripts/few_steps.py`: the shipped `scenes-32`, guided at s = {GUIDANCE_SCALE:g}, on
 {settings["num_layouts"]} held-out layouts; diversity from {groups}; 95 % bootstrap intervals over layouts.
 The floor, and every 1 below, is what true pictures of the same layouts score. All scores are by the Scenes judge,
 a small network of this package.

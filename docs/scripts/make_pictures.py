@@ -1,4 +1,4 @@
-"""Draw the pictures of the README with the package and the shipped weights: `python docs/make_pictures.py`."""
+"""Draw the pictures of the README with the package and the shipped weights: `python docs/scripts/make_pictures.py`."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import torch
 from sdm_lite import Model, SampleNoise, Scenes, denoiser, encode_labels, last, load_model, sample_ddim
 from sdm_lite.viz import colorize, image_grid, save_png, to_uint8
 
-FOLDER = Path(__file__).parent / "images"
+FOLDER = Path(__file__).parents[1] / "images"
 LAYOUTS = (4, 7, 9, 10, 14, 23, 28, 31)  # of the held-out Scenes(seed=1), picked before any of them was sampled
 SCALES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0)
 INTERVAL = (1, 800)  # docs/recipe.md

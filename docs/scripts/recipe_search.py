@@ -6,9 +6,9 @@ does: more weights or a larger batch mean fewer steps. Labels are dropped from t
 rows are kept in --output and are not measured again, so it can be stopped at any time. Those of FINALS come first,
 and train three times as long.
 
-    python docs/recipe_search.py                   # measure what is missing, two rows at a time, then write
-    python docs/recipe_search.py --workers 1       # one at a time
-    python docs/recipe_search.py --write           # only write, from the rows that are there
+    python docs/scripts/recipe_search.py                   # measure what is missing, two rows at a time, then write
+    python docs/scripts/recipe_search.py --workers 1       # one at a time
+    python docs/scripts/recipe_search.py --write           # only write, from the rows that are there
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from sdm_lite.scenes import Scenes
 from sdm_lite.train import ImageBatches, TrainConfig, train
 from sdm_lite.unet import SDMUNet
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[1]
 SIZES = Sizes(num_layouts=192, num_renders=16, samples_per_layout=2, num_diversity_layouts=96)
 SETTINGS = SampleSettings(guidance_scale=1.5, num_steps=25, guidance_interval=(1, 800))
 # Where the search began, whatever the recipe and the preset are by now.
@@ -225,8 +225,8 @@ def write(folder: Path, seconds: float, final_seconds: float) -> None:
     rows, finals = ("\n".join(table(folder, *of)) for of in ((TRIALS, seconds), (FINALS, final_seconds)))
     text = f"""# What was tried for the lite recipe
 
-Written by `python docs/recipe_search.py`. Each row trains a fresh network with one or two numbers changed. "The lite
-recipe" is the one that the search began with: {NETWORK.base_channels} base channels, learning rate \
+Written by `python docs/scripts/recipe_search.py`. Each row trains a fresh network with one or two numbers changed. "The
+lite recipe" is the one that the search began with: {NETWORK.base_channels} base channels, learning rate \
 {BASE["learning_rate"]:g}, batch 8, cosine schedule, v output,
 weight of the simple loss at most 10,000, labels dropped for one example in five. 8,000 pictures of Scenes(seed=0);
 about {seconds:g} s of processor time on one thread, in which a larger network or batch gets fewer steps. (The number of
