@@ -38,6 +38,14 @@ class Moments(NamedTuple):
     covariance: Tensor
 
 
+class Interval(NamedTuple):
+    """How far to trust a number: (low, high), and in words what interval that is and over what."""
+
+    low: float
+    high: float
+    kind: str
+
+
 # Frechet and kernel distance between two sets of features.
 
 
@@ -268,21 +276,23 @@ def bootstrap_interval(
     statistic: Callable[[Tensor], float],
     num_items: int,
     *,
+    items: str = "items",
     num_resamples: int = 1000,
     level: float = 0.95,
     seed: int = 0,
-) -> tuple[float, float]:
+) -> Interval:
     """Percentile bootstrap interval of a statistic; see `bootstrap`. Efron & Tibshirani (1993), chapter 13.
 
     Args:
         statistic: indices of items, (N,) int64 -> a number, for instance `lambda i: values[i].mean()`.
         num_items: N.
+        items: what these are, for the interval's kind.
         num_resamples: R.
         level: share of the resampled statistics inside the interval, in (0, 1).
         seed: of the resampling.
 
     Returns:
-        (low, high).
+        "95 % percentile bootstrap over N items".
 
     Raises:
         ValueError: if level is not in (0, 1), or there are no items or no resamples.
@@ -291,7 +301,7 @@ def bootstrap_interval(
         raise ValueError(f"level must be between 0 and 1, got {level}")
     values = bootstrap(statistic, num_items, num_resamples=num_resamples, seed=seed)
     low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    return Interval(float(low), float(high), f"{100 * level:g} % percentile bootstrap over {num_items} {items}")
 
 
 # LPIPS: the one door to the lpips package.

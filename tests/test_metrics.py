@@ -168,7 +168,10 @@ def test_total_variation():
 
 def test_bootstrap_interval_of_a_mean_has_the_width_of_its_standard_error():
     values = torch.randn(400, generator=torch.Generator().manual_seed(0))
-    low, high = metrics.bootstrap_interval(lambda i: values[i].mean(), len(values), num_resamples=2000)
+    low, high, kind = metrics.bootstrap_interval(
+        lambda i: values[i].mean(), len(values), items="pictures", num_resamples=2000
+    )
+    assert kind == f"95 % percentile bootstrap over {len(values)} pictures"
     half_width = 1.96 * values.std().item() / math.sqrt(len(values))
     assert low < values.mean() < high
     assert high - low == pytest.approx(2 * half_width, rel=0.1)
@@ -179,7 +182,7 @@ def test_bootstrap_interval_covers_the_truth_about_as_often_as_it_says():
     hits = 0
     for _ in range(200):
         values = torch.randn(40, generator=generator) + 5
-        low, high = metrics.bootstrap_interval(
+        low, high, _ = metrics.bootstrap_interval(
             lambda i, values=values: values[i].mean(), 40, num_resamples=200, level=0.8
         )
         hits += low < 5 < high

@@ -15,7 +15,7 @@ from sdm_lite.checkpoints import Model, load_model
 from sdm_lite.devices import check_device, default_device
 from sdm_lite.guidance import denoiser
 from sdm_lite.judge.network import HELD_OUT_SEED
-from sdm_lite.metrics import bootstrap_interval
+from sdm_lite.metrics import Interval, bootstrap_interval
 from sdm_lite.progress import progress
 from sdm_lite.scenes.dataset import Scenes
 
@@ -48,18 +48,21 @@ def measure(model: Model, arguments: argparse.Namespace) -> dict[str, Bound]:
 
 
 def table(bounds: dict[str, Bound]) -> str:
-    """Bounds as text, with 95 % bootstrap intervals over images, and what the learned variance saves."""
-    lines = [f"{'variance':<16}{'bits/dim':>9}   {'95 % interval':<16}{'prior':>8}{'steps':>8}{'decoder':>9}"]
+    """Bounds as text, with their intervals over pictures, and what the learned variance saves."""
+    lines = [f"{'variance':<16}{'bits/dim':>9}   {'interval':<16}{'prior':>8}{'steps':>8}{'decoder':>9}"]
     for name, bound in bounds.items():
-        values = bound.total.numpy()
-        low, high = bootstrap_interval(lambda i, v=values: v[i].mean(), len(values))
+        low, high, kind = _interval(bound.total)
         parts = f"{bound.prior.mean():8.4f}{bound.steps.mean():8.3f}{bound.decoder.mean():9.3f}"
-        lines.append(f"{name:<16}{values.mean():>9.3f}   [{low:.3f}, {high:.3f}]  {parts}")
+        lines.append(f"{name:<16}{bound.total.mean():>9.3f}   [{low:.3f}, {high:.3f}]  {parts}")
     for name in list(bounds)[1:]:
-        saved = (bounds[name].total - bounds["learned"].total).numpy()
-        low, high = bootstrap_interval(lambda i, v=saved: v[i].mean(), len(saved))
+        saved = bounds[name].total - bounds["learned"].total
+        low, high, kind = _interval(saved)
         lines.append(f"learned saves {saved.mean():.3f} [{low:.3f}, {high:.3f}] bits/dim over {name}")
-    return "\n".join(lines)
+    return "\n".join([*lines, f"intervals: {kind}"])
+
+
+def _interval(values: torch.Tensor) -> Interval:
+    return bootstrap_interval(lambda i: values[i].mean(), len(values), items="pictures")
 
 
 def main(argv: list[str] | None = None) -> int:

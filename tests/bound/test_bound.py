@@ -127,6 +127,7 @@ def test_the_command_prints_a_table_and_tells_what_is_wrong(capsys):
     assert main(["scenes-32", "--num-images", "2", "--num-strata", "2", "--device", "cpu"]) == 0
     told = capsys.readouterr().out
     assert all(name in told for name in VARIANCES) and "learned saves" in told and "bits/dim" in told
+    assert "95 % percentile bootstrap over 2 pictures" in told
     for line, message in (
         (["nothing"], "no weights called"),
         (["scenes-32", "--num-images", "1"], "num_images must be at least 2"),
