@@ -177,34 +177,36 @@ class Photographs(Dataset):
     def thinned(self, number: int) -> Photographs:
         """The same data set with at most so many of its examples: evenly spread, the first and the last among them.
 
+        What is found bad in it is listed in `left_out` of both.
+
         Raises:
             ValueError: if the number is below 1.
         """
         if number < 1:
             raise ValueError(f"the number of photographs must be at least 1, got {number}")
         few = copy(self)
-        few.left_out = list(self.left_out)
         few._set_sources([self._sources[i] for i in spread(len(self), number)])
         return few
 
-    def read_all(self) -> list[Example]:
-        """Every example, in memory. With skip_bad, bad ones leave the data set: `names` stay those of what is returned.
+    def read_all(self) -> Iterator[Example]:
+        """Every example in order. With skip_bad, bad ones are left out and have left the data set when all are read.
+
+        So `names` are then those of what was returned, and `left_out` lists the others.
 
         Raises:
             ValueError: if an example is bad and may not be skipped, or all are.
         """
-        examples, bad = [], {}
+        bad = {}
         with Progress(f"reading {self.split} photographs", total=len(self)) as bar:
             for source, result in zip(self._sources, self.results(), strict=True):
                 bar.update()
                 if isinstance(result, Example):
-                    examples.append(result)
+                    yield result
                 elif self.skip_bad:
                     bad[source.stem] = result
                 else:
                     raise result
         self._leave_out(bad)
-        return examples
 
     def to_classes(self, ids: np.ndarray, path: Path) -> np.ndarray:
         """Class ids (H', W') int16 of the ids in a file.

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from sdm_lite.checkpoints import Model, load_facts, load_model, resolve
 from sdm_lite.datasets import DATASETS, Photographs, open_dataset
-from sdm_lite.datasets.in_memory import read_pictures
 from sdm_lite.datasets.options import add_treatment
 from sdm_lite.devices import check_device, default_device
 from sdm_lite.evaluate.drawing import SampleSettings
@@ -129,15 +128,12 @@ def _run_photographs(arguments: argparse.Namespace) -> None:
     judge = _own_judge(arguments, val)
     check_evaluation(model, val, settings, sizes, judge)
     _check_writable(arguments.output / "report.md")
-    held_out = read_pictures(val, arguments.num_photographs)
-    seen = read_pictures(training, arguments.num_bound)
-    for line in held_out.left_out + seen.left_out:
+    held_out = val.thinned(arguments.num_photographs)
+    scores, samples = evaluate_photographs(model, held_out, training, settings, sizes, judge=judge, progress=progress)
+    for line in held_out.left_out + training.left_out:
         print(f"left out: {line}")
-    scores, samples = evaluate_photographs(
-        model, val, held_out, seen, settings, sizes, judge=judge, num_training=len(training), progress=progress
-    )
     print(format_measures(scores))
-    report = write_report(arguments.output, scores, val, held_out, samples, model=arguments.model, facts=facts)
+    report = write_report(arguments.output, scores, held_out, samples, model=arguments.model, facts=facts)
     print(f"wrote {report}, and beside it samples.png, scores.json and the single pictures")
 
 

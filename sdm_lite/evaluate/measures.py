@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from sdm_lite import metrics
+from sdm_lite.batches import Example
 from sdm_lite.bound import evaluate_bound, learned
 from sdm_lite.checkpoints import Model
-from sdm_lite.datasets.in_memory import Pictures
 from sdm_lite.evaluate.drawing import ShowProgress, silently
 from sdm_lite.evaluate.scenes import evaluate_images, layout_diversity, mean_absolute_laplacian
 from sdm_lite.guidance import denoiser
@@ -53,10 +53,9 @@ class Measure(NamedTuple):
 
 def bound_measure(
     model: Model,
-    held_out: Pictures,
-    training: Pictures,
+    held_out: Example,
+    training: Example,
     *,
-    num_pictures: int = 32,
     num_strata: int = 16,
     seed: int = 0,
     batch_size: int = 32,
@@ -66,24 +65,25 @@ def bound_measure(
 
     Args:
         model: network and process.
-        held_out: photographs that it was not trained on.
-        training: photographs that it was trained on.
-        num_pictures: of each, evenly spread, at most.
+        held_out: photographs that it was not trained on, many in one: (L, 3, H, W), (L, H, W), (L, H, W).
+        training: photographs that it was trained on, likewise.
         num_strata: timesteps besides t = 1, see `bound.evaluate_bound`.
         seed: of timesteps and noise.
         batch_size: photographs at a time.
         progress: shows how far it is.
     """
     values = []
-    for name, pictures in (("held-out", held_out), ("training", training)):
-        chosen = torch.linspace(0, len(pictures) - 1, min(num_pictures, len(pictures))).round().long()
-        batches, totals = list(chosen.split(batch_size)), []
-        for batch in (progress or silently)(batches, description=f"bound of {name} photographs"):
-            x0, condition = _encoded(model, pictures, batch)
+    for name, photographs in (("held-out", held_out), ("training", training)):
+        batches = list(zip(*(part.split(batch_size) for part in photographs), strict=True))
+        totals = []
+        for image, label_map, instance_map in (progress or silently)(
+            batches, description=f"bound of {name} photographs"
+        ):
+            condition = model.unet.condition(label_map, instance_map)  # (B, K, H, W)
             bounds = evaluate_bound(
                 denoiser(model.unet, model.diffusion, condition, 1.0),
                 model.diffusion,
-                x0,
+                image.to(condition),
                 variances={"learned": learned},
                 num_strata=num_strata,
                 seed=seed + len(totals),
@@ -94,14 +94,14 @@ def bound_measure(
     return beside(mean_measure(name, values[0]), "of training photographs", mean_measure("", values[1]))
 
 
-def detail_measure(samples: Tensor, held_out: Pictures) -> Measure:
+def detail_measure(samples: Tensor, held_out: Example) -> Measure:
     """How rough the first sample of each map is, beside the photographs: less is blurred, more is noisy."""
     name, values = "fine detail, mean |Laplacian|", mean_absolute_laplacian(samples[:, 0]).double()
-    true = mean_measure("", mean_absolute_laplacian(held_out.x0).double())
+    true = mean_measure("", mean_absolute_laplacian(held_out.image).double())
     return beside(mean_measure(name, values), "of the held-out photographs", true)
 
 
-def judge_measures(judge: Judge, samples: Tensor, held_out: Pictures) -> dict[str, Measure]:
+def judge_measures(judge: Judge, samples: Tensor, held_out: Example) -> dict[str, Measure]:
     """mIoU, Frechet distance and diversity by a judge of one's own, beside what the held-out photographs score.
 
     The Frechet distance is that of the samples of one half of the label maps to the photographs of the other half,
@@ -111,19 +111,19 @@ def judge_measures(judge: Judge, samples: Tensor, held_out: Pictures) -> dict[st
     Args:
         judge: in evaluation mode.
         samples: (L, N, 3, H, W) in [-1, 1], N >= 2; all but diversity is of the first of each map.
-        held_out: L photographs.
+        held_out: L photographs, many in one: (L, 3, H, W), (L, H, W), (L, H, W).
 
     Returns:
         Measures by key; no "frechet" where there are fewer than LEAST_FOR_HALVES photographs.
     """
-    of_samples = evaluate_images(judge, samples[:, :1], held_out.label_maps)
-    of_true = evaluate_images(judge, held_out.x0[:, None], held_out.label_maps)
+    of_samples = evaluate_images(judge, samples[:, :1], held_out.label_map)
+    of_true = evaluate_images(judge, held_out.image[:, None], held_out.label_map)
     miou, ceiling = (_miou_measure(own_metric_name("mIoU"), one.confusion) for one in (of_samples, of_true))
     found = {
         "miou": beside(miou, "of the held-out photographs", ceiling),
         "diversity": mean_measure(own_metric_name("diversity, LPIPS' formula"), layout_diversity(judge, samples)),
     }
-    if len(held_out) >= LEAST_FOR_HALVES:
+    if len(samples) >= LEAST_FOR_HALVES:
         values, floors = _halved_distances(of_samples.features[:, 0], of_true.features[:, 0])
         distance = Measure(own_metric_name("FID"), *_spread(values))
         floor = Measure("", *_spread(floors))
@@ -142,12 +142,6 @@ def find_lpips(size: tuple[int, int], device: torch.device) -> tuple[metrics.Dis
         return metrics.lpips_distance(device=device), ""
     except metrics.LpipsUnavailableError as error:
         return None, f"Diversity by LPIPS: {error}"
-
-
-def _encoded(model: Model, pictures: Pictures, chosen: Tensor) -> tuple[Tensor, Tensor]:
-    """Some photographs as the network reads them: x0 (B, 3, H, W) and condition (B, K, H, W), on its device."""
-    condition = model.unet.condition(pictures.label_maps[chosen], pictures.instance_maps[chosen])
-    return pictures.x0[chosen].to(condition), condition
 
 
 def _halved_distances(features: Tensor, true: Tensor) -> tuple[np.ndarray, np.ndarray]:

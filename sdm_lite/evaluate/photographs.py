@@ -20,11 +20,12 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils.data import default_collate
 
 from sdm_lite import metrics
+from sdm_lite.batches import Example
 from sdm_lite.checkpoints import Model
-from sdm_lite.datasets.in_memory import Pictures
-from sdm_lite.datasets.photographs import Photographs
+from sdm_lite.datasets.photographs import Photographs, spread
 from sdm_lite.evaluate.drawing import SampleSettings, ShowProgress, draw_groups
 from sdm_lite.evaluate.measures import (
     LEAST_FOR_HALVES,
@@ -104,49 +105,48 @@ def check_evaluation(
 
 def evaluate_photographs(
     model: Model,
-    dataset: Photographs,
-    held_out: Pictures,
-    training: Pictures,
+    held_out: Photographs,
+    training: Photographs,
     settings: SampleSettings,
     sizes: PhotographSizes,
     *,
     judge: Judge | None = None,
-    num_training: int | None = None,
     progress: ShowProgress | None = None,
 ) -> tuple[PhotographScores, Tensor]:
     """Draw samples for held-out label maps, and score them with whatever is at hand.
 
     Args:
         model: network and process.
-        dataset: the held-out split, for its classes.
-        held_out: L of its photographs, at least 2.
-        training: photographs that the model was trained on, at least 2, for the bound.
+        held_out: L photographs, at least 2; all are read. See `Photographs.thinned`.
+        training: what the model was trained on, at least 2; a few are read, for the bound.
         settings: how to sample; the bound is that of the conditional network itself, whatever the guidance.
         sizes: how many samples, and photographs for the bound.
         judge: trained on the same data set, or None; see `judge_photographs`.
-        num_training: how many it was trained on, where `training` is only some of them.
         progress: shows how far it is, for instance `sdm_lite.progress.progress`.
 
     Returns:
         The scores, and the samples (L, N, 3, H, W).
 
     Raises:
-        ValueError: before any work, as `check_evaluation`, or if there are fewer than two photographs.
+        ValueError: before any work, as `check_evaluation`, or if there are fewer than two photographs, or bad ones
+            that may not be skipped.
     """
-    check_evaluation(model, dataset, settings, sizes, judge)
-    if min(len(held_out), len(training)) < 2:
+    check_evaluation(model, held_out, settings, sizes, judge)
+    photographs = default_collate(list(held_out.read_all()))
+    seen = default_collate(list(training.thinned(sizes.num_bound).read_all()))
+    if min(len(photographs.image), len(seen.image)) < 2:
         raise ValueError(f"expected at least 2 photographs of each split, got {len(held_out)} and {len(training)}")
     start = time.perf_counter()
     samples_of = [sizes.samples_per_map] * len(held_out)
-    drawn = draw_groups(model, held_out.label_maps, held_out.instance_maps, samples_of, settings, progress=progress)
+    drawn = draw_groups(model, photographs.label_map, photographs.instance_map, samples_of, settings, progress=progress)
     samples = torch.stack(drawn)
     seconds = time.perf_counter() - start
-    measures, left_out = _measured(samples, dataset, held_out, judge, model.unet.device)
+    measures, left_out = _measured(samples, held_out, photographs, judge, model.unet.device)
+    few = spread(len(held_out), sizes.num_bound)
     bound = bound_measure(
         model,
-        held_out,
-        training,
-        num_pictures=sizes.num_bound,
+        Example(*(part[few] for part in photographs)),
+        seen,
         num_strata=sizes.num_strata,
         seed=settings.seed,
         batch_size=settings.batch_size,
@@ -157,7 +157,7 @@ def evaluate_photographs(
         measures={"bound": bound, **measures},
         left_out=left_out,
         num_photographs=len(held_out),
-        num_training=num_training or len(training),
+        num_training=len(training),
         num_samples=num_samples,
         seconds_per_image=seconds / num_samples,
         settings={**settings.told(), **sizes._asdict()},
@@ -166,22 +166,22 @@ def evaluate_photographs(
 
 
 def _measured(
-    samples: Tensor, dataset: Photographs, held_out: Pictures, judge: Judge | None, device: torch.device
+    samples: Tensor, held_out: Photographs, photographs: Example, judge: Judge | None, device: torch.device
 ) -> tuple[dict[str, Measure], list[str]]:
     """What can be read off samples with whatever is at hand, and a line for each measure that cannot."""
-    measures, left_out = {"detail": detail_measure(samples, held_out)}, []
+    measures, left_out = {"detail": detail_measure(samples, photographs)}, []
     if judge is not None:
-        measures |= judge_measures(judge, samples, held_out)
+        measures |= judge_measures(judge, samples, photographs)
         if "frechet" not in measures:
             left_out.append(f"{own_metric_name('FID')}: takes at least {LEAST_FOR_HALVES} held-out photographs.")
     else:
-        height, width = dataset.size
+        height, width = held_out.size
         left_out.append(
             "FID, mIoU and diversity by a judge of your own: `python -m sdm_lite.judge train --dataset "
-            f"{dataset.name} --root FOLDER --size {height} {width} --output judge.safetensors` trains one, "
+            f"{held_out.name} --root FOLDER --size {height} {width} --output judge.safetensors` trains one, "
             "`--judge judge.safetensors` asks it."
         )
-    distance, why_not = find_lpips(dataset.size, device)
+    distance, why_not = find_lpips(held_out.size, device)
     if distance is None:
         left_out.append(why_not)
     else:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
+from torch.utils.data import default_collate
 
-from sdm_lite.datasets.in_memory import Pictures
 from sdm_lite.datasets.photographs import Photographs, spread
 from sdm_lite.evaluate.measures import Measure
 from sdm_lite.evaluate.photographs import PhotographScores
@@ -35,25 +35,22 @@ WEAK_JUDGE = 0.5  # mIoU on photographs: it reads less than half of what is ther
 VERY_FEW, FEW = 50, 1000  # photographs: below, the numbers are chance; below, they rank but do not measure
 
 
-def sample_figure(
-    dataset: Photographs, held_out: Pictures, samples: Tensor, *, num_columns: int = NUM_COLUMNS, title: str = ""
-) -> Figure:
+def sample_figure(held_out: Photographs, samples: Tensor, *, num_columns: int = NUM_COLUMNS, title: str = "") -> Figure:
     """Held-out label maps, their photographs, and samples, a column each, with a legend of the classes in them.
 
     Args:
-        dataset: for its colours and class names.
         held_out: L photographs.
         samples: (L, N, 3, H, W) in [-1, 1].
         num_columns: how many of the L are shown, evenly spread.
         title: above everything.
     """
     chosen = spread(len(held_out), num_columns)
-    label_maps = held_out.label_maps[chosen]
-    rows = [colorize(label_maps, dataset.palette), to_uint8(held_out.x0[chosen])]
+    photographs = default_collate([held_out[i] for i in chosen])
+    rows = [colorize(photographs.label_map, held_out.palette), to_uint8(photographs.image)]
     rows += [to_uint8(samples[chosen, n]) for n in range(min(samples.shape[1], 4))]
     names = ["label map", "photograph", *(f"sample {n}" for n in range(1, len(rows) - 1))]
-    seen = np.unique(label_maps.numpy())
-    legend = [dataset.class_names[k] for k in seen], dataset.palette[seen]
+    seen = photographs.label_map.unique().tolist()
+    legend = [held_out.class_names[k] for k in seen], held_out.palette[seen]
     return show_grid(rows, row_labels=names, title=title or None, legend=legend)
 
 
@@ -149,8 +146,7 @@ def caveats(scores: PhotographScores) -> list[str]:
 def write_report(
     folder: Path,
     scores: PhotographScores,
-    dataset: Photographs,
-    held_out: Pictures,
+    held_out: Photographs,
     samples: Tensor,
     *,
     model: str,
@@ -161,7 +157,6 @@ def write_report(
     Args:
         folder: made if missing.
         scores: of the model.
-        dataset: the held-out split.
         held_out: L photographs.
         samples: (L, N, 3, H, W) in [-1, 1].
         model: its name or file.
@@ -170,18 +165,18 @@ def write_report(
     Returns:
         The report's path.
     """
-    for name, photograph, sample in zip(held_out.names, to_uint8(held_out.x0), to_uint8(samples[:, 0]), strict=True):
+    for name, example, sample in zip(held_out.names, held_out, samples[:, 0], strict=True):
         file = re.sub(r"[^\w.#-]", "_", name) + ".png"
-        write_whole(folder / "photographs" / file, png_bytes(photograph))
-        write_whole(folder / "samples" / file, png_bytes(sample))
-    title = f"{dataset.name}, held out: label maps, photographs, samples"
-    save_png(folder / "samples.png", sample_figure(dataset, held_out, samples, title=title))
+        write_whole(folder / "photographs" / file, png_bytes(to_uint8(example.image)))
+        write_whole(folder / "samples" / file, png_bytes(to_uint8(sample)))
+    title = f"{held_out.name}, held out: label maps, photographs, samples"
+    save_png(folder / "samples.png", sample_figure(held_out, samples, title=title))
     told = dataclasses.asdict(scores)
     told["measures"] = {name: measure._asdict() for name, measure in scores.measures.items()}
-    told |= {"model": model, "dataset": dataset.name, "size": dataset.size, "facts": facts}
+    told |= {"model": model, "dataset": held_out.name, "size": held_out.size, "facts": facts}
     told["bad_photographs"] = held_out.left_out
     write_whole(folder / "scores.json", (json.dumps(_plain(told), indent=1) + "\n").encode())
-    report = format_report(scores, dataset, model=model, facts=facts, bad=held_out.left_out)
+    report = format_report(scores, held_out, model=model, facts=facts, bad=held_out.left_out)
     return write_whole(folder / "report.md", report.encode())
 
 

@@ -17,7 +17,6 @@ import torch
 
 from sdm_lite.checkpoints import load_facts, resolve
 from sdm_lite.datasets import DATASETS, Photographs, open_dataset
-from sdm_lite.datasets.in_memory import read_pictures
 from sdm_lite.datasets.options import add_treatment
 from sdm_lite.devices import check_device, default_device
 from sdm_lite.files import write_whole
@@ -76,8 +75,8 @@ def photographs_source(training: Photographs, held_out: Photographs) -> Source:
     return Source(
         training.class_names,
         own_judge_facts(training),
-        lambda number: judge_data(read_pictures(training, number)),
-        lambda number: judge_data(read_pictures(held_out, number)),
+        lambda number: judge_data(training.thinned(number)),
+        lambda number: judge_data(held_out.thinned(number)),
         (f"the train split of {training.name}", f"the val split of {training.name}"),
         f"a judge of {training.name}",
     )

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 import torch
 
-from sdm_lite.datasets.in_memory import Pictures
 from sdm_lite.datasets.photographs import Photographs
 from sdm_lite.judge.network import JudgeConfig, metric_name
 from sdm_lite.judge.training import JudgeData
@@ -51,10 +50,18 @@ def own_judge_config(dataset: Photographs, channels: Sequence[int] = JudgeConfig
     )
 
 
-def judge_data(pictures: Pictures) -> JudgeData:
-    """Photographs as `judge_training` takes them."""
-    nothing = torch.zeros(len(pictures), dtype=torch.int64)
-    return JudgeData(pictures.images, pictures.label_maps.to(torch.int16), nothing, nothing)
+def judge_data(photographs: Photographs) -> JudgeData:
+    """All photographs of a data set as `judge.training` takes them, in memory, 8 bits a value.
+
+    Raises:
+        ValueError: if one is bad and may not be skipped, or all are.
+    """
+    images, label_maps = [], []
+    for example in photographs.read_all():
+        images.append(((example.image + 1) * 127.5).round().to(torch.uint8))
+        label_maps.append(example.label_map.to(torch.int16))
+    nothing = torch.zeros(len(images), dtype=torch.int64)
+    return JudgeData(torch.stack(images), torch.stack(label_maps), nothing, nothing)
 
 
 def own_judge_facts(dataset: Photographs) -> dict[str, object]:

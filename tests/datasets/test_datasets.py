@@ -96,6 +96,8 @@ def test_nothing_is_read_before_it_is_asked_for(tmp_path):
     with pytest.raises(ValueError, match=r"05\.png"):
         camvid[5]
     assert [i for i, result in enumerate(camvid.results()) if isinstance(result, ValueError)] == [5]
+    with pytest.raises(ValueError, match=r"05\.png"):
+        list(camvid.read_all())
 
 
 # What the data sets say of themselves.
@@ -269,11 +271,25 @@ def test_skip_bad_goes_on_and_lists_what_it_left_out(tmp_path):
     camvid = CamVid(tmp_path, "train", (8, 8), crops=2, skip_bad=True)
     assert len(camvid) == 20 and {"00", "07"}.isdisjoint(camvid.names)
     assert ["07.jpg" in line or "00.png" in line for line in camvid.left_out] == [True, True]
-    examples = camvid.read_all()
+    examples = list(camvid.read_all())
     assert "05.jpg" in camvid.left_out[-1] and len(camvid.left_out) == 3
     assert len(camvid) == len(examples) == 18 and "05" not in camvid.names and "05#1" not in camvid.names
     for i in range(len(camvid)):
         camvid[i]
+
+
+def test_a_thinned_data_set_is_spread_over_the_whole_and_shares_what_is_bad(tmp_path):
+    for i in range(9):
+        write_pair(tmp_path, "train", f"{i}", np.full((8, 8, 3), 28 * i, np.uint8), np.full((8, 8), i, np.uint8))
+    camvid = CamVid(tmp_path, "train", (8, 8), crops=2, skip_bad=True)
+    few = camvid.thinned(4)
+    assert few.names == ["0", "6", "2#1", "8#1"] and len(camvid) == 18 and len(camvid.thinned(100)) == 18
+    assert [int(example.label_map[0, 0]) for example in few.read_all()] == [0, 6, 2, 8]
+    (tmp_path / "labels/train/6.png").write_bytes(b"no picture")
+    assert len(list(few.read_all())) == 3 and few.names == ["0", "2#1", "8#1"]
+    assert "6.png" in camvid.left_out[0] and few.left_out == camvid.left_out
+    with pytest.raises(ValueError, match="must be at least 1, got 0"):
+        camvid.thinned(0)
 
 
 def test_skip_bad_is_no_way_to_train_on_nothing(root):

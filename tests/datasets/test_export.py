@@ -1,6 +1,5 @@
 """Examples written to a folder come back as they were, and a folder is there whole or not at all."""
 
-import numpy as np
 import pytest
 import torch
 
@@ -8,7 +7,6 @@ from sdm_lite.batches import Example
 from sdm_lite.datasets import Folder, open_dataset
 from sdm_lite.datasets.__main__ import main
 from sdm_lite.datasets.export import export_folder, render_scenes
-from sdm_lite.datasets.in_memory import read_pictures
 from sdm_lite.scenes import Scenes
 
 pytest.importorskip("PIL.Image")
@@ -68,27 +66,3 @@ def test_the_command_renders_what_check_then_finds_right(tmp_path, capsys):
     assert main(command) == 2 and "got one that is in use" in capsys.readouterr().err
     assert main([*command[:1], str(tmp_path / "other"), "--size", "15"]) == 2
     assert "size: expected a multiple of 8" in capsys.readouterr().err
-
-
-# Some of them in memory.
-
-
-def test_pictures_are_spread_over_the_split_and_bad_ones_told(tmp_path):
-    root = render_scenes(tmp_path / "scenes", num_train=9, num_val=1, size=16)
-    training = open_dataset("folder", root, "train", size=(16, 16))
-    pictures = read_pictures(training, 3)
-    assert pictures.names == ["0", "4", "8"] and len(pictures) == 3 and pictures.left_out == []
-    torch.testing.assert_close(pictures.x0[1], training[4].image)
-    assert torch.equal(pictures.label_maps[2], training[8].label_map)
-    assert torch.equal(pictures.instance_maps[2], training[8].instance_map)
-    assert len(read_pictures(training, 100)) == 9
-    (root / "labels" / "train" / "4.png").write_bytes(b"no picture")
-    with pytest.raises(ValueError, match="4.png"):
-        read_pictures(training, 3)
-    skipping = Folder(root, "train", (16, 16), skip_bad=True)
-    (root / "labels" / "train" / "7.png").write_bytes(b"no picture either")
-    left = read_pictures(skipping, 100)
-    assert "4" not in left.names and "7" not in left.names and len(left.left_out) == 2
-    with pytest.raises(ValueError, match="must be at least 1, got 0"):
-        read_pictures(training, 0)
-    assert np.unique(pictures.images).size > 10

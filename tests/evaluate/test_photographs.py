@@ -6,12 +6,13 @@ import json
 import pytest
 import torch
 from networks import LEAST
+from torch.utils.data import default_collate
 
 from sdm_lite import metrics
+from sdm_lite.batches import Example
 from sdm_lite.checkpoints import Model, save_model
 from sdm_lite.datasets import open_dataset
 from sdm_lite.datasets.export import render_scenes
-from sdm_lite.datasets.in_memory import read_pictures
 from sdm_lite.diffusion import DiffusionConfig
 from sdm_lite.evaluate import SampleSettings, draw_groups, mean_absolute_laplacian
 from sdm_lite.evaluate import __main__ as evaluate_command
@@ -42,12 +43,13 @@ def val(root):
 
 @pytest.fixture(scope="module")
 def held_out(val):
-    return read_pictures(val, 8)
+    """All of them in one: (8, 3, 16, 24), (8, 16, 24), (8, 16, 24)."""
+    return default_collate(list(val.read_all()))
 
 
 @pytest.fixture(scope="module")
 def training(root):
-    return read_pictures(open_dataset("folder", root, "train", size=(16, 24)), 6)
+    return open_dataset("folder", root, "train", size=(16, 24))
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +72,7 @@ def model():
 
 
 def test_photographs_in_the_samples_place_score_as_their_yardsticks(judge, held_out):
-    samples = held_out.x0[:, None].expand(-1, 2, -1, -1, -1)
+    samples = held_out.image[:, None].expand(-1, 2, -1, -1, -1)
     found = judge_measures(judge, samples, held_out)
     for name in ("frechet", "miou"):
         measure = found[name]
@@ -80,38 +82,38 @@ def test_photographs_in_the_samples_place_score_as_their_yardsticks(judge, held_
     assert found["diversity"].value == 0, "two samples that are one picture"
     detail = detail_measure(samples, held_out)
     assert detail.value == pytest.approx(detail.beside_value)
-    assert detail.value == pytest.approx(mean_absolute_laplacian(held_out.x0).mean().item(), rel=1e-5)
+    assert detail.value == pytest.approx(mean_absolute_laplacian(held_out.image).mean().item(), rel=1e-5)
 
 
 def test_the_frechet_distance_is_of_samples_to_photographs_of_other_maps(judge, held_out, monkeypatch):
     noise = torch.randn(8, 2, 3, 16, 24, generator=torch.Generator().manual_seed(0)).clamp(-1, 1)
     found = judge_measures(judge, noise, held_out)
     assert found["frechet"].value > 1.5 * found["frechet"].beside_value
-    assert "frechet" not in judge_measures(judge, noise[:3], read_first(held_out, 3))
+    assert "frechet" not in judge_measures(judge, noise[:3], first(held_out, 3))
     # One halving by hand.
     monkeypatch.setattr(evaluate_measures, "NUM_HALVINGS", 1)
     order = torch.randperm(8, generator=torch.Generator().manual_seed(0))
-    features, true = judge.features(noise[:, 0]), judge.features(held_out.x0)
+    features, true = judge.features(noise[:, 0]), judge.features(held_out.image)
     by_hand = metrics.frechet_distance(features[order[:4]], true[order[4:]])
     assert judge_measures(judge, noise, held_out)["frechet"].value == pytest.approx(by_hand, rel=1e-4)
 
 
-def read_first(pictures, number):
-    columns = ("names", "images", "label_maps", "instance_maps")
-    return dataclasses.replace(pictures, **{name: getattr(pictures, name)[:number] for name in columns})
+def first(photographs, number):
+    return Example(*(part[:number] for part in photographs))
 
 
 def test_the_bound_is_that_of_the_photographs_and_does_not_depend_on_guidance(model, held_out, training):
-    options = {"num_pictures": 4, "num_strata": 2, "batch_size": 3}
-    measure = bound_measure(model, held_out, training, **options)
-    swapped = bound_measure(model, training, held_out, **options)
+    options = {"num_strata": 2, "batch_size": 3}
+    four, seen = first(held_out, 4), default_collate(list(training.thinned(4).read_all()))
+    measure = bound_measure(model, four, seen, **options)
+    swapped = bound_measure(model, seen, four, **options)
     assert (measure.value, measure.beside_value) == pytest.approx((swapped.beside_value, swapped.value), rel=1e-5)
     assert measure.value != pytest.approx(measure.beside_value, rel=1e-4)
     assert measure.interval[0] <= measure.value <= measure.interval[1]
 
 
 def test_samples_depend_on_their_map_and_number_and_not_on_the_batch(model, held_out):
-    maps = held_out.label_maps, held_out.instance_maps
+    maps = held_out.label_map, held_out.instance_map
     one = torch.stack(draw_groups(model, *maps, [2] * 8, SETTINGS))
     other = torch.stack(draw_groups(model, *maps, [2] * 8, dataclasses.replace(SETTINGS, batch_size=5)))
     assert one.shape == (8, 2, 3, 16, 24)
@@ -121,7 +123,7 @@ def test_samples_depend_on_their_map_and_number_and_not_on_the_batch(model, held
     assert not torch.allclose(one, swapped, atol=0.01)
 
 
-def test_lpips_is_used_where_its_weights_are_and_never_downloads(monkeypatch, tmp_path, model, val, held_out, training):
+def test_lpips_is_used_where_its_weights_are_and_never_downloads(monkeypatch, tmp_path, model, val, training):
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     monkeypatch.setattr(metrics, "lpips_distance", lambda **_: pytest.fail("would download"))
     distance, why_not = find_lpips((64, 64), torch.device("cpu"))
@@ -131,33 +133,33 @@ def test_lpips_is_used_where_its_weights_are_and_never_downloads(monkeypatch, tm
     assert "at least 32 pixels" in find_lpips((16, 64), torch.device("cpu"))[1]
     monkeypatch.setattr(metrics, "lpips_distance", lambda **_: lambda a, b: (a - b).abs().mean((1, 2, 3)))
     monkeypatch.setattr(evaluate_measures, "LEAST_SIDE_FOR_LPIPS", 16)
-    scores, samples = evaluate_photographs(model, val, held_out, training, SETTINGS, SIZES)
+    scores, samples = evaluate_photographs(model, val, training, SETTINGS, SIZES)
     expected = (samples[:, 0] - samples[:, 1]).abs().mean().item()
     assert scores.measures["lpips"].value == pytest.approx(expected, rel=1e-4)
     assert not any("LPIPS" in line for line in scores.left_out)
 
 
-def test_what_is_not_measured_is_told(model, val, held_out, training, judge):
-    bare, _ = evaluate_photographs(model, val, held_out, training, SETTINGS, SIZES)
+def test_what_is_not_measured_is_told(model, val, training, judge):
+    bare, _ = evaluate_photographs(model, val, training, SETTINGS, SIZES)
     assert set(bare.measures) == {"bound", "detail"} and "sdm_lite.judge train --dataset folder" in bare.left_out[0]
-    judged, _ = evaluate_photographs(model, val, held_out, training, SETTINGS, SIZES, judge=judge, num_training=60)
+    judged, _ = evaluate_photographs(model, val, training, SETTINGS, SIZES, judge=judge)
     assert set(judged.measures) == {"bound", "detail", "miou", "diversity", "frechet"}
     assert all("Inception" in scores.left_out[-1] for scores in (bare, judged))
-    assert "the same 60 photographs" in " ".join(caveats(judged)) and len(caveats(bare)) < len(caveats(judged))
+    assert "the same 6 photographs" in " ".join(caveats(judged)) and len(caveats(bare)) < len(caveats(judged))
     assert caveats(judged)[-1] == "8 photographs can show that the pipeline runs, and little else."
     assert "cannot show how good a method is" in caveats(dataclasses.replace(judged, num_photographs=200))[-1]
     far = judged.measures["frechet"]._replace(value=9.0, beside_value=8.0)
     near = dataclasses.replace(judged, measures=judged.measures | {"frechet": far._replace(value=7.0)})
     far = dataclasses.replace(judged, measures=judged.measures | {"frechet": far})
     assert ["below its floor" in " ".join(caveats(one)) for one in (far, near)] == [False, True]
-    few, _ = evaluate_photographs(model, val, read_first(held_out, 3), training, SETTINGS, SIZES, judge=judge)
+    few, _ = evaluate_photographs(model, val.thinned(3), training, SETTINGS, SIZES, judge=judge)
     assert "takes at least 4 held-out photographs" in few.left_out[0]
     with pytest.raises(ValueError, match="at least 2 photographs of each split, got 1 and 6"):
-        evaluate_photographs(model, val, read_first(held_out, 1), training, SETTINGS, SIZES)
+        evaluate_photographs(model, val.thinned(1), training, SETTINGS, SIZES)
 
 
-def test_every_measure_is_a_row_and_names_its_judge(model, val, held_out, training, judge):
-    scores, _ = evaluate_photographs(model, val, held_out, training, SETTINGS, SIZES, judge=judge)
+def test_every_measure_is_a_row_and_names_its_judge(model, val, training, judge):
+    scores, _ = evaluate_photographs(model, val, training, SETTINGS, SIZES, judge=judge)
     rows = measure_table(scores).splitlines()[2:]
     assert len(rows) == len(scores.measures) and all(row.replace("\\|", "").count("|") == 4 for row in rows)
     for name in ("FID", "mIoU"):
