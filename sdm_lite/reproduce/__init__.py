@@ -1,6 +1,6 @@
 """The course run end to end: `python -m sdm_lite.reproduce`; notebooks take record and check from here."""
 
 from sdm_lite.reproduce.claims import check, record, show_source
-from sdm_lite.reproduce.course import NOTEBOOKS, PROFILES, make_plan, parse_parameters
+from sdm_lite.reproduce.course import NOTEBOOKS, PROFILES, make_course, parse_parameters
 
-__all__ = ["NOTEBOOKS", "PROFILES", "check", "make_plan", "parse_parameters", "record", "show_source"]
+__all__ = ["NOTEBOOKS", "PROFILES", "check", "make_course", "parse_parameters", "record", "show_source"]

@@ -6,16 +6,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from sdm_lite.reproduce.course import PROFILES, make_plan, parse_parameters
+from sdm_lite.reproduce.course import PROFILES, make_course, parse_parameters
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line and returns its exit status: 0 done, 1 a notebook failed, 2 bad input, 130 interrupted."""
+    """Runs the command line and returns its exit status: 0 done, 1 failed, 2 bad input, 130 interrupted."""
     try:
         options = _parser().parse_args(arguments)
         from sdm_lite.reproduce import runner
 
-        plan = make_plan(
+        course = make_course(
             profile=options.profile,
             output=options.output,
             notebooks=options.notebooks,
@@ -33,11 +33,15 @@ def main(arguments: list[str] | None = None) -> int:
         fix = 'pip install "sdm_lite[notebooks]"'
         print(f"error: packages: expected those that run notebooks, got no {error.name}: {fix}", file=sys.stderr)
         return 2
-    status = runner.run(plan, resume=options.resume)
+    try:
+        status = runner.run_course(course, resume=options.resume)
+    except OSError as error:  # a full disk, most often
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     if options.open:
         import webbrowser
 
-        webbrowser.open((plan.output / "report.html").resolve().as_uri())
+        webbrowser.open((course.output / "report.html").resolve().as_uri())
     return status
 
 

@@ -22,18 +22,13 @@ MAX_BYTES = 1_000_000
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 # The header's line of measured times; what stands after the mark is never typed.
 TIME_LINE = re.compile(r"^(\*\*Time\.\*\* <!-- measured -->)(.*)$", re.MULTILINE)
-# Standard error that says nothing of the notebook: the kernel's own remarks as it starts.
-KERNEL_REMARKS = re.compile(
-    r"^(\[IPKernelApp\] WARNING.*|.*frozen_modules.*|.*PYDEVD_DISABLE_FILE_VALIDATION.*|0\.00s - .*)?$"
-)
 
 
-def committed_form(executed, time_line: str | None = None):
+def committed_form(executed):
     """The executed notebook as it is committed.
 
     Args:
         executed: notebook node as papermill left it.
-        time_line: what the header says of measured times; None leaves it.
 
     Returns:
         A new notebook node; the one given is not changed.
@@ -47,15 +42,11 @@ def committed_form(executed, time_line: str | None = None):
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for count, cell in enumerate(code_cells(notebook), start=1):
         cell.execution_count = count
-        cell.outputs = [output for output in cell.outputs if not _is_kernel_remark(output)]
         for output in cell.outputs:
             if output.output_type == "execute_result":
                 output.execution_count = count
-    if time_line is not None:
-        set_time_line(notebook, time_line)
-    problems = [*output_problems(notebook), *size_problems(notebook)]
-    if problems:
-        raise ValueError("; ".join(problems))
+    if found := problems(notebook):
+        raise ValueError("; ".join(found))
     return notebook
 
 
@@ -88,18 +79,16 @@ def to_text(notebook) -> str:
     return nbformat.writes(notebook, version=nbformat.NO_CONVERT, indent=1, ensure_ascii=False).rstrip("\n") + "\n"
 
 
-def set_time_line(notebook, text: str) -> None:
-    """Writes the measured times into the header, in place; a notebook without the mark is left alone."""
+def write_time(notebook, seconds: float, device: str, profile: str) -> None:
+    """Adds to the header's measured times, in place, or replaces that of the profile: `48 s on 2 CPU cores (quick)`.
+
+    A notebook without the mark is left alone.
+    """
     header = notebook.cells[0]
-    header.source = TIME_LINE.sub(lambda match: match[1] + text, header.source, count=1)
-
-
-def updated_times(notebook, seconds: float, device: str, profile: str) -> str:
-    """The header's measured times with that of one profile added or replaced: `48 s on 2 CPU cores (quick)`."""
-    match = TIME_LINE.search(notebook.cells[0].source)
-    items = re.findall(r"[^,]+\((?:\w+)\)", match[2]) if match else []
-    kept = [item.strip() for item in items if not item.endswith(f"({profile})")]
-    return ", ".join([*kept, f"{duration(seconds)} on {device} ({profile})"])
+    match = TIME_LINE.search(header.source)
+    kept = [item for item in re.findall(r"[^,\s][^,]*\(\w+\)", match[2]) if f"({profile})" not in item] if match else []
+    times = ", ".join([*kept, f"{duration(seconds)} on {device} ({profile})"])
+    header.source = TIME_LINE.sub(lambda match: match[1] + times, header.source, count=1)
 
 
 def measured_seconds(notebook, profile: str) -> float | None:
@@ -115,24 +104,8 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def machine_paths() -> list[tuple[str, str]]:
-    """Folders that tell of this machine, longest first, each with what may stand in its place."""
-    named = [
-        (sys.prefix, "<python>"),
-        (sys.base_prefix, "<python>"),
-        (str(REPOSITORY), "<sdm_lite>"),
-        (str(Path.home()), "~"),
-        (tempfile.gettempdir(), "<temporary>"),
-        (os.path.realpath(tempfile.gettempdir()), "<temporary>"),
-    ]
-    # Short ones such as /usr are no secret, and / would match everything.
-    found = {path.rstrip(os.sep): name for path, name in named if len(Path(path).parts) > 2 or name != "<python>"}
-    found.pop("", None)
-    return sorted(found.items(), key=lambda pair: -len(pair[0]))
-
-
 def scrub(value: Any) -> Any:
-    """A text, or every text inside lists and mappings, with the machine's folders replaced; pictures are left alone."""
+    """A text, or every text inside lists and mappings, without the machine's folders; pictures are left alone."""
     if isinstance(value, str):
         for path, name in machine_paths():
             value = re.sub(re.escape(path) + r"(?=[/\\:'\"\s]|$)", lambda _, name=name: name, value)
@@ -145,36 +118,42 @@ def scrub(value: Any) -> Any:
     return value
 
 
-def output_problems(notebook) -> list[str]:
-    """What is wrong with the outputs of a notebook, one line each: errors, standard error, machine paths, widgets."""
-    problems = []
+def machine_paths() -> list[tuple[str, str]]:
+    """Folders that tell of this machine, longest first, each with what may stand in its place."""
+    named = {
+        tempfile.gettempdir(): "<temporary>",
+        os.path.realpath(tempfile.gettempdir()): "<temporary>",
+        str(Path.home()): "~",
+        sys.base_prefix: "<python>",
+        sys.prefix: "<python>",
+        str(REPOSITORY): "<sdm_lite>",
+    }
+    # A short one such as /usr is no secret, and / would match everything.
+    told = [(path, name) for path, name in named.items() if len(Path(path).parts) > (2 if name == "<python>" else 1)]
+    return sorted(told, key=lambda pair: -len(pair[0]))
+
+
+def problems(notebook) -> list[str]:
+    """What keeps a notebook from being committed, one line each: errors, standard error, paths, widgets, its size."""
+    found = []
+    sizes = {}
     for number, cell in enumerate(notebook.cells, start=1):
+        where = f"cell {number} ({cell.get('id', '')})"
+        sizes[where] = len(str(cell.get("outputs", "")))
         for output in cell.get("outputs", []):
-            where = f"cell {number} ({cell.get('id', '')})"
             if output.output_type == "error":
-                problems.append(f"{where}: expected no error, got {output.ename}: {output.evalue}")
+                found.append(f"{where}: expected no error, got {output.ename}: {output.evalue}")
             elif output.get("name") == "stderr":
-                line = str(output.text).strip().splitlines()[0] if str(output.text).strip() else ""
-                problems.append(f"{where}: expected nothing on standard error, got {line!r}: silence its cause")
+                line = [*str(output.text).strip().splitlines(), ""][0]
+                found.append(f"{where}: expected nothing on standard error, got {line!r}: silence its cause")
             elif "application/vnd.jupyter.widget-view+json" in output.get("data", {}):
-                problems.append(f"{where}: expected a static picture, got a widget: draw it when SDM_LITE_STATIC=1")
+                found.append(f"{where}: expected a static picture, got a widget: draw it when SDM_LITE_STATIC=1")
             elif scrub(output) != output:
-                problems.append(f"{where}: expected no path of this machine in the output: print names, not paths")
-    return problems
-
-
-def size_problems(notebook) -> list[str]:
-    """Whether the file is too large, naming the cell whose outputs are largest."""
-    size = len(to_text(notebook).encode())
-    if size < MAX_BYTES:
-        return []
-    sizes = {number: len(str(cell.get("outputs", ""))) for number, cell in enumerate(notebook.cells, start=1)}
-    largest = max(sizes, key=sizes.get)
-    return [
-        f"expected a file under {MAX_BYTES / 1e6:g} MB, got {size / 1e6:.2f} MB: the outputs of cell {largest} "
-        f"({notebook.cells[largest - 1].get('id', '')}) take {sizes[largest] / 1e6:.2f} MB, draw them smaller"
-    ]
-
-
-def _is_kernel_remark(output) -> bool:
-    return output.get("name") == "stderr" and all(KERNEL_REMARKS.match(line) for line in str(output.text).splitlines())
+                found.append(f"{where}: expected no path of this machine in the output: print names, not paths")
+    if (size := len(to_text(notebook).encode())) >= MAX_BYTES:
+        largest = max(sizes, key=sizes.get)
+        found.append(
+            f"expected a file under {MAX_BYTES / 1e6:g} MB, got {size / 1e6:.2f} MB: the outputs of {largest} "
+            f"take {sizes[largest] / 1e6:.2f} MB, draw them smaller"
+        )
+    return found

@@ -1,20 +1,19 @@
-"""The command that runs the course: execute the notebooks in order, collect their claims, write one HTML report.
+"""What to run of the course, checked: everything that a user can ask for wrongly is found here, before any work starts.
 
-`python -m sdm_lite.reproduce` is this module's, and here everything that a user can ask for wrongly is found before any
-work starts. Notebooks take `record` and `check` from it; what runs them (runner, execute, refresh, report, pages) is
-imported by the command alone.
+Apart because notebooks import this package, by way of `record` and `check`: nothing that runs them is imported here but
+inside a function.
 """
 
 from __future__ import annotations
 
+import ast
 import json
-import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from sdm_lite.reproduce.runner import Plan
+from sdm_lite.files import check_writable_folder, expanded
 
 # From the least to the most computed; each notebook says in its imports cell how much that is.
 PROFILES = ("test", "quick", "cpu", "gpu")
@@ -22,7 +21,20 @@ REQUIRED_PARAMETERS = ("PROFILE", "SEED", "OUTPUT_DIR")
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 
-def make_plan(
+@dataclass(frozen=True)
+class Course:
+    """Which notebooks to run, how, and where to; `make_course` makes it."""
+
+    profile: str
+    output: Path
+    notebooks: tuple[Path, ...]
+    parameters: dict[str, Any]
+    kernel: str
+    timeout: float
+    write_back: str | None
+
+
+def make_course(
     *,
     profile: str = "quick",
     output: Path = Path("reports/latest"),
@@ -33,12 +45,12 @@ def make_plan(
     kernel: str = "python3",
     timeout: float = 1800.0,
     write_back: str | None = None,
-) -> Plan:
-    """A checked plan of a run: everything a user can get wrong is found here, before any work starts.
+) -> Course:
+    """A checked course.
 
     Args:
         profile: one of PROFILES.
-        output: folder for the report and all that belongs to it; made if missing.
+        output: folder for the report and all that belongs to it; made when the run begins.
         notebooks: folder with NN_*.ipynb; None is the course's own.
         only: numbers or names of the notebooks to run; empty is all of them.
         start: number or name of the first to run.
@@ -50,19 +62,17 @@ def make_plan(
     Raises:
         ValueError: if anything is not as expected.
     """
-    from sdm_lite.reproduce.runner import Plan
-
     if profile not in PROFILES:
         raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, got {profile!r}: choose one of these")
     if write_back == "notebook" and profile != "quick":
         raise ValueError(f"--refresh: expected profile quick, got {profile!r}: use --times to write its time alone")
     if not timeout > 0:
         raise ValueError(f"timeout: expected seconds above 0, got {timeout:g}: give a longer limit")
-    chosen = _choose(_find(notebooks or NOTEBOOKS), only, start)
+    chosen = _choose(_find(expanded(notebooks or NOTEBOOKS)), only, start)
     _check_parameters(chosen, parameters or {})
     _check_kernel(kernel)
-    _check_writable(output)
-    return Plan(profile, output.resolve(), tuple(chosen), parameters or {}, kernel, timeout, write_back)
+    check_writable_folder(output)
+    return Course(profile, expanded(output).resolve(), tuple(chosen), parameters or {}, kernel, timeout, write_back)
 
 
 def parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
@@ -77,6 +87,13 @@ def parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
         except json.JSONDecodeError:
             parameters[name] = text
     return parameters
+
+
+def parameter_names(notebook) -> set[str]:
+    """The names that a notebook's `parameters` cells assign."""
+    sources = [cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    nodes = [node for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)]
+    return {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
 
 
 def _find(folder: Path) -> list[Path]:
@@ -106,8 +123,6 @@ def _choose(found: list[Path], only: Sequence[str], start: str | None) -> list[P
 def _check_parameters(paths: Sequence[Path], parameters: dict[str, Any]) -> None:
     import nbformat
 
-    from sdm_lite.reproduce.runner import parameter_names
-
     known: set[str] = set()
     for path in paths:
         try:
@@ -136,14 +151,3 @@ def _check_kernel(kernel: str) -> None:
     known = sorted(KernelSpecManager().find_kernel_specs())
     if kernel not in known:
         raise ValueError(f"kernel: expected one of {', '.join(known)}, got {kernel!r}: pip install ipykernel")
-
-
-def _check_writable(output: Path) -> None:
-    try:
-        for name in ("claims", "executed", "files", "logs"):
-            (output / name).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=output):
-            pass
-    except OSError as error:
-        reason = error.strerror or error
-        raise ValueError(f"output: expected a folder to write to, got {output} ({reason}): choose another") from error

@@ -1,47 +1,26 @@
-"""One notebook, executed by papermill in a process of its own and watched from outside, cell by cell.
+"""One notebook, executed by papermill in a kernel of its own, a child process in which each cell has a time limit.
 
-Apart because nbclient can wait for ever on an idle kernel (its issue 312): only somebody outside can turn such a hang
-into an error that names the cell. The outside half is `execute`; the inside half is this same file run as a script: it
-reads a job from its standard input and answers with one JSON object a line.
+Apart because it is the only door of papermill, nbclient and jupyter_client, and reads the marks that they leave.
 """
 
 from __future__ import annotations
 
-import json
+import logging
 import os
-import queue
-import subprocess
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-# Runs this file by itself: as a module of the package it would import torch first, which takes seconds for nothing.
-WORKER = "import runpy, sys; runpy.run_path(sys.argv[1], run_name='__main__')"
+import nbformat
 
-START_SECONDS = 180.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """A notebook to execute: paths as text, parameters to inject, seconds a cell may take, variables for the kernel."""
-
-    source: str
-    target: str
-    log: str
-    parameters: dict[str, Any]
-    kernel: str
-    timeout: float
-    environment: dict[str, str]
+START_SECONDS = 180
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Where and how a notebook failed; cells are counted from 1 over all cells of the source."""
+    """Where and how a notebook failed; cells are counted from 1 over all cells, 0 where it is not one of them."""
 
     cell: int
     num_cells: int
@@ -52,190 +31,104 @@ class Failure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an execution ended; `cell_seconds` maps a cell's number (from 1, code cells that ran) to its time."""
-
-    seconds: float
-    failure: Failure | None = None
-    cell_seconds: dict[int, float] = field(default_factory=dict)
-
-
-def execute(job: Job, *, limit: float, on_cell: Callable[[int], None], on_wait: Callable[[], None]) -> Outcome:
-    """Executes a notebook into `job.target`, and kills it with its kernel when one cell lasts longer than `limit`.
-
-    The kernel's standard output and error are kept in `job.log`.stdout.txt and .stderr.txt, papermill's own words in
-    `job.log`.runner.txt.
+    """How an execution ended.
 
     Args:
-        job: what to execute; its own `timeout` is the first to strike, and leaves the client time to stop the kernel.
-        limit: seconds between two signs of life; the first, which takes a kernel's start, may take START_SECONDS.
-        on_cell: called with the cell's index, from 0, as it starts.
-        on_wait: called a few times a second.
+        executed: the notebook as far as it came, with papermill's marks in it.
+        seconds: that it took.
+        cell_seconds: the same of each code cell that ran, by its number from 1 over all cells.
+        failure: None if it ran through.
+    """
+
+    executed: Any
+    seconds: float
+    cell_seconds: dict[int, float] = field(default_factory=dict)
+    failure: Failure | None = None
+
+
+def execute(
+    source: Path,
+    parameters: dict[str, Any],
+    *,
+    kernel: str,
+    timeout: float,
+    environment: dict[str, str],
+    log: Path,
+    label: str,
+) -> Outcome:
+    """Executes a notebook in its folder; the file stays as it is, and no kernel is left behind.
+
+    Args:
+        source: the notebook.
+        parameters: values for names of its `parameters` cell.
+        kernel: name of a Jupyter kernel.
+        timeout: seconds a cell may take.
+        environment: variables that the kernel has beyond ours.
+        log: file for what the notebook prints and what its kernel and papermill say, as it comes.
+        label: of the bar that counts cells, where the standard error is a terminal.
 
     Returns:
         The outcome; a failure is described in it, not raised.
     """
-    start = time.perf_counter()
-    starts: list[tuple[int, float]] = []
-    error, ended = "", False
-    with open(f"{job.log}.runner.txt", "w", encoding="utf-8") as log:
-        process = _start(job, log)
-        try:
-            for event in _events(process, limit, on_wait):
-                if "cell" in event:
-                    starts.append((event["cell"], time.perf_counter()))
-                    on_cell(event["cell"])
-                else:
-                    error, ended = event.get("error", ""), event.get("ended", True)
-        finally:
-            _end(process, patience=10.0 if ended else 0.0)
-    end = time.perf_counter()
-    ends = [when for _, when in starts[1:]] + [end]
-    seconds = {index + 1: stop - begin for (index, begin), stop in zip(starts, ends, strict=True)}
-    failure = _failure(job, starts[-1][0] if starts else 0, error) if error else None
-    return Outcome(seconds=end - start, failure=failure, cell_seconds=seconds)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a text file in one go: a reader, or a crash, sees the old one or the new one and never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
-
-
-def _start(job: Job, log) -> subprocess.Popen:
-    process = subprocess.Popen(
-        [sys.executable, "-c", WORKER, __file__],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        text=True,
-        encoding="utf-8",
-        env=os.environ | job.environment,
-        start_new_session=True,  # Ctrl-C reaches us alone, and we decide what to stop
-    )
-    with process.stdin:
-        process.stdin.write(json.dumps(asdict(job)))
-    return process
-
-
-def _events(process: subprocess.Popen, limit: float, on_wait: Callable[[], None]):
-    """The worker's events; ends with its last, or with an error of our own when it falls silent or dies."""
-    lines: queue.Queue[str | None] = queue.Queue()
-
-    def read() -> None:
-        with process.stdout:
-            for line in process.stdout:
-                lines.put(line)
-        lines.put(None)
-
-    threading.Thread(target=read, daemon=True).start()
-    last, patience = time.monotonic(), max(limit, START_SECONDS)
-    while True:
-        try:
-            line = lines.get(timeout=0.25)
-        except queue.Empty:
-            on_wait()
-            if time.monotonic() - last > patience:
-                yield {"error": f"no sign of life for {patience:g} s: the kernel or its client hangs", "ended": False}
-                return
-            continue
-        if line is None:
-            yield {"error": f"the process that runs the kernel ended by itself (exit status {process.wait()})"}
-            return
-        last, patience = time.monotonic(), limit
-        event = json.loads(line)
-        yield event
-        if "cell" not in event:
-            return
-
-
-def _end(process: subprocess.Popen, patience: float) -> None:
-    """Sees the worker off, or ends it and its kernel when it does not go."""
-    import psutil
-
-    try:
-        process.wait(timeout=patience)
-    except subprocess.TimeoutExpired:
-        worker = psutil.Process(process.pid)
-        for member in [*worker.children(recursive=True), worker]:
-            try:
-                member.kill()
-            except psutil.NoSuchProcess:
-                pass
-        process.wait()
-
-
-def _failure(job: Job, index: int, error: str) -> Failure:
-    import nbformat
-
-    cells = nbformat.read(job.source, as_version=4).cells
-    cell = cells[min(index, len(cells) - 1)]
-    code = [line for line in cell.source.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    return Failure(
-        cell=index + 1,
-        num_cells=len(cells),
-        cell_id=cell.get("id", ""),
-        first_line=code[0].strip() if code else "",
-        error=error,
-    )
-
-
-def _work() -> None:
-    """The inside half: executes the job given on standard input."""
-    job = Job(**json.loads(sys.stdin.read()))
-    # Only events may reach the pipe: whatever else this process or its kernel prints goes to the log.
-    pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-
-    def send(event: dict) -> None:
-        print(json.dumps(event), file=pipe, flush=True)
-
-    offset = 0
-
-    def on_cell_start(cell, cell_index: int) -> None:
-        nonlocal offset
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            offset = 1  # a cell that the source does not have
-        elif cell.cell_type == "code":
-            send({"cell": cell_index - offset})
-
-    try:
-        _papermill(job, on_cell_start)
-    except Exception as error:
-        send({"error": _one_line(error, job.timeout)})
-    else:
-        send({"done": True})
-
-
-def _papermill(job: Job, on_cell_start: Callable) -> None:
     import papermill
 
-    log = Path(job.log)
-    with (
-        open(log.with_name(f"{log.name}.stdout.txt"), "w", encoding="utf-8") as stdout,
-        open(log.with_name(f"{log.name}.stderr.txt"), "w", encoding="utf-8") as stderr,
-    ):
-        papermill.execute_notebook(
-            job.source,
-            job.target,
-            parameters=job.parameters,
-            kernel_name=job.kernel,
-            language="python",
-            progress_bar=False,
-            stdout_file=stdout,
-            stderr_file=stderr,
-            cwd=str(Path(job.source).parent),
-            execution_timeout=job.timeout,
-            coalesce_streams=True,
-            on_cell_start=on_cell_start,
-        )
+    error, start = "", time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder, open(log, "w", encoding="utf-8") as words:
+        handler = logging.StreamHandler(words)
+        logging.getLogger("papermill").addHandler(handler)
+        target = Path(folder, source.name)
+        try:
+            papermill.execute_notebook(
+                source,
+                target,
+                parameters=parameters,
+                kernel_name=kernel,
+                language="python",
+                kernel_manager_class=_kernel_manager(os.environ | environment, words),
+                shutdown_kernel="immediate",
+                start_timeout=START_SECONDS,
+                execution_timeout=timeout,
+                coalesce_streams=True,
+                stdout_file=words,
+                stderr_file=words,
+                cwd=source.parent,
+                progress_bar={"desc": label, "leave": False, "disable": None},  # None: where nobody watches
+            )
+        except Exception as caught:
+            error = _one_line(caught, timeout)
+        finally:
+            logging.getLogger("papermill").removeHandler(handler)
+        executed = nbformat.read(target if target.exists() else source, as_version=4)
+    return _outcome(executed, time.perf_counter() - start, error)
+
+
+def _kernel_manager(environment: dict[str, str], words) -> type:
+    """jupyter_client's manager of kernels, with an environment and a log for them, which papermill cannot hand on."""
+    from jupyter_client import AsyncKernelManager
+
+    class Manager(AsyncKernelManager):
+        async def start_kernel(self, **settings: Any) -> None:
+            await super().start_kernel(**settings, env=environment, stdout=words, stderr=words)
+
+    return Manager
+
+
+def _outcome(executed, seconds: float, error: str) -> Outcome:
+    """What papermill's marks tell: the time of each cell, and the last cell that was begun."""
+    cells = [cell for cell in executed.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    cells = [cell for cell in cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])]
+    marks = {number: cell.metadata.get("papermill", {}) for number, cell in enumerate(cells, start=1)}
+    begun = [number for number, mark in marks.items() if mark.get("start_time")]
+    timed = {number: marks[number]["duration"] for number in begun if cells[number - 1].cell_type == "code"}
+    if not error:
+        return Outcome(executed, seconds, timed)
+    if not begun:
+        return Outcome(executed, seconds, timed, Failure(0, len(cells), "", "", f"the kernel did not start: {error}"))
+    cell = cells[begun[-1] - 1]
+    code = [line for line in cell.source.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    first_line = code[0].strip() if code else ""
+    failure = Failure(begun[-1], len(cells), cell.get("id", ""), first_line, error)
+    return Outcome(executed, seconds, timed, failure)
 
 
 def _one_line(error: Exception, timeout: float) -> str:
@@ -249,7 +142,3 @@ def _one_line(error: Exception, timeout: float) -> str:
     name = getattr(error, "ename", type(error).__name__)
     text = str(getattr(error, "evalue", error)).strip()
     return f"{name}: {text.splitlines()[0] if text else ''}".rstrip(": ")
-
-
-if __name__ == "__main__":
-    _work()

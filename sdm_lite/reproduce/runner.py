@@ -1,187 +1,133 @@
-"""A run: the notebooks in order, each in a kernel of its own, with progress, logs, executed copies and a report.
+"""A run: the notebooks in order, each in a kernel of its own, with logs, executed copies and a report.
 
 Apart because it decides what a run is and leaves the rest to others: execute.py runs one notebook, report.py writes
-what is read in the end, refresh.py knows the committed form. A run's state is one file, run.json, rewritten after every
-notebook, so that a run cut short at any moment is a shorter run.
+what is read in the end, committed.py knows the committed form. A run's state is one file, run.json, rewritten after
+every notebook, so that a run cut short at any moment is a shorter run.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import os
 import platform
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
-from sdm_lite.reproduce import committed as refresh
+from sdm_lite.files import to_json, write_whole
+from sdm_lite.reproduce import committed
 from sdm_lite.reproduce.claims import CLAIMS_VARIABLE
-from sdm_lite.reproduce.display import Display, Weight
-from sdm_lite.reproduce.execute import Failure, Job, Outcome, execute, write_text
+from sdm_lite.reproduce.course import Course, parameter_names
+from sdm_lite.reproduce.execute import Failure, execute
 from sdm_lite.reproduce.pages import notebook_page
-from sdm_lite.reproduce.report import read_claims, write_report
-
-# How long the client inside may need to stop a cell that is over its limit, before the watcher outside stops both.
-GRACE_SECONDS = 60.0
+from sdm_lite.reproduce.report import read_claims, write_course_report
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What to run and where to; `reproduce.make_plan` makes it, after checking all of it."""
-
-    profile: str
-    output: Path
-    notebooks: tuple[Path, ...]
-    parameters: dict[str, Any]
-    kernel: str
-    timeout: float
-    write_back: str | None
-
-
-def run(plan: Plan, *, resume: bool = False) -> int:
-    """Runs a plan and writes its report.
+def run_course(course: Course, *, resume: bool = False) -> int:
+    """Runs a course and writes its report.
 
     A notebook that fails does not stop the others. Ctrl-C ends the run, keeps what is done and writes its report.
 
     Args:
-        plan: from `reproduce.make_plan`.
+        course: from `make_course`.
         resume: skip notebooks that succeeded in this output folder before, with this profile and these parameters, and
             whose source has not changed.
 
     Returns:
-        0 if every notebook of the plan succeeded, 1 if one failed, 130 if interrupted.
+        0 if every notebook of the course succeeded, 1 if one failed, 130 if interrupted.
     """
-    state = _begin(plan)
+    state = _begin(course)
     results = state["results"]
-    status = 0
-    with Display([_weight(path, plan.profile) for path in plan.notebooks]) as display:
-        try:
-            for path in plan.notebooks:
-                if resume and _is_done(results.get(path.stem), path):
-                    status = max(status, int(not _written_back_again(plan, path, results[path.stem])))
-                    display.skip(path.stem)
-                    continue
-                results.pop(path.stem, None)
-                results[path.stem] = result = _run_notebook(plan, path, display)
-                status = max(status, int(result["failure"] is not None))
-                _save(plan, state)
-                display.end(path.stem, _told(plan, path.stem, result))
-        except KeyboardInterrupt:
-            status = 130
-            for partial in (plan.output / "executed").glob(".*.partial.ipynb"):
-                partial.unlink()
+    failed = interrupted = False
+    try:
+        for number, path in enumerate(course.notebooks):
+            place = f"[{number + 1}/{len(course.notebooks)}] {path.stem}"
+            result = results.pop(path.stem, None)
+            if resume and _is_done(result, path):
+                told = "done before"
+                result["failure"] = _write_back(course, path, _kept(course, path.stem), result["seconds"])
+            else:
+                print(f"{place}: running{_time_to_come(course, number)}", flush=True)
+                result = _run_notebook(course, path, place)
+                told = f"ok, {committed.duration(result['seconds'])}, {_num_claims(course, path.stem)}"
+            results[path.stem] = result
+            _save(course, state)
+            failed |= result["failure"] is not None
+            print(f"{place}: {_failure_line(course, path.stem, result['failure']) or told}", flush=True)
+    except KeyboardInterrupt:
+        interrupted = True
     state["finished"] = _now()
-    _save(plan, state)
-    print(f"{'interrupted; what is done: ' if status == 130 else ''}report: {_shown(plan.output / 'report.html')}")
-    return status
+    _save(course, state)
+    print(f"{'interrupted; what is done: ' if interrupted else ''}report: {_shown(course.output / 'report.html')}")
+    return 130 if interrupted else int(failed)
 
 
-def _run_notebook(plan: Plan, path: Path, display) -> dict[str, Any]:
+def _run_notebook(course: Course, path: Path, place: str) -> dict[str, Any]:
     """Executes one notebook, keeps its copy and its page, and returns its part of run.json."""
-    stem = path.stem
-    claims = plan.output / "claims" / f"{stem}.jsonl"
-    claims.unlink(missing_ok=True)
-    folder = plan.output / "files" / stem
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = plan.output / "executed" / f".{stem}.partial.ipynb"
     source = nbformat.read(path, as_version=4)
-    job = Job(
-        source=str(path),
-        target=str(partial),
-        log=str(plan.output / "logs" / stem),
-        parameters={"PROFILE": plan.profile, "OUTPUT_DIR": _relative(folder, path.parent)}
-        | {name: value for name, value in plan.parameters.items() if name in parameter_names(source)},
-        kernel=plan.kernel,
-        timeout=plan.timeout,
-        environment=_environment(claims),
-    )
-    code = [index for index, cell in enumerate(source.cells) if cell.cell_type == "code"]
-    display.start(stem, len(code))
+    claims, folder = course.output / "claims" / f"{path.stem}.jsonl", course.output / "files" / path.stem
+    claims.unlink(missing_ok=True)
+    settings = {name: value for name, value in course.parameters.items() if name in parameter_names(source)}
     outcome = execute(
-        job,
-        limit=plan.timeout + GRACE_SECONDS,
-        on_cell=lambda index: display.cell(stem, code.index(index), source.cells[index].source),
-        on_wait=display.tick,
+        path,
+        {"PROFILE": course.profile, "OUTPUT_DIR": _relative(folder, path.parent)} | settings,
+        kernel=course.kernel,
+        timeout=course.timeout,
+        environment=_environment(claims),
+        log=course.output / "logs" / f"{path.stem}.txt",
+        label=place,
     )
-    executed = _keep_copy(partial, source, plan, stem)
-    if outcome.failure is None and plan.write_back:
-        outcome = _write_back(plan, path, source, executed, outcome)
+    _keep(course, path.stem, outcome.executed)
+    failure = outcome.failure and committed.scrub(asdict(outcome.failure))
     return {
-        "title": title(source, stem),
+        "title": title(source, path.stem),
         "seconds": outcome.seconds,
-        "failure": refresh.scrub(asdict(outcome.failure)) if outcome.failure else None,
-        "cells": _cell_times(source, outcome),
+        "failure": failure or _write_back(course, path, outcome.executed, outcome.seconds),
+        "cells": [{"cell": cell, "seconds": round(seconds, 2)} for cell, seconds in outcome.cell_seconds.items()],
         "source": source_hash(source),
     }
 
 
-def _keep_copy(partial: Path, source, plan: Plan, stem: str):
-    """Puts the executed copy and its page in place, clean of papermill and machine paths; returns it unscrubbed."""
-    try:
-        executed = nbformat.read(partial, as_version=4)
-    except (OSError, ValueError):  # killed before or while the first copy was written
-        executed = source
-    partial.unlink(missing_ok=True)
-    kept = refresh.without_papermill(executed)
+def _keep(course: Course, stem: str, executed) -> None:
+    """Puts the executed copy and its page in place, clean of papermill and machine paths."""
+    kept = committed.without_papermill(executed)
     for cell in kept.cells:
         if "outputs" in cell:
-            cell.outputs = refresh.scrub(cell.outputs)
-        if "injected-parameters" in refresh.tags(cell):
-            cell.source = refresh.scrub(cell.source)
-    write_text(plan.output / "executed" / f"{stem}.ipynb", refresh.to_text(kept))
-    siblings = frozenset(path.name for path in plan.notebooks)
-    page = notebook_page(kept, title=title(source, stem), siblings=siblings)
-    write_text(plan.output / "executed" / f"{stem}.html", page)
-    return executed
+            cell.outputs = committed.scrub(cell.outputs)
+        if "injected-parameters" in committed.tags(cell):
+            cell.source = committed.scrub(cell.source)
+    write_whole(course.output / "executed" / f"{stem}.ipynb", committed.to_text(kept))
+    write_whole(course.output / "executed" / f"{stem}.html", notebook_page(kept, title=title(kept, stem)))
 
 
-def _write_back(plan: Plan, path: Path, source, executed, outcome: Outcome) -> Outcome:
+def _kept(course: Course, stem: str):
+    """The executed copy of a notebook."""
+    return nbformat.read(course.output / "executed" / f"{stem}.ipynb", as_version=4)
+
+
+def _write_back(course: Course, path: Path, executed, seconds: float) -> dict[str, Any] | None:
     """Writes the executed notebook, or its time alone, over its source; what is not fit for that is a failure."""
-    times = refresh.updated_times(source, outcome.seconds, device_name(), plan.profile)
+    if course.write_back is None:
+        return None
     try:
-        if plan.write_back == "notebook":
-            written = refresh.committed_form(executed, times)
+        if course.write_back == "notebook":
+            written = committed.committed_form(executed)
         else:
-            written = source
-            refresh.set_time_line(written, times)
-        write_text(path, refresh.to_text(written))
+            written = nbformat.read(path, as_version=4)
+        committed.write_time(written, seconds, device_name(), course.profile)
+        write_whole(path, committed.to_text(written))
     except ValueError as error:
-        failure = Failure(0, len(source.cells), "", "", f"not written back: {error}")
-        return replace(outcome, failure=failure)
-    return outcome
-
-
-def _written_back_again(plan: Plan, path: Path, result: dict[str, Any]) -> bool:
-    """Writes a notebook back, where asked for, from the copy that an earlier run executed; False if unfit."""
-    if plan.write_back is None:
-        return True
-    executed = nbformat.read(plan.output / "executed" / f"{path.stem}.ipynb", as_version=4)
-    source = nbformat.read(path, as_version=4)
-    outcome = _write_back(plan, path, source, executed, Outcome(seconds=result["seconds"]))
-    if outcome.failure is not None:
-        print(f"{path.name}: {outcome.failure.error}")
-    return outcome.failure is None
-
-
-def parameter_names(notebook) -> set[str]:
-    """The names that a notebook's `parameters` cells assign."""
-    names = set()
-    for cell in notebook.cells:
-        if "parameters" in refresh.tags(cell):
-            for node in ast.walk(ast.parse(cell.source)):
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                    names.add(node.id)
-    return names
+        return asdict(Failure(0, len(executed.cells), "", "", f"not written back: {error}"))
+    return None
 
 
 def source_hash(notebook) -> str:
     """A fingerprint of what a notebook computes: its cells' sources, the measured time in the header left out."""
-    sources = [[cell.cell_type, refresh.TIME_LINE.sub(r"\1", cell.source)] for cell in notebook.cells]
+    sources = [[cell.cell_type, committed.TIME_LINE.sub(r"\1", cell.source)] for cell in notebook.cells]
     return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
 
 
@@ -203,24 +149,25 @@ def device_name() -> str:
 
 def _environment(claims: Path) -> dict[str, str]:
     """What the kernel's environment has beyond ours: static widgets, inline figures, where claims go, this package."""
-    path = [str(refresh.REPOSITORY), os.environ.get("PYTHONPATH", "")]
+    path = [str(committed.REPOSITORY), os.environ.get("PYTHONPATH", "")]
     return {
         CLAIMS_VARIABLE: str(claims),
         "SDM_LITE_STATIC": "1",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONPATH": os.pathsep.join(part for part in path if part),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        "JUPYTER_PLATFORM_DIRS": "1",
     }
 
 
-def _begin(plan: Plan) -> dict[str, Any]:
+def _begin(course: Course) -> dict[str, Any]:
     """The state of a new run, with what earlier runs in the same folder, profile and parameters have left."""
     import torch
 
+    for folder in ("claims", "logs", *(f"files/{path.stem}" for path in course.notebooks)):
+        (course.output / folder).mkdir(parents=True, exist_ok=True)
     state = {
-        "profile": plan.profile,
-        "parameters": plan.parameters,
+        "profile": course.profile,
+        "parameters": course.parameters,
         "started": _now(),
         "finished": None,
         "machine": {
@@ -229,11 +176,11 @@ def _begin(plan: Plan) -> dict[str, Any]:
             "python": platform.python_version(),
             "system": platform.system(),
         },
-        "notebooks": [path.stem for path in plan.notebooks],
+        "notebooks": [path.stem for path in course.notebooks],
         "results": {},
     }
     try:
-        earlier = json.loads((plan.output / "run.json").read_text(encoding="utf-8"))
+        earlier = json.loads((course.output / "run.json").read_text(encoding="utf-8"))
         if all(earlier[key] == state[key] for key in ("profile", "parameters", "machine")):
             state["results"] = earlier["results"]
             state["notebooks"] = sorted({*state["notebooks"], *earlier["notebooks"]})
@@ -247,33 +194,33 @@ def _is_done(result: dict[str, Any] | None, path: Path) -> bool:
     return same and result["failure"] is None
 
 
-def _save(plan: Plan, state: dict[str, Any]) -> None:
-    write_text(plan.output / "run.json", json.dumps(state, indent=1) + "\n")
-    write_report(plan.output, state)
+def _save(course: Course, state: dict[str, Any]) -> None:
+    write_whole(course.output / "run.json", to_json(state, indent=1) + "\n")
+    write_course_report(course.output, state)
 
 
-def _cell_times(source, outcome: Outcome) -> list[dict[str, Any]]:
-    return [
-        {"cell": number, "id": source.cells[number - 1].get("id", ""), "seconds": round(seconds, 2)}
-        for number, seconds in outcome.cell_seconds.items()
-    ]
+def _time_to_come(course: Course, number: int) -> str:
+    """What a notebook and all after it took when their headers were measured; nothing where one was not."""
+    notebooks = [nbformat.read(path, as_version=4) for path in course.notebooks[number:]]
+    seconds = [committed.measured_seconds(notebook, course.profile) for notebook in notebooks]
+    if None in seconds:
+        return ""
+    return f", about {committed.duration(seconds[0])} ({committed.duration(sum(seconds))} to the end)"
 
 
-def _weight(path: Path, profile: str) -> Weight:
-    """What the display reckons time left from."""
-    notebook = nbformat.read(path, as_version=4)
-    return path.stem, refresh.measured_seconds(notebook, profile), len(refresh.code_cells(notebook))
+def _num_claims(course: Course, stem: str) -> str:
+    number = len(read_claims(course.output, stem))
+    return f"{number} claim{'' if number == 1 else 's'}"
 
 
-def _told(plan: Plan, stem: str, result: dict[str, Any]) -> str:
-    failure = result["failure"]
+def _failure_line(course: Course, stem: str, failure: dict[str, Any] | None) -> str:
+    """What to say of a failure, if there is one."""
     if failure is None:
-        num_claims = len(read_claims(plan.output, stem))
-        return f"ok, {refresh.duration(result['seconds'])}, {num_claims} claim{'' if num_claims == 1 else 's'}"
+        return ""
     where = f"cell {failure['cell']} of {failure['num_cells']} ({failure['cell_id']}): {failure['first_line']}\n    "
     return (
         f"FAILED {where if failure['cell'] else ''}{failure['error']}\n"
-        f"    logs: {_shown(plan.output / 'logs')}/{stem}.*.txt; run it again with --resume"
+        f"    log: {_shown(course.output / 'logs' / stem)}.txt; run it again with --resume"
     )
 
 

@@ -29,7 +29,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 PROMISED = ["torch", "numpy", "jupyterlab", "ipywidgets", "matplotlib", "pillow", "papermill", "nbval", "lpips"]
 PROMISED += ["anywidget", "voila"]
 # Where an import is not called as the package that brings it.
-PACKAGE_OF = {"bs4": "beautifulsoup4", "PIL": "pillow", "yaml": "pyyaml"}
+PACKAGE_OF = {"PIL": "pillow", "yaml": "pyyaml"}
 
 
 def requirements(*extras: str) -> dict[str, Requirement]:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from made_notebooks import network_loads, unconverted_equations
 
-from sdm_lite.reproduce import NOTEBOOKS, PROFILES, make_plan
-from sdm_lite.reproduce import committed as refresh
+from sdm_lite.reproduce import NOTEBOOKS, PROFILES, committed, make_course
 from sdm_lite.reproduce.committed import code_cells, tags
-from sdm_lite.reproduce.pages import network_loads, notebook_page, unconverted_equations
-from sdm_lite.reproduce.report import pictures, read_claims
-from sdm_lite.reproduce.runner import parameter_names, run
+from sdm_lite.reproduce.course import parameter_names
+from sdm_lite.reproduce.pages import notebook_page
+from sdm_lite.reproduce.report import read_claims, report_pictures
+from sdm_lite.reproduce.runner import run_course
 
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 MAX_FUNCTION_LINES = 15
@@ -50,7 +51,7 @@ def test_header_has_title_question_time_and_links(path, notebook):
     assert re.match(rf"# {path.stem[:2]}\. \S", header.source)
     assert re.search(r"^\*\*Question\.\*\* .+\?$", header.source, re.MULTILINE)
     assert re.search(r"^\*\*By the end you will have seen\*\*\n\n- ", header.source, re.MULTILINE)
-    assert refresh.measured_seconds(notebook, "quick") is not None, "not measured: make notebooks"
+    assert committed.measured_seconds(notebook, "quick") is not None, "not measured: make notebooks"
 
 
 def test_links_lead_to_the_previous_and_the_next_notebook(path, notebook):
@@ -113,12 +114,12 @@ def test_code_is_ascii(notebook):
 
 def test_committed_form(path, notebook):
     nbformat.validate(notebook)
-    assert notebook.metadata == {"kernelspec": refresh.KERNELSPEC, "language_info": {"name": "python"}}
+    assert notebook.metadata == {"kernelspec": committed.KERNELSPEC, "language_info": {"name": "python"}}
     assert [cell.execution_count for cell in code_cells(notebook)] == list(range(1, len(code_cells(notebook)) + 1))
-    assert refresh.output_problems(notebook) + refresh.size_problems(notebook) == []
+    assert committed.problems(notebook) == []
     assert tagged(notebook, "injected-parameters") == []
     assert all("papermill" not in cell.metadata and "execution" not in cell.metadata for cell in notebook.cells)
-    assert path.read_text(encoding="utf-8") == refresh.to_text(notebook)
+    assert path.read_text(encoding="utf-8") == committed.to_text(notebook)
 
 
 def test_exercises_checks_and_solutions_come_in_threes(notebook):
@@ -160,8 +161,7 @@ def test_claims_are_recorded_and_pictures_are_described(notebook):
     for call in calls:
         value = {keyword.arg: keyword.value for keyword in call.keywords}.get("value", (call.args + [None, None])[1])
         assert not isinstance(value, ast.Constant), f"a value that is typed: {ast.unparse(call)}"
-    shown = pictures(notebook)
-    assert shown, "a notebook has at least one cell tagged `report` that draws a picture"
+    assert report_pictures(notebook), "a notebook has at least one cell tagged `report` that draws a picture"
     for cell in tagged(notebook, "report"):
         assert cell.metadata.caption.endswith("."), cell.id
 
@@ -175,9 +175,8 @@ def test_recap_comes_last(path, notebook):
 
 
 def test_the_page_has_its_equations_and_needs_no_network(path, notebook):
-    assert unconverted_equations(notebook) == []
     page = notebook_page(notebook, title=path.stem)
-    assert network_loads(page) == []
+    assert unconverted_equations(page) == [] and network_loads(page) == []
     text = "".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     assert ("<math" in page) == ("$" in text.replace("\\$", ""))
 
@@ -193,12 +192,11 @@ def test_profile_sizes_name_every_profile(notebook):
 @pytest.mark.slow
 @pytest.mark.notebooks
 def test_all_notebooks_run_in_the_shortest_profile(tmp_path):
-    plan = make_plan(profile="test", output=tmp_path / "run", timeout=300.0)
-    status = run(plan)
+    status = run_course(make_course(profile="test", output=tmp_path / "run", timeout=300.0))
     assert status == 0, (tmp_path / "run" / "run.json").read_text()
     for source in PATHS:
         executed = nbformat.read(tmp_path / "run" / "executed" / source.name, as_version=4)
         assert read_claims(tmp_path / "run", source.stem), f"{source.stem} recorded no claim"
         assert {printed(cell).splitlines()[-1] for cell in tagged(executed, "solution")} == {"Right."}
-        refresh.committed_form(executed)  # raises where an output is not fit to be read
+        committed.committed_form(executed)  # raises where an output is not fit to be read
     assert network_loads((tmp_path / "run" / "report.html").read_text()) == []

@@ -7,7 +7,7 @@ import pytest
 from made_notebooks import make_notebook, state_of
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from sdm_lite.reproduce import committed as refresh
+from sdm_lite.reproduce import committed
 from sdm_lite.reproduce.__main__ import main
 from sdm_lite.reproduce.runner import source_hash
 
@@ -28,7 +28,7 @@ def test_refresh_writes_the_committed_form_and_the_time(tmp_path):
     assert notebook.cells[3].outputs[0].text == "quick\n"
     assert [cell.id for cell in notebook.cells] == ["header", "parameters", "c0", "c1"]
     assert [dict(cell.metadata) for cell in notebook.cells] == [{}, {"tags": ["parameters"]}, {}, {}]
-    assert refresh.measured_seconds(notebook, "quick") is not None
+    assert committed.measured_seconds(notebook, "quick") is not None
     # The time that was written does not make it another notebook.
     assert state_of(tmp_path / "out")["results"]["00_a"]["source"] == source_hash(notebook)
 
@@ -43,7 +43,7 @@ def test_refresh_takes_what_a_finished_run_executed(tmp_path, monkeypatch):
     notebook = nbformat.read(path, as_version=4)
     assert [cell.get("execution_count") for cell in notebook.cells] == [None, 1, 2, 3]
     assert notebook.cells[3].outputs[0].text == "quick\n"
-    assert refresh.measured_seconds(notebook, "quick") is not None
+    assert committed.measured_seconds(notebook, "quick") is not None
 
 
 def executed_notebook(*outputs):
@@ -51,11 +51,10 @@ def executed_notebook(*outputs):
     return new_notebook(cells=[new_markdown_cell("# A", id="h"), cell], metadata={"widgets": {"x": 1}})
 
 
-def test_the_committed_form_drops_the_kernels_remarks_alone():
-    remark = new_output("stream", name="stderr", text="[IPKernelApp] WARNING | Kernel is running\n")
-    notebook = refresh.committed_form(executed_notebook(remark))
-    assert notebook.cells[1].outputs == [] and notebook.cells[1].execution_count == 1
-    assert "widgets" not in notebook.metadata
+def test_the_committed_form_counts_anew_and_copies_have_no_widget_state():
+    notebook = committed.committed_form(executed_notebook(new_output("execute_result", execution_count=7)))
+    assert notebook.cells[1].execution_count == notebook.cells[1].outputs[0].execution_count == 1
+    assert "widgets" not in committed.without_papermill(executed_notebook()).metadata
 
 
 @pytest.mark.parametrize(
@@ -63,21 +62,21 @@ def test_the_committed_form_drops_the_kernels_remarks_alone():
     [
         (new_output("stream", name="stderr", text="UserWarning: old\n"), "UserWarning: old"),
         (new_output("error", ename="KeyError", evalue="'a'", traceback=[]), "KeyError"),
-        (new_output("stream", name="stdout", text=f"saved {refresh.REPOSITORY}/a.png\n"), "path of this machine"),
+        (new_output("stream", name="stdout", text=f"saved {committed.REPOSITORY}/a.png\n"), "path of this machine"),
         (new_output("display_data", {"text/html": f"<p>{Path.home()}/a</p>"}), "path of this machine"),
         (new_output("display_data", {"application/vnd.jupyter.widget-view+json": {}}), "got a widget"),
-        (new_output("stream", name="stdout", text="x" * 1_000_000), "outputs of cell 2"),
+        (new_output("stream", name="stdout", text="x" * 1_000_000), "outputs of cell 2 .a. take 1.00 MB"),
     ],
 )
 def test_the_committed_form_refuses_dirt(output, words):
     with pytest.raises(ValueError, match=words):
-        refresh.committed_form(executed_notebook(output))
+        committed.committed_form(executed_notebook(output))
 
 
 def test_times_are_kept_by_profile():
     notebook = new_notebook(cells=[new_markdown_cell("# A\n\n**Time.** <!-- measured -->not measured yet\n\nLinks")])
     for seconds, device, profile in [(48, "2 CPU cores", "quick"), (125, "2 CPU cores", "cpu"), (50, "X", "quick")]:
-        refresh.set_time_line(notebook, refresh.updated_times(notebook, seconds, device, profile))
+        committed.write_time(notebook, seconds, device, profile)
     line = "**Time.** <!-- measured -->2 min 5 s on 2 CPU cores (cpu), 50 s on X (quick)"
     assert notebook.cells[0].source == f"# A\n\n{line}\n\nLinks"
-    assert [refresh.measured_seconds(notebook, name) for name in ("quick", "cpu", "gpu")] == [50.0, 125.0, None]
+    assert [committed.measured_seconds(notebook, name) for name in ("quick", "cpu", "gpu")] == [50.0, 125.0, None]

@@ -1,7 +1,6 @@
 """Runs of small notebooks made here: what is reported, resumed, refused and kept."""
 
 import base64
-import io
 import json
 import os
 import shutil
@@ -15,16 +14,15 @@ from pathlib import Path
 
 import psutil
 import pytest
-from made_notebooks import make_notebook, state_of
+from made_notebooks import make_notebook, network_loads, state_of
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from sdm_lite.reproduce import committed as refresh
-from sdm_lite.reproduce import make_plan, parse_parameters
+from sdm_lite.reproduce import make_course, parse_parameters
 from sdm_lite.reproduce.__main__ import main
-from sdm_lite.reproduce.display import Display
-from sdm_lite.reproduce.pages import network_loads
-from sdm_lite.reproduce.runner import _begin
+from sdm_lite.reproduce.committed import REPOSITORY
+from sdm_lite.reproduce.runner import _begin, _time_to_come
 
+CLAIM = "from sdm_lite.reproduce import record; record('Said once', 1)"
 MATHS = "**One equation.** $$\\frac{a}{b}$$ with $x_t$, and [the next](01_breaks.ipynb)."
 
 
@@ -45,15 +43,13 @@ def make_three(folder: Path) -> Path:
     make_notebook(
         folder / "00_works.ipynb",
         "from sdm_lite.reproduce import record\n"
-        "record('Seeds <add> up', SEED + 1, interval=(0, 9), holds=True, paper='Eq. 2')",
+        "record('Seeds <add> up', SEED + 1, interval=(0, 9, 'all <seeds>'), holds=True, paper='Eq. 2')",
         new_markdown_cell(MATHS, id="maths"),
         new_code_cell(picture, id="picture", metadata={"tags": ["report"], "caption": "A <red> picture"}),
         "from pathlib import Path\n_ = Path(OUTPUT_DIR, 'note.txt').write_text(PROFILE)",
         "import sys\nprint(sys.prefix + '/lib')",
     )
-    make_notebook(
-        folder / "01_breaks.ipynb", "print('before')", "1 + 1", "# a comment\nfor i in range(3):\n    1 / (2 - i)", "1"
-    )
+    make_notebook(folder / "01_breaks.ipynb", CLAIM, "1 + 1", "# a comment\nfor i in range(3):\n    1 / (2 - i)", "1")
     make_notebook(folder / "02_last.ipynb", "print('last')")
     return folder
 
@@ -81,7 +77,7 @@ def test_a_failure_is_reported_and_the_others_run(ran):
     assert (failure["cell"], failure["num_cells"], failure["cell_id"]) == (5, 6, "c2")
     assert failure["first_line"] == "for i in range(3):"
     assert failure["error"] == "ZeroDivisionError: division by zero"
-    assert "last\n" in (output / "logs" / "02_last.stdout.txt").read_text()
+    assert "last\n" in (output / "logs" / "02_last.txt").read_text()
 
 
 @pytest.mark.slow
@@ -91,7 +87,7 @@ def test_parameters_and_claims_arrive(ran):
     lines = (output / "claims" / "00_works.jsonl").read_text().splitlines()
     (claim,) = map(json.loads, lines)
     assert (claim["claim"], claim["value"], claim["holds"], claim["paper"]) == ("Seeds <add> up", 5, True, "Eq. 2")
-    assert (claim["interval"], claim["interval_kind"]) == ([0, 9], "")
+    assert (claim["interval"], claim["interval_kind"]) == ([0, 9], "all <seeds>")
 
 
 @pytest.mark.slow
@@ -100,7 +96,7 @@ def test_the_report_shows_claims_pictures_and_the_failure_without_a_network(ran)
     report = (output / "report.html").read_text()
     for words in (
         "Seeds &lt;add&gt; up",
-        "[0, 9]",
+        "[0, 9]</span>\n<small>all &lt;seeds&gt;</small>",
         "A &lt;red&gt; picture",
         "cell 5 of 6",
         "division by zero",
@@ -110,7 +106,7 @@ def test_the_report_shows_claims_pictures_and_the_failure_without_a_network(ran)
     assert "<add>" not in report and "<red>" not in report
     assert tiny_png() in report
     assert network_loads(report) == []
-    for link in ("executed/00_works.html", "executed/00_works.ipynb", "logs/01_breaks.stderr.txt"):
+    for link in ("executed/00_works.html", "executed/00_works.ipynb", "logs/01_breaks.txt"):
         assert f'href="{link}"' in report and (output / link).exists()
 
 
@@ -129,7 +125,7 @@ def test_nothing_of_the_machine_or_of_papermill_is_kept(ran):
     _, output, _ = ran
     for path in output.glob("executed/*"):
         text = path.read_text()
-        assert sys.prefix not in text and str(output) not in text and str(refresh.REPOSITORY) not in text
+        assert sys.prefix not in text and str(output) not in text and str(REPOSITORY) not in text
         assert '"papermill"' not in text and "papermill-error" not in text
     assert "<python>/lib" in (output / "executed" / "00_works.ipynb").read_text()
     assert [path.name for path in output.rglob(".*")] == []  # no half-written file is left
@@ -140,32 +136,31 @@ def test_resume_runs_only_what_failed_or_changed(ran, tmp_path, capsys):
     notebooks, output, _ = ran
     again = shutil.copytree(notebooks, tmp_path / "notebooks")
     kept = shutil.copytree(output, tmp_path / "out")
-    make_notebook(again / "01_breaks.ipynb", "print('mended')")
+    make_notebook(again / "01_breaks.ipynb", CLAIM)
     arguments = ["--notebooks", str(again), "--output", str(kept), "--profile", "test", "-p", "SEED=4", "--resume"]
     assert main(arguments) == 0
     told = capsys.readouterr().out
     assert "[1/3] 00_works: done before" in told and "[2/3] 01_breaks: ok" in told and "02_last: done before" in told
     before, after = state_of(output)["results"], state_of(kept)["results"]
     assert after["00_works"] == before["00_works"] and after["01_breaks"]["failure"] is None
-    assert "division by zero" not in (kept / "report.html").read_text()
+    report = (kept / "report.html").read_text()
+    assert "division by zero" not in report and report.count("Said once") == 1
     # A run with another seed is another run: nothing of this one counts as done.
-    other = make_plan(profile="test", output=kept, notebooks=again, parameters={"SEED": 5})
+    other = make_course(profile="test", output=kept, notebooks=again, parameters={"SEED": 5})
     assert _begin(other)["results"] == {}
 
 
-@pytest.mark.slow
-def test_ctrl_c_keeps_what_is_done_and_leaves_no_kernel(tmp_path):
+def interrupted_run(tmp_path, sent: signal.Signals) -> tuple[int, str, int]:
+    """A run that gets a signal in its second notebook: its exit status, what it told, and its kernel's id."""
     make_notebook(tmp_path / "nb" / "00_a.ipynb", "1")
     make_notebook(
         tmp_path / "nb" / "01_b.ipynb", "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(300)"
     )
-    command = [sys.executable, "-m", "sdm_lite.reproduce", "--notebooks", "nb", "--output", "out"]
-    path = os.environ | {"PYTHONPATH": str(refresh.REPOSITORY)}
     process = subprocess.Popen(  # a shell in the background ignores SIGINT, and its children inherit that
+        [sys.executable, "-m", "sdm_lite.reproduce", "--notebooks", "nb", "--output", "out"],
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        args=command,
         cwd=tmp_path,
-        env=path,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -174,14 +169,34 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_no_kernel(tmp_path):
         if pid.exists() and pid.read_text():
             break
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     told, _ = process.communicate(timeout=60)
-    assert process.returncode == 130 and "interrupted" in told
+    return process.returncode, told, int(pid.read_text())
+
+
+def is_gone(pid: int, seconds: float) -> bool:
+    """Whether a process ends within some seconds; one that only waits to be counted out has ended."""
+    for _ in range(int(10 * seconds)):
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_what_is_done_and_leaves_no_kernel(tmp_path):
+    status, told, kernel = interrupted_run(tmp_path, signal.SIGINT)
+    assert status == 130 and "interrupted" in told and is_gone(kernel, 0.1)
     assert list(state_of(tmp_path / "out")["results"]) == ["00_a"]
     assert "1 not run" in (tmp_path / "out" / "report.html").read_text()
     assert list((tmp_path / "out").rglob(".*")) == []
-    kernel = int(pid.read_text())
-    assert not psutil.pid_exists(kernel) or psutil.Process(kernel).status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_leaves_no_kernel_and_what_is_done(tmp_path):
+    _, _, kernel = interrupted_run(tmp_path, signal.SIGKILL)
+    assert is_gone(kernel, 20)
+    assert list(state_of(tmp_path / "out")["results"]) == ["00_a"]
 
 
 @pytest.mark.parametrize(
@@ -197,7 +212,7 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_no_kernel(tmp_path):
         (["--refresh", "--profile", "cpu"], "--refresh: expected profile quick, got 'cpu'"),
         (["--timeout", "0"], "timeout: expected seconds above 0, got 0"),
         (["--notebooks", "empty"], "expected files NN_*.ipynb in empty, got none"),
-        (["--output", "file/out"], "output: expected a folder to write to"),
+        (["--output", "file/out"], "cannot write to --output"),
         (["--notebooks", "bare"], "00_a.ipynb: expected a cell tagged `parameters`"),
         (["--nonsense"], "unrecognized arguments: --nonsense"),
     ],
@@ -216,26 +231,30 @@ def test_bad_input_is_one_line_before_any_work(arguments, words, tmp_path, monke
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_what_cannot_be_written_is_one_line(tmp_path, capsys):
+    make_notebook(tmp_path / "nb" / "00_a.ipynb", "1")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "claims").write_text("")
+    assert main(["--notebooks", str(tmp_path / "nb"), "--output", str(tmp_path / "out")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1 and "claims" in error
+
+
 def test_parameters_are_json_or_text():
     assert parse_parameters(["A=1", "B=0.5", "C=true", "D=words"]) == {"A": 1, "B": 0.5, "C": True, "D": "words"}
-
-
-def test_bars_show_notebook_cell_and_time_left(monkeypatch):
-    stream = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", stream)
-    with Display([("00_a", 10.0, 2), ("01_b", 30.0, 4)], watched=True) as display:
-        display.start("00_a", 2)
-        display.cell("00_a", 1, "\ntrain(now)")
-        display.end("00_a", "ok")
-        display.start("01_b", 4)
-        display.cell("01_b", 2, "x = 1")
-    shown = stream.getvalue()
-    for words in ("[1/2] 00_a", "train(now)", "cell 3 of 4", "[2/2] 01_b", "left"):
-        assert words in shown
-    assert " 62% " in shown  # 10 s of 40, and half of the 30
 
 
 def test_notebooks_import_reproduce_without_the_machinery():
     probe = "import sys; import sdm_lite.reproduce; print({'papermill', 'nbconvert', 'nbformat'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_time_to_come_is_told_where_every_header_has_it(tmp_path):
+    for name, measured in (("00_a", "1 min 2 s on X (test), 8 s on X (quick)"), ("01_b", "40 s on X (test)")):
+        path = make_notebook(tmp_path / "nb" / f"{name}.ipynb")
+        path.write_text(path.read_text().replace("not measured yet", measured))
+    course = make_course(profile="test", output=tmp_path, notebooks=tmp_path / "nb")
+    assert _time_to_come(course, 0) == ", about 1 min 2 s (1 min 42 s to the end)"
+    assert _time_to_come(course, 1) == ", about 40 s (40 s to the end)"
+    assert _time_to_come(make_course(output=tmp_path, notebooks=tmp_path / "nb"), 0) == ""

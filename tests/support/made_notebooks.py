@@ -1,12 +1,20 @@
-"""Small notebooks for the tests of what runs them."""
+"""Small notebooks for the tests of what runs them, and what to look for in the pages that they become."""
 
 import json
+import re
+from html import unescape
 from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 PARAMETERS = 'PROFILE = "quick"\nSEED = 0\nOUTPUT_DIR = "output"'
+# Attributes and style rules through which a page would load something; links that a reader may follow are not meant.
+LOADS = re.compile(
+    r"""<(?:script|iframe|embed|object)\b|<link\b[^>]*\bhref|\bsrcset\s*=|\b(?:src|poster)\s*=\s*["']?(?!data:)[^\s>"']"""
+    r"""|url\(\s*["']?(?!data:|\#)\S|@import""",
+    re.IGNORECASE,
+)
 
 
 def make_notebook(path: Path, *cells, parameters: str = PARAMETERS) -> Path:
@@ -22,3 +30,14 @@ def make_notebook(path: Path, *cells, parameters: str = PARAMETERS) -> Path:
 
 def state_of(output: Path) -> dict:
     return json.loads((output / "run.json").read_text())
+
+
+def network_loads(html: str) -> list[str]:
+    """What a page would load from elsewhere when opened, as excerpts; a self-contained page has none."""
+    markup = re.sub(r"<pre\b.*?</pre>|<code\b.*?</code>", "", html, flags=re.DOTALL)
+    return [markup[match.start() : match.start() + 80] for match in LOADS.finditer(markup)]
+
+
+def unconverted_equations(html: str) -> list[str]:
+    """The equations of a page that have no MathML form, as their source."""
+    return [unescape(tex) for tex in re.findall(r'<code class="tex">(.*?)</code>', html, flags=re.DOTALL)]
