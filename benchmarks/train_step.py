@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from sdm_lite.presets import PRESETS
 from sdm_lite.scenes import Scenes
-from sdm_lite.train import ImageBatches, TrainConfig, train
+from sdm_lite.train import LITE_DIFFUSION, ImageBatches, TrainConfig, train
 from sdm_lite.train.processes import OneProcess
 from sdm_lite.unet import SDMUNet
 
@@ -93,7 +93,7 @@ def main() -> None:
     peak = matmul_flops_per_second(args.device)
     operations = operations_per_image(unet, size, args.device)
     ends = [time.perf_counter()]
-    diffusion, way = config.diffusion().build().to(args.device), Way(args.device, compiled=args.compile, bf16=args.bf16)
+    diffusion, way = LITE_DIFFUSION.build().to(args.device), Way(args.device, compiled=args.compile, bf16=args.bf16)
     for _ in train(unet, deepcopy(unet), diffusion, batches, config, processes=way):
         ends.append(time.perf_counter())
     seconds = statistics.median(b - a for a, b in zip(ends[5:], ends[6:], strict=False)) / args.batch_size

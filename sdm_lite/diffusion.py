@@ -62,7 +62,12 @@ def linear_betas(num_timesteps: int = 1000) -> Tensor:
 
     Returns:
         (T,) float64, beta_1 .. beta_T.
+
+    Raises:
+        ValueError: if there are so few steps that the last variance would reach 1.
     """
+    if num_timesteps <= 20:
+        raise ValueError(f"num_timesteps must be at least 21 with the linear schedule, got {num_timesteps}")
     scale = 1000 / num_timesteps
     return torch.linspace(scale * 1e-4, scale * 0.02, num_timesteps, dtype=torch.float64)
 

@@ -30,12 +30,14 @@ from typing import NamedTuple
 import torch
 
 from sdm_lite.checkpoints import Model
+from sdm_lite.diffusion import GaussianDiffusion
 from sdm_lite.evaluate import SampleSettings, Sizes, Truth, evaluate_model, measure_truth
 from sdm_lite.judge import Judge, load_judge
 from sdm_lite.presets import PRESETS
 from sdm_lite.progress import Progress
 from sdm_lite.scenes import Scenes
 from sdm_lite.train import ImageBatches, TrainConfig, train
+from sdm_lite.train.config import make_config
 from sdm_lite.unet import SDMUNet
 
 FOLDER = Path(__file__).parents[1]
@@ -45,7 +47,7 @@ SETTINGS = SampleSettings(guidance_scale=1.5, num_steps=25, guidance_interval=(1
 BASE = {"null_probability": 0.2, "learning_rate": 2e-3}
 NETWORK = dataclasses.replace(PRESETS["scenes-32"], base_channels=32, channels_per_head=32)
 NARROW = {"base_channels": 24, "channels_per_head": 24}
-# What is changed, by the row's name: numbers of TrainConfig, and of UNetConfig.
+# What is changed, by the row's name: fields of a recipe, and of UNetConfig.
 TRIALS: dict[str, tuple[dict, dict]] = {
     "the lite recipe": ({}, {}),
     "the lite recipe, another seed": ({"seed": 1}, {}),
@@ -102,18 +104,17 @@ class Trained(NamedTuple):
     seconds: float
 
 
-def configurations(name: str) -> tuple[TrainConfig, SDMUNet]:
-    """A trial's recipe, its length still open, and its fresh network."""
+def configurations(name: str) -> tuple[TrainConfig, GaussianDiffusion, SDMUNet]:
+    """A trial's recipe, its length still open, its process, and its fresh network."""
     changed, network = TRIALS[name]
-    config = TrainConfig(**(BASE | changed))
-    torch.manual_seed(config.seed)
-    return config, SDMUNet(dataclasses.replace(NETWORK, **network))
+    config = make_config(BASE | changed)
+    torch.manual_seed(config.train.seed)
+    return config.train, config.diffusion.build(), SDMUNet(dataclasses.replace(NETWORK, **network))
 
 
 def steps_within(seconds: float, name: str, pictures: tuple, num_classes: int, probe: int = 12) -> int:
     """How many steps of a trial a thread can do in a time: the first steps of a network that is thrown away."""
-    config, unet = configurations(name)
-    diffusion = config.diffusion().build()
+    config, diffusion, unet = configurations(name)
     batches = ImageBatches(*pictures, num_classes, batch_size=config.batch_size, flip_probability=0.5, seed=0)
     steps = train(unet, deepcopy(unet), diffusion, batches, dataclasses.replace(config, num_steps=probe))
     next(steps)
@@ -124,9 +125,9 @@ def steps_within(seconds: float, name: str, pictures: tuple, num_classes: int, p
 
 def run(name: str, seconds: float, pictures: tuple, num_classes: int) -> Trained:
     """Train one trial."""
-    config, unet = configurations(name)
+    config, diffusion, unet = configurations(name)
     config = dataclasses.replace(config, num_steps=steps_within(seconds, name, pictures, num_classes))
-    diffusion, ema = config.diffusion().build(), deepcopy(unet)
+    ema = deepcopy(unet)
     batches = ImageBatches(
         *pictures,
         num_classes,

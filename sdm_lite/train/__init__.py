@@ -1,7 +1,7 @@
 """Training: Algorithm 1 and all that a run needs around it. `python -m sdm_lite.train` runs it."""
 
 from sdm_lite.batches import Batch, ImageBatches
-from sdm_lite.train.config import FINE_TUNE, RunConfig, TrainConfig
+from sdm_lite.train.config import FINE_TUNE, LITE_DIFFUSION, RunConfig, TrainConfig
 from sdm_lite.train.loop import (
     Draws,
     TrainStep,
@@ -20,6 +20,7 @@ __all__ = [
     "Draws",
     "FINE_TUNE",
     "ImageBatches",
+    "LITE_DIFFUSION",
     "Run",
     "RunConfig",
     "TrainConfig",

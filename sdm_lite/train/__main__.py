@@ -5,6 +5,7 @@ Apart from the loop so that the loop stays a page that a course can show.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from sdm_lite.checkpoints import Model, load_model
+from sdm_lite.checkpoints import Model, load_model, load_tensors, read_configs, resolve
 from sdm_lite.checkpoints.fit import check_fit, shapes_of
 from sdm_lite.presets import preset
 from sdm_lite.train.config import RunConfig
@@ -63,12 +64,12 @@ def check_network(config: RunConfig) -> Model | None:
     if source is None:
         return None
     check_fit(shapes_of(unet.state_dict()), shapes_of(source.unet.state_dict()), config.start_from)
-    process, wanted = source.diffusion, config.train
-    if (process.num_timesteps, process.prediction_type) != (wanted.num_timesteps, wanted.prediction_type):
-        raise ValueError(
-            f"{config.start_from} was trained with num_timesteps {process.num_timesteps} and prediction_type "
-            f"{process.prediction_type}: give the same options"
-        )
+    weights = resolve(config.start_from)
+    _, process = read_configs(load_tensors(weights)[1], weights)
+    theirs, ours = dataclasses.asdict(process), dataclasses.asdict(config.diffusion)
+    different = ", ".join(f"{name} {theirs[name]}, not {ours[name]}" for name in ours if theirs[name] != ours[name])
+    if different:
+        raise ValueError(f"{config.start_from} was trained with {different}: give the same options")
     return source
 
 
@@ -98,11 +99,11 @@ def prepare(config: RunConfig, processes: OneProcess) -> tuple[Run, Data]:
     """
     folder = Path(config.output)
     source = check_network(config)
-    check_same_recipe(folder, config.train)
+    check_same_recipe(config)
     data = open_data(config, processes)
     run = new_run(make_network(config, data, source).to(processes.device), config.train)
     tell = None if processes.is_main else (lambda line: None)
-    run = resume_run(folder, run, config.train, data=data.fingerprint, tell=tell)
+    run = resume_run(run, config, data=data.fingerprint, tell=tell)
     processes.load_state_dict(run.precision)
     if processes.is_main:
         if run.step:
@@ -117,7 +118,7 @@ def start_loop(run: Run, data: Data, config: RunConfig, processes: OneProcess) -
     return train(
         run.unet,
         run.ema,
-        config.train.diffusion().build().to(processes.device),
+        config.diffusion.build().to(processes.device),
         data.batches,
         config.train,
         optimizer=run.optimizer,

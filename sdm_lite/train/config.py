@@ -1,6 +1,6 @@
-"""What a training run is: TrainConfig decides what it learns, RunConfig on what, with what, and how it is watched.
+"""What a training run is: TrainConfig says how it learns, DiffusionConfig for which process, RunConfig all the rest.
 
-Apart from the loop because the two classes are the only truth: a command line, a YAML file and a notebook fill in the
+Apart from the loop because these classes are the only truth: a command line, a YAML file and a notebook fill in the
 same fields, and what a field means, and what the paper has for it, is written here alone.
 """
 
@@ -12,6 +12,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from sdm_lite.diffusion import DiffusionConfig
 
@@ -22,7 +23,7 @@ def _option(default: object, text: str) -> object:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that decides what a training run learns.
+    """Everything that decides how a training run learns.
 
     The defaults are the lite recipe (docs/recipe.md); each help text names the paper's value where it has one.
     """
@@ -45,32 +46,31 @@ class TrainConfig:
     flip_probability: float = _option(0.5, "of mirroring an example; published code: 0.5")
     vlb_weight: float = _option(0.001, "lambda of Eq. 13, on the full bound; paper: 0.001")
     max_simple_weight: float = _option(1e4, "limit of the weight 1 / alpha_bar on the simple loss; paper: 1, no weight")
-    schedule: str = _option("cosine", "noise schedule, cosine or linear; published code: linear")
-    num_timesteps: int = _option(1000, "T; published code: 1000")
-    prediction_type: str = _option("v", "what the network's first channels are, v or eps; paper: eps")
     seed: int = _option(0, "of everything random")
 
     def __post_init__(self) -> None:
-        for name in ("num_steps", "batch_size", "num_timesteps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("warmup_steps", "weight_decay", "vlb_weight", "seed"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
-        for name in ("null_probability", "flip_probability", "ema_rate", "final_learning_rate_fraction"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
-        for name in ("adam_beta1", "adam_beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
-        for name in ("learning_rate", "max_gradient_norm", "max_simple_weight"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        self.diffusion().build()
+        _check(self, "at least 1", "num_steps", "batch_size")
+        _check(self, "at least 0", "warmup_steps", "weight_decay", "vlb_weight", "seed")
+        _check(self, "in [0, 1]", "null_probability", "flip_probability", "ema_rate", "final_learning_rate_fraction")
+        _check(self, "in [0, 1)", "adam_beta1", "adam_beta2")
+        _check(self, "above 0", "learning_rate", "max_gradient_norm", "max_simple_weight")
 
-    def diffusion(self) -> DiffusionConfig:
-        """The process that the run trains for."""
-        return DiffusionConfig(self.schedule, self.num_timesteps, self.prediction_type)
+
+RANGES = {
+    "at least 0": lambda value: value >= 0,
+    "at least 1": lambda value: value >= 1,
+    "above 0": lambda value: value > 0,
+    "in [0, 1]": lambda value: 0 <= value <= 1,
+    "in [0, 1)": lambda value: 0 <= value < 1,
+}
+
+
+def _check(config: object, allowed: str, *names: str) -> None:
+    """Raise ValueError unless each of these fields is None or in a range."""
+    for name in names:
+        value = getattr(config, name)
+        if value is not None and not RANGES[allowed](value):
+            raise ValueError(f"{name} must be {allowed}, got {value}")
 
 
 # The second phase is a configuration: Wang et al. (2022), section 3.4. The paper's rate is 2e-5 after a first phase at
@@ -79,13 +79,21 @@ FINE_TUNE = {"null_probability": 0.2, "learning_rate": 5e-4}
 
 MIXED_PRECISIONS = ("no", "bf16", "fp16")
 
+LITE_DIFFUSION = DiffusionConfig("cosine", 1000, "v")  # the process of the lite recipe
+# What DiffusionConfig, of the core, means on a command line.
+PROCESS_HELP = {
+    "schedule": "noise schedule, cosine or linear; published code: linear",
+    "num_timesteps": "T; published code: 1000",
+    "prediction_type": "what the network's first channels are, v or eps; paper: eps",
+}
+
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One run of `python -m sdm_lite.train`: data, network, device, files, and `train`, what it learns.
+    """One run of `python -m sdm_lite.train`: data, network, device, files; how it learns, and for which process.
 
-    Unlike those of TrainConfig these fields may change when a run is resumed, so long as they lead to the same data and
-    the same network.
+    Unlike those of `train` and `diffusion` these fields may change when a run is resumed, so long as they lead to the
+    same data and the same network.
     """
 
     dataset: str = _option("scenes", "what to train on: scenes, or a name of sdm_lite.datasets")
@@ -122,19 +130,17 @@ class RunConfig:
     evaluate_images: int = _option(64, "held-out examples in an evaluation")
     stop_after_no_improvement: int = _option(0, "stop after so many evaluations without a new best; 0 = never")
 
-    train: TrainConfig = field(default_factory=TrainConfig)
+    train: TrainConfig = TrainConfig()
+    diffusion: DiffusionConfig = LITE_DIFFUSION
 
     def __post_init__(self) -> None:
         if self.size is not None:
             object.__setattr__(self, "size", tuple(self.size))
-        for name in ("num_images", "accumulation_steps", "keep_checkpoints", "max_skipped_steps", "log_steps"):
-            _at_least(name, getattr(self, name), 1)
-        for name in ("num_samples", "evaluate_images", "crops"):
-            _at_least(name, getattr(self, name), 1)
-        for name in ("checkpoint_steps", "sample_steps", "evaluate_steps", "stop_after_no_improvement"):
-            _at_least(name, getattr(self, name), 0)
-        for name in ("checkpoint_minutes", "sample_minutes", "num_workers", "data_seed"):
-            _at_least(name, getattr(self, name), 0)
+        _check(self, "at least 1", "num_images", "accumulation_steps", "keep_checkpoints", "max_skipped_steps")
+        _check(self, "at least 1", "log_steps", "num_samples", "evaluate_images", "crops")
+        _check(self, "at least 0", "checkpoint_steps", "sample_steps", "evaluate_steps", "stop_after_no_improvement")
+        _check(self, "at least 0", "checkpoint_minutes", "sample_minutes", "num_workers", "data_seed", "guidance_scale")
+        self.diffusion.build()  # which knows what is wrong with it
         if self.mixed_precision not in MIXED_PRECISIONS:
             raise ValueError(
                 f"mixed_precision must be one of {', '.join(MIXED_PRECISIONS)}, got {self.mixed_precision!r}"
@@ -143,8 +149,6 @@ class RunConfig:
             raise ValueError(
                 f"stop_after_no_improvement = {self.stop_after_no_improvement} needs evaluations: give evaluate_steps"
             )
-        if self.guidance_scale is not None and not self.guidance_scale >= 0:
-            raise ValueError(f"guidance_scale must be at least 0, got {self.guidance_scale}")
 
     @property
     def sample_guidance_scale(self) -> float:
@@ -154,41 +158,34 @@ class RunConfig:
         return 1.5 if self.train.null_probability > 0 else 1.0
 
 
-def _at_least(name: str, value: float, least: int) -> None:
-    if not value >= least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")
-
-
 class Option(typing.NamedTuple):
-    """A field that can be set: its name, the class that has it, its type without None, its default, and its help."""
+    """A field that can be set: its name, the part of RunConfig that has it, its type without None, default and help."""
 
     name: str
-    owner: type
+    part: str
     kind: type
     default: object
     help: str
 
 
 def options() -> dict[str, Option]:
-    """Every field that a file or a command line can set, by name: those of RunConfig, then those of TrainConfig."""
+    """Every field that a file or a command line can set, by name: those of the run, of `train`, of `diffusion`."""
     found = {}
-    for owner in (RunConfig, TrainConfig):
-        hints = typing.get_type_hints(owner)
-        for one in dataclasses.fields(owner):
-            if "help" not in one.metadata:
-                continue  # `train` itself
-            kinds = [kind for kind in _members(hints[one.name]) if kind is not type(None)]
-            assert one.name not in found and len(kinds) == 1, one.name
-            found[one.name] = Option(one.name, owner, kinds[0], one.default, one.metadata["help"])
+    run = RunConfig()
+    for part, config in {"": run, "train": run.train, "diffusion": run.diffusion}.items():
+        hints = typing.get_type_hints(type(config))
+        for one in dataclasses.fields(config):
+            text = one.metadata.get("help") or PROCESS_HELP.get(one.name)
+            if text is None:
+                continue  # `train` and `diffusion` themselves
+            hint = hints[one.name]
+            kind = typing.get_args(hint)[0] if isinstance(hint, types.UnionType) else hint  # `str | None` is text
+            found[one.name] = Option(one.name, part, kind, getattr(config, one.name), text)
     return found
 
 
-def _members(hint: object) -> tuple[object, ...]:
-    return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-
-
 def make_config(values: Mapping[str, object], *, source: str = "the configuration") -> RunConfig:
-    """A run from field values by name, those of RunConfig and of TrainConfig side by side; defaults for the rest.
+    """A run from field values by name, those of `train` and `diffusion` among them; defaults for the rest.
 
     Args:
         values: by field name, as YAML or a notebook has them.
@@ -198,9 +195,12 @@ def make_config(values: Mapping[str, object], *, source: str = "the configuratio
         ValueError: if there is no such field, naming the nearest, or a value is of the wrong kind or out of range.
     """
     values = converted(values, source)
-    known = options()
-    run, train = ({n: v for n, v in values.items() if known[n].owner is owner} for owner in (RunConfig, TrainConfig))
-    return RunConfig(**run, train=TrainConfig(**train))
+    parts: dict[str, dict[str, object]] = {"": {}, "train": {}, "diffusion": {}}
+    for name, option in options().items():
+        if name in values:
+            parts[option.part][name] = values[name]
+    process = dataclasses.replace(LITE_DIFFUSION, **parts["diffusion"])
+    return RunConfig(**parts[""], train=TrainConfig(**parts["train"]), diffusion=process)
 
 
 def converted(values: Mapping[str, object], source: str) -> dict[str, object]:
@@ -217,8 +217,8 @@ def converted(values: Mapping[str, object], source: str) -> dict[str, object]:
 
 
 def config_values(config: RunConfig) -> dict[str, object]:
-    """The field values of a run by name, those of `train` among them: what `make_config` takes."""
-    values = dataclasses.asdict(config) | dataclasses.asdict(config.train)
+    """The field values of a run by name, those of `train` and `diffusion` among them: what `make_config` takes."""
+    values = dataclasses.asdict(config) | dataclasses.asdict(config.train) | dataclasses.asdict(config.diffusion)
     return {name: values[name] for name in options()}
 
 
@@ -237,7 +237,7 @@ def _converted(option: Option, value: object, source: str) -> object:
             return _whole(value)
         if typing.get_origin(option.kind) is tuple and len(value) == 2:
             return tuple(_whole(side) for side in value)
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, ArithmeticError):
         pass  # told below
     expected = {bool: "true or false", str: "text", float: "a number", int: "a whole number"}
     wanted = expected.get(option.kind, "two whole numbers, height and width")
@@ -245,13 +245,8 @@ def _converted(option: Option, value: object, source: str) -> object:
 
 
 def _whole(value: object) -> int:
-    """7, "7", 7.0 and "7e0" as 7; ValueError or TypeError for anything else."""
-    if isinstance(value, bool):
-        raise TypeError(value)
-    try:
-        return int(value) if isinstance(value, str | int) else int(str(value))
-    except ValueError:
-        number = float(value)
-        if number != int(number):
-            raise
-        return int(number)
+    """7, "7", 7.0 and "7e0" as 7; ValueError or ArithmeticError for anything else."""
+    number = Decimal(str(value))
+    if number != int(number):
+        raise ValueError(value)
+    return int(number)

@@ -90,7 +90,7 @@ def held_out_loss(model: Model, data: Data, config: RunConfig, *, batch_size: in
     labelled = dataclasses.replace(config.train, null_probability=0.0)
     totals = []
     for number in range(NUM_DRAWS):
-        draws = draw_step(number, (len(examples), *examples[0].image.shape), labelled)
+        draws = draw_step(number, (len(examples), *examples[0].image.shape), diffusion.num_timesteps, labelled)
         for start in range(0, len(examples), batch_size):
             part = slice(start, start + batch_size)
             batch = batch_of(examples[part], data).to(unet.device)
@@ -124,7 +124,7 @@ class Evaluator:
         )
         if self.truth is None:
             self.truth = measure_truth(self.judge, sizes)
-        settings = SampleSettings(self.config.sample_guidance_scale, num_steps=20)
+        settings = SampleSettings(self.config.sample_guidance_scale, min(20, model.diffusion.num_timesteps))
         scores = evaluate_model(model, self.judge, settings, sizes, num_resamples=1, truth=self.truth)
         figures |= {FID: scores.frechet, metric_name("mIoU"): scores.miou, "diversity ratio": scores.diversity_ratio}
         return Evaluation(step, figures, FID)

@@ -2,7 +2,7 @@
 
 Apart from the network and the process because all that is learned here is how to join them: draw t and noise, ask the
 network, take the hybrid loss, step, average. Wang et al. (2022), section 4.1 and Algorithm 1. `python -m
-sdm_lite.train.loop` runs it.
+sdm_lite.train` runs it.
 
 Everything random in step i is drawn from (seed, i), so that a run that was stopped and resumed is the run that was not;
 and drawn for the whole batch, so that a run on several processes is the run on one.
@@ -74,12 +74,12 @@ def draw_timesteps(batch_size: int, num_timesteps: int, generator: torch.Generat
     return t[torch.randperm(batch_size, generator=generator)]
 
 
-def draw_step(step: int, shape: tuple[int, int, int, int], config: TrainConfig) -> Draws:
+def draw_step(step: int, shape: tuple[int, int, int, int], num_timesteps: int, config: TrainConfig) -> Draws:
     """The random numbers of a step counted from 0, for its whole batch of images of shape (B, 3, H, W), on the CPU."""
     ones = torch.ones(shape[0], 1, 1, 1)
     keep = drop_condition(ones, config.null_probability, generator=step_generator(config.seed, step, 3))
     generator = step_generator(config.seed, step, 4)
-    t = draw_timesteps(shape[0], config.num_timesteps, generator)
+    t = draw_timesteps(shape[0], num_timesteps, generator)
     return Draws(keep, t, torch.randn(shape, generator=generator))
 
 
@@ -143,7 +143,7 @@ def train(
     Args:
         unet: trained in place; its device is where the work is done.
         ema: the averaged weights, updated in place; `deepcopy(unet)` at first.
-        diffusion: the process, on the same device.
+        diffusion: the process, on the same device; timesteps are drawn from its 1..T.
         batches: from a step, counted from 0, to this process's share of its batch.
         config: the recipe.
         optimizer: to go on with, or None for a fresh one.
@@ -165,7 +165,8 @@ def train(
     skipped = 0
     for step in range(start, config.num_steps):
         batch = batches(step)
-        draws = draw_step(step, (len(batch.images) * processes.count, *batch.images.shape[1:]), config)
+        shape = (len(batch.images) * processes.count, *batch.images.shape[1:])
+        draws = draw_step(step, shape, diffusion.num_timesteps, config)
         optimizer.zero_grad(set_to_none=True)
         parts = []
         for part, place in processes.parts(len(batch.images)):
@@ -173,7 +174,7 @@ def train(
             with processes.gradients(network, last=part.stop == len(batch.images)):
                 losses = hybrid_losses(network, diffusion, _examples(batch, part).to(unet.device), own, config)
                 processes.backward(losses.total.mean() / processes.num_parts)
-            parts.append(_statistics(losses, own.t, config.num_timesteps))
+            parts.append(_statistics(losses, own.t, diffusion.num_timesteps))
         gradient_norm = processes.clip(unet, optimizer, config.max_gradient_norm)
 
         means = processes.mean(torch.stack(parts).mean(0))

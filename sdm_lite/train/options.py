@@ -1,4 +1,4 @@
-"""The command line of `python -m sdm_lite.train`: every field of RunConfig and TrainConfig is an option.
+"""The command line of `python -m sdm_lite.train`: every field of a RunConfig, its parts among them, is an option.
 
 Apart from the command so that the same words, on a command line, in a file or in a notebook, give the same RunConfig.
 """
@@ -10,7 +10,7 @@ import difflib
 import typing
 
 from sdm_lite.presets import PRESETS
-from sdm_lite.train.config import FINE_TUNE, MIXED_PRECISIONS, Option, RunConfig, TrainConfig, options
+from sdm_lite.train.config import FINE_TUNE, MIXED_PRECISIONS, Option, RunConfig, options
 from sdm_lite.train.recipe import load_config, recipe_names
 
 DESCRIPTION = """\
@@ -37,12 +37,10 @@ def make_parser() -> argparse.ArgumentParser:
         action="store_true",
         help=f"null-label fine-tuning of --start-from: the file's section fine_tune, or {FINE_TUNE}, unless given here",
     )
-    groups = {
-        RunConfig: parser.add_argument_group("the run", "data, network, device, files; may change when it is resumed"),
-        TrainConfig: parser.add_argument_group("the recipe", "what is learned; a resumed run must have the same"),
-    }
+    run = parser.add_argument_group("the run", "data, network, device, files; may change when it is resumed")
+    recipe = parser.add_argument_group("the recipe", "what is learned; a resumed run must have the same")
     for option in options().values():
-        _add_option(groups[option.owner], option)
+        _add_option(recipe if option.part else run, option)
     return parser
 
 

@@ -1,6 +1,6 @@
-"""Recipes: a run as a YAML file, its fields those of RunConfig and TrainConfig side by side.
+"""Recipes: a run as a YAML file, its fields those of a RunConfig and of its parts side by side.
 
-Apart from the two classes because it is the one door of YAML, and knows where recipes lie. A file may also have a
+Apart from those classes because it is the one door of YAML, and knows where recipes lie. A file may also have a
 section `fine_tune` with what changes in the second phase, Wang et al. (2022), section 3.4.
 """
 

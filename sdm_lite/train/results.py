@@ -65,20 +65,13 @@ class Results:
         """Write a checkpoint."""
         if self.processes.is_main and run.step != self._saved_step:
             best = _verdict(run).best.step if run.evaluations else None
-            save_run(
-                self.folder,
-                run,
-                self.config.train,
-                data=self.data.fingerprint,
-                keep=self.config.keep_checkpoints,
-                best_step=best,
-            )
+            save_run(run, self.config, data=self.data.fingerprint, best_step=best)
         self._saved, self._saved_step = time.monotonic(), run.step
         self.processes.wait()
 
     def averaged(self, run: Run) -> Model:
         """The averaged weights with their process."""
-        return Model(run.ema, self.config.train.diffusion().build().to(self.processes.device))
+        return Model(run.ema, self.config.diffusion.build().to(self.processes.device))
 
     def draw_samples(self, run: Run, log: Log | None) -> None:
         """Write a sample grid of the averaged weights as they are."""
@@ -110,7 +103,7 @@ class Results:
                     {"step": run.step, "evaluation": evaluation.figures, "still_improving": verdict.is_best}
                 )
             if verdict.is_best:
-                save_model(self.folder / "best.safetensors", model.unet, self._process(), facts=self.facts(run))
+                save_model(self.folder / "best.safetensors", model.unet, self.config.diffusion, facts=self.facts(run))
             enough = self.has_stopped_improving(run)
             if enough:
                 follower.say(f"stopping: stop_after_no_improvement is {self.config.stop_after_no_improvement}")
@@ -125,10 +118,10 @@ class Results:
         if not self.processes.is_main:
             return
         facts = self.facts(run)
-        save_model(self.folder / "model.safetensors", model.unet, self._process(), facts=facts)
+        save_model(self.folder / "model.safetensors", model.unet, self.config.diffusion, facts=facts)
         print(f"wrote {self.folder / 'model.safetensors'}: the averaged weights after {run.step} steps")
         if self.config.save:
-            save_model(self.config.save, model.unet, self._process(), facts=facts, dtype=torch.float16)
+            save_model(self.config.save, model.unet, self.config.diffusion, facts=facts, dtype=torch.float16)
             print(f"wrote {self.config.save}")
         save_png(self.folder / "samples.png", self._grid(model))
         scale = self.config.sample_guidance_scale
@@ -154,15 +147,16 @@ class Results:
             "data": self.data.fingerprint,
             "data_images": self.data.num_images,
             "train_config": dataclasses.asdict(self.config.train),
+            "diffusion": dataclasses.asdict(self.config.diffusion),
             "before": _facts_before(self.config.start_from),
         }
 
-    def _process(self) -> object:
-        return self.config.train.diffusion()
-
     def _grid(self, model: Model) -> object:
         scale = self.config.sample_guidance_scale
-        return sample_grid(model, self.data, guidance_scale=scale, num_samples=self.config.num_samples)
+        num_steps = min(25, model.diffusion.num_timesteps)
+        return sample_grid(
+            model, self.data, guidance_scale=scale, num_samples=self.config.num_samples, num_steps=num_steps
+        )
 
 
 def _verdict(run: Run) -> Verdict:

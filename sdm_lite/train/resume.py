@@ -23,7 +23,7 @@ from typing import NamedTuple
 import torch
 
 from sdm_lite.checkpoints import load_exactly
-from sdm_lite.train.config import TrainConfig
+from sdm_lite.train.config import RunConfig, TrainConfig
 from sdm_lite.unet import SDMUNet
 
 FORMAT = "sdm_lite training checkpoint 2"
@@ -80,6 +80,16 @@ def is_finite(state: dict[str, object]) -> bool:
     return all(bool(torch.isfinite(tensor).all()) for tensor in state["unet"].values())
 
 
+def recipe_of(config: RunConfig) -> dict[str, object]:
+    """What a resumed run must have in common with the one that was stopped, by name: how it learns, which process."""
+    return dataclasses.asdict(config.train) | dataclasses.asdict(config.diffusion)
+
+
+def network_of(run: Run) -> dict[str, object]:
+    """The same of its network."""
+    return {f"unet {name}": value for name, value in dataclasses.asdict(run.unet.config).items()}
+
+
 # On disk.
 
 
@@ -130,25 +140,15 @@ def list_checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in found if re.fullmatch(r"step-\d{9,}\.pt", path.name))
 
 
-def save_run(
-    folder: Path,
-    run: Run,
-    config: TrainConfig,
-    *,
-    data: str = "",
-    keep: int = 2,
-    best_step: int | None = None,
-) -> Path | None:
-    """Write a checkpoint of a run, then remove those that are no longer kept.
+def save_run(run: Run, config: RunConfig, *, data: str = "", best_step: int | None = None) -> Path | None:
+    """Write a checkpoint of a run to its folder, then remove those that are no longer kept.
 
     A run with weights that are no numbers any more is not written: the last good checkpoint stays the newest.
 
     Args:
-        folder: the run's.
         run: its state.
-        config: its recipe; a resumed run must have the same.
+        config: where to, how many of the newest stay, and the recipe: a resumed run must have the same.
         data: the fingerprint of the data set; a resumed run must have the same.
-        keep: how many of the newest stay.
         best_step: the checkpoint of this step stays too.
 
     Returns:
@@ -160,29 +160,22 @@ def save_run(
     state = state_of(run)
     if not is_finite(state):
         return None
+    folder = Path(config.output)
     path = checkpoint_path(folder, run.step)
-    facts = {
-        "format": FORMAT,
-        "unet_config": dataclasses.asdict(run.unet.config),
-        "train_config": dataclasses.asdict(config),
-        "data": data,
-    }
+    facts = {"format": FORMAT, "recipe": recipe_of(config), "network": network_of(run), "data": data}
     write_whole(path, lambda file: torch.save(facts | state, file))
-    kept = {*list_checkpoints(folder)[-keep:], checkpoint_path(folder, best_step or 0)}
+    kept = {*list_checkpoints(folder)[-config.keep_checkpoints :], checkpoint_path(folder, best_step or 0)}
     for old in set(list_checkpoints(folder)) - kept:
         old.unlink(missing_ok=True)
     return path
 
 
-def resume_run(
-    folder: Path, run: Run, config: TrainConfig, *, data: str = "", tell: Callable[[str], None] | None = None
-) -> Run:
+def resume_run(run: Run, config: RunConfig, *, data: str = "", tell: Callable[[str], None] | None = None) -> Run:
     """Take up a run from its newest whole checkpoint, or leave it as it is if there is none at all.
 
     Args:
-        folder: the run's.
         run: a fresh one of the same configuration, changed in place.
-        config: its recipe.
+        config: where from, and the recipe.
         data: the fingerprint of the data set.
         tell: gets a line for each damaged checkpoint; None = to the standard error stream.
 
@@ -194,6 +187,7 @@ def resume_run(
             checkpoints and none of them is whole.
     """
     tell = tell or (lambda line: print(line, file=sys.stderr))
+    folder = Path(config.output)
     for left in (folder / "checkpoints").glob(".step-*.tmp"):
         left.unlink(missing_ok=True)  # of a process that was killed while it wrote
     paths = list_checkpoints(folder)
@@ -203,7 +197,12 @@ def resume_run(
         except ValueError as error:
             tell(f"{error}; trying the one before")
             continue
-        check_same_run(path, state, run, config, data)
+        _check_same(path, state["recipe"] | state["network"], recipe_of(config) | network_of(run), config)
+        if state["data"] != data:
+            raise ValueError(
+                f"the data have changed since {path} was written (fingerprint {state['data']}, now {data}): "
+                "bring the same data back, or start another run with another --output"
+            )
         return load_state(path, state, run)
     if paths:
         raise ValueError(f"no checkpoint in {paths[0].parent} is whole: delete that folder to start afresh")
@@ -229,16 +228,16 @@ def read_checkpoint(path: Path) -> dict[str, object]:
     return state
 
 
-def check_same_recipe(folder: Path, config: TrainConfig) -> None:
-    """Raise ValueError if a folder's newest checkpoint is of another recipe, naming what differs.
+def check_same_recipe(config: RunConfig) -> None:
+    """Raise ValueError if the newest checkpoint in a run's folder is of another recipe, naming what differs.
 
     Looked at before data are rendered and a network is built; it reads no weights. A file that cannot be read is left
     to `resume_run`, which tells of it.
     """
-    for path in reversed(list_checkpoints(folder)):
+    for path in reversed(list_checkpoints(Path(config.output))):
         try:
             state = torch.load(path, weights_only=True, map_location="meta", mmap=True)
-            version, recipe = state["format"], state["train_config"]
+            version = state["format"]
         except Exception:  # a damaged file fails in many ways
             continue
         if version != FORMAT:
@@ -246,25 +245,13 @@ def check_same_recipe(folder: Path, config: TrainConfig) -> None:
                 f"{path} is of another version of sdm_lite ({version!r}, expected {FORMAT!r}): "
                 "end the run with that one, or give another --output"
             )
-        _check_same(path, recipe, dataclasses.asdict(config), config)
+        _check_same(path, state["recipe"], recipe_of(config), config)
         return
 
 
-def check_same_run(path: Path, state: dict[str, object], run: Run, config: TrainConfig, data: str) -> None:
-    """Raise ValueError if a checkpoint cannot be gone on with, naming what differs."""
-    wanted = dataclasses.asdict(config) | {f"unet {k}": v for k, v in dataclasses.asdict(run.unet.config).items()}
-    got = state["train_config"] | {f"unet {k}": v for k, v in state["unet_config"].items()}
-    _check_same(path, got, wanted, config)
-    if state["data"] != data:
-        raise ValueError(
-            f"the data have changed since {path} was written (fingerprint {state['data']}, now {data}): "
-            "bring the same data back, or start another run with another --output"
-        )
-
-
-def _check_same(path: Path, got: dict[str, object], wanted: dict[str, object], config: TrainConfig) -> None:
+def _check_same(path: Path, got: dict[str, object], wanted: dict[str, object], config: RunConfig) -> None:
     # With a constant learning rate the number of steps may change: no step so far would have been another one.
-    free = {"num_steps"} if config.final_learning_rate_fraction == 1 else set()
+    free = {"num_steps"} if config.train.final_learning_rate_fraction == 1 else set()
     different = [
         f"{k} was {got.get(k)!r}, now {wanted.get(k)!r}"
         for k in sorted((wanted.keys() | got.keys()) - free)

@@ -5,11 +5,16 @@ from dataclasses import replace
 import torch
 from networks import TINY
 
-from sdm_lite.train import ImageBatches, TrainConfig, new_run, train
+from sdm_lite.train import LITE_DIFFUSION, ImageBatches, RunConfig, TrainConfig, new_run, train
 from sdm_lite.unet import SDMUNet
 
 CONFIG = TrainConfig(num_steps=6, batch_size=4, warmup_steps=2, null_probability=0.2)
+DIFFUSION = LITE_DIFFUSION.build()
 NETWORK = replace(TINY, num_classes=4, instance_edges=True)
+
+
+def in_folder(folder, config=CONFIG, **options):
+    return RunConfig(output=str(folder), train=config, **options)
 
 
 def batches(config=CONFIG, num_images=10, shard=(0, 1)):
@@ -28,9 +33,7 @@ def fresh(config=CONFIG):
 def advance(run, config, steps):
     """Train `run` for some steps and return its state after them, as a user who stops the generator would."""
     losses = []
-    loop = train(
-        run.unet, run.ema, config.diffusion().build(), batches(config), config, optimizer=run.optimizer, start=run.step
-    )
+    loop = train(run.unet, run.ema, DIFFUSION, batches(config), config, optimizer=run.optimizer, start=run.step)
     for step in loop:
         losses.append(step.loss)
         run = run._replace(step=step.step)

@@ -12,6 +12,7 @@ import torch
 from networks import LEAST
 
 from sdm_lite.checkpoints import load_facts, load_model
+from sdm_lite.diffusion import DiffusionConfig
 from sdm_lite.presets import PRESETS
 from sdm_lite.train import FINE_TUNE
 from sdm_lite.train import __main__ as train_command
@@ -50,6 +51,21 @@ def test_command_trains_saves_draws_and_fine_tunes(tmp_path, capsys):
     assert load_config(tmp_path / "b" / "config.yaml").train.learning_rate == FINE_TUNE["learning_rate"]
     assert main(second) == 0  # a finished run, started again, only writes its results once more
     assert "resuming at step 4 of 4" in capsys.readouterr().out
+
+
+def test_a_process_is_trained_for_saved_and_drawn_from(tmp_path, capsys):
+    process = "--schedule linear --num-timesteps 22 --prediction-type eps".split()
+    assert main([*OPTIONS, *process, "--output", str(tmp_path / "a")]) == 0
+    weights = tmp_path / "a" / "model.safetensors"
+    facts, diffusion = load_facts(weights), load_model(weights).diffusion
+    assert facts["diffusion"] == {"schedule": "linear", "num_timesteps": 22, "prediction_type": "eps"}
+    assert torch.equal(diffusion.signal, DiffusionConfig("linear", 22).build().signal)
+    # Neither resumed nor fine-tuned as another.
+    assert main([*OPTIONS, *process, "--schedule", "cosine", "--output", str(tmp_path / "a")]) == 2
+    assert "of another run: schedule was 'linear', now 'cosine'. Use the same options" in capsys.readouterr().err
+    start = ["--start-from", str(weights), "--output", str(tmp_path / "b")]
+    assert main([*OPTIONS, *process, "--schedule", "cosine", *start]) == 2
+    assert "model.safetensors was trained with schedule linear, not cosine: give the same" in capsys.readouterr().err
 
 
 def test_a_run_tells_how_it_goes(tmp_path, capsys):
@@ -93,6 +109,7 @@ def test_the_stop_rule_stops(tmp_path, capsys):
         (["--expect-processes", "2"], "1 process came up where 2 were asked for"),
         (["--accumulation-steps", "3"], "batch_size 4 cannot be shared evenly by 1 process in 3 parts"),
         (["--learning-rats", "3"], "did you mean --learning-rate?"),
+        (["--shard-weights"], "unknown option --shard-weights"),
         (["--config", "nothing.yaml"], "no recipe called"),
         (["--device", "tpu9"], "device 'tpu9' cannot be used here"),
         (

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import yaml
 
+from sdm_lite.diffusion import DiffusionConfig
 from sdm_lite.presets import PRESETS
 from sdm_lite.train.config import RunConfig, TrainConfig, config_values, make_config, options
 from sdm_lite.train.options import make_parser, parse
@@ -16,17 +17,25 @@ def test_every_field_is_an_option_with_its_help_and_default():
     for name, option in options().items():
         assert "--" + name.replace("_", "-") in shown and " ".join(option.help.split()) in shown
         assert option.default is None or f"[{option.default}]" in shown
-    fields = {one.name for one in (*dataclasses.fields(RunConfig), *dataclasses.fields(TrainConfig))}
-    assert set(options()) == fields - {"train"}
+    fields = {one.name for part in (RunConfig, TrainConfig, DiffusionConfig) for one in dataclasses.fields(part)}
+    assert set(options()) == fields - {"train", "diffusion"}
 
 
 def test_command_line_file_and_notebook_give_the_same_run(tmp_path):
     values = {"learning_rate": 1e-4, "size": [64, 32], "skip_bad": True, "mixed_precision": "bf16", "root": "/data"}
+    values["schedule"] = "linear"
     path = tmp_path / "run.yaml"
-    path.write_text("learning_rate: 1e-4\nsize: [64, 32]\nskip_bad: true\nmixed_precision: bf16\nroot: /data\n")
-    line = "--learning-rate 1e-4 --size 64 32 --skip-bad --mixed-precision bf16 --root /data".split()
+    path.write_text(
+        "learning_rate: 1e-4\nsize: [64, 32]\nskip_bad: true\nmixed_precision: bf16\nroot: /data\nschedule: linear\n"
+    )
+    line = "--learning-rate 1e-4 --size 64 32 --skip-bad --mixed-precision bf16 --root /data --schedule linear".split()
     expected = RunConfig(
-        size=(64, 32), skip_bad=True, mixed_precision="bf16", root="/data", train=TrainConfig(learning_rate=1e-4)
+        size=(64, 32),
+        skip_bad=True,
+        mixed_precision="bf16",
+        root="/data",
+        train=TrainConfig(learning_rate=1e-4),
+        diffusion=DiffusionConfig("linear", 1000, "v"),
     )
     assert make_config(values) == load_config(path) == parse(line) == parse(["--config", str(path)]) == expected
 
@@ -64,6 +73,11 @@ def test_the_command_line_wins_over_the_file_and_the_second_phase_over_its_first
         ("fine_tune: 3", "must hold lines `field: value`"),
         ("a: [", "is not YAML"),
         ("batch_size: 0", "batch_size must be at least 1, got 0"),
+        ("schedule: square", "schedule must be one of .*, got 'square'"),
+        ("num_timesteps: 1", "num_timesteps must be at least 2, got 1"),
+        ("schedule: linear\nnum_timesteps: 20", "num_timesteps must be at least 21 with the linear schedule, got 20"),
+        ("prediction_type: x0", "prediction_type must be 'eps' or 'v', got 'x0'"),
+        ("shard_weights: true", "unknown field 'shard_weights'"),
         ("stop_after_no_improvement: 3", "needs evaluations: give evaluate_steps"),
         ("mixed_precision: int8", "mixed_precision must be one of no, bf16, fp16"),
         ("fine_tune:\n  learning_rat: 1", "did you mean learning_rate?"),
@@ -110,5 +124,5 @@ def test_a_recipe_is_complete_and_its_network_exists(name):
 @pytest.mark.parametrize("name", ["celebamask-hq-256", "ade20k-256", "cityscapes-256x512"])
 def test_a_recipe_of_the_paper_leaves_no_number_to_the_lite_defaults(name):
     written = yaml.safe_load((RECIPE_DIR / f"{name}.yaml").read_text(encoding="utf-8"))
-    assert {one.name for one in dataclasses.fields(TrainConfig)} <= set(written)
+    assert {one.name for part in (TrainConfig, DiffusionConfig) for one in dataclasses.fields(part)} <= set(written)
     assert written["ema_rate"] == 0.9999 and written["fine_tune"]["null_probability"] == 0.2  # section 4.1

@@ -10,7 +10,7 @@ from sdm_lite.batches import encode
 from sdm_lite.checkpoints import Model
 from sdm_lite.labels import encode_labels
 from sdm_lite.scenes import Scenes
-from sdm_lite.train.config import RunConfig, TrainConfig
+from sdm_lite.train.config import LITE_DIFFUSION, RunConfig, TrainConfig
 from sdm_lite.train.data import Data, batch_of
 from sdm_lite.train.held_out import FID, HELD_OUT_LOSS, Evaluation, Evaluator, held_out_loss, judge_progress
 from sdm_lite.unet import SDMUNet
@@ -45,7 +45,7 @@ def tiny_model(seed):
     torch.manual_seed(seed)
     unet = SDMUNet(replace(LEAST, image_size=(32, 32)))
     torch.nn.init.normal_(unet.output.weight)
-    return Model(unet.eval(), TrainConfig().diffusion().build())
+    return Model(unet.eval(), LITE_DIFFUSION.build())
 
 
 def test_examples_are_encoded_as_the_data_set_does():

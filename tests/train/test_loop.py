@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 from networks import TINY, randomised
-from tiny_runs import CONFIG, NETWORK, advance, batches, fresh
+from tiny_runs import CONFIG, DIFFUSION, NETWORK, advance, batches, fresh, in_folder
 
 from sdm_lite.batches import step_generator
 from sdm_lite.train import (
+    LITE_DIFFUSION,
     TrainConfig,
     draw_step,
     draw_timesteps,
@@ -29,7 +30,7 @@ def test_one_batch_is_learned():
     config = replace(CONFIG, num_steps=200, learning_rate=4e-3, null_probability=0.0, flip_probability=0.0)
     data = batches(config, num_images=4)
     run = fresh(config)
-    loop = train(run.unet, run.ema, config.diffusion().build(), data, config)
+    loop = train(run.unet, run.ema, DIFFUSION, data, config)
     losses = [step.simple for step in loop]
     # Random pixels cannot be guessed: only what was learned by heart, image for label map, takes the error below their
     # variance.
@@ -39,9 +40,9 @@ def test_one_batch_is_learned():
 def test_a_stopped_and_resumed_run_is_the_run_that_was_not(tmp_path):
     whole, losses = advance(fresh(), CONFIG, 6)
     first, before = advance(fresh(), CONFIG, 3)
-    save_run(tmp_path, first, CONFIG)
+    save_run(first, in_folder(tmp_path))
     torch.manual_seed(99)  # what the global stream holds must not matter
-    resumed, after = advance(resume_run(tmp_path, new_run(SDMUNet(NETWORK), CONFIG), CONFIG), CONFIG, 3)
+    resumed, after = advance(resume_run(new_run(SDMUNet(NETWORK), CONFIG), in_folder(tmp_path)), CONFIG, 3)
     assert before + after == losses
     for part in ("unet", "ema"):
         for ours, theirs in zip(getattr(whole, part).parameters(), getattr(resumed, part).parameters(), strict=True):
@@ -55,6 +56,19 @@ def test_timesteps_cover_1_to_T_evenly():
     assert (counts / len(drawn) - 0.1).abs().max() < 0.01
     strata = draw_timesteps(8, 1000, step_generator(0, 0, 4)).sort().values
     assert torch.equal((strata - 1) // 125, torch.arange(8))
+
+
+@pytest.mark.parametrize("num_timesteps", [100, 2000])
+def test_timesteps_are_drawn_from_the_process_that_is_trained(num_timesteps):
+    diffusion, seen = replace(LITE_DIFFUSION, num_timesteps=num_timesteps).build(), []
+    run, config = fresh(), replace(CONFIG, num_steps=60)
+    run.unet.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[1]))
+    steps = list(train(run.unet, run.ema, diffusion, batches(config), config))
+    drawn = torch.cat(seen).double() / num_timesteps
+    assert 0 < drawn.min() < 0.05 and 0.95 < drawn.max() <= 1  # of 240
+    assert (torch.histc(drawn, 4, 0, 1) / len(drawn) - 0.25).abs().max() < 0.01
+    # One example from each quarter of 1..T, and each quarter's loss told.
+    assert not any(math.isnan(value) for step in steps for value in step.simple_by_quartile)
 
 
 def test_learning_rate_warms_up_and_falls():
@@ -90,7 +104,7 @@ def poisoned(at):
 
 
 def steps_of(run, **options):
-    return train(run.unet, run.ema, CONFIG.diffusion().build(), batches(), CONFIG, optimizer=run.optimizer, **options)
+    return train(run.unet, run.ema, DIFFUSION, batches(), CONFIG, optimizer=run.optimizer, **options)
 
 
 def test_a_step_that_is_not_finite_changes_nothing_and_the_run_goes_on():
@@ -136,7 +150,7 @@ def test_quartiles_split_the_simple_loss_by_timestep():
 def test_a_step_draws_labels_times_and_noise_from_seed_and_step_alone():
     config = replace(CONFIG, null_probability=0.5)
     shape = (64, 3, 4, 4)
-    first, again, other = draw_step(3, shape, config), draw_step(3, shape, config), draw_step(4, shape, config)
+    first, again, other = (draw_step(step, shape, 1000, config) for step in (3, 3, 4))
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert not any(torch.equal(a, b) for a, b in zip(first, other, strict=True))
     assert set(first.keep.unique().tolist()) == {0.0, 1.0}
@@ -148,8 +162,6 @@ def test_a_step_draws_labels_times_and_noise_from_seed_and_step_alone():
         ({"batch_size": 0}, "batch_size"),
         ({"null_probability": 1.5}, "null_probability"),
         ({"learning_rate": 0.0}, "learning_rate"),
-        ({"schedule": "square"}, "schedule"),
-        ({"prediction_type": "x0"}, "prediction_type"),
         ({"adam_beta2": 1.0}, "adam_beta2"),
         ({"learning_rate": math.nan}, "learning_rate"),
     ],

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tiny_runs import CONFIG, batches, fresh
+from tiny_runs import CONFIG, DIFFUSION, batches, fresh
 
 from sdm_lite.checkpoints import load_model
 from sdm_lite.train import train
@@ -127,8 +127,7 @@ def in_fp16(scaler):
 def spoiled_steps(run, is_bad, processes):
     """Steps whose gradients overflow as long as `is_bad()`."""
     run.unet.input.weight.register_hook(lambda gradient: gradient * math.inf if is_bad() else gradient)
-    process = CONFIG.diffusion().build()
-    return train(run.unet, run.ema, process, batches(), CONFIG, optimizer=run.optimizer, processes=processes)
+    return train(run.unet, run.ema, DIFFUSION, batches(), CONFIG, optimizer=run.optimizer, processes=processes)
 
 
 def test_steps_that_fp16_skips_while_it_looks_for_a_scale_change_nothing_else():
