@@ -1,4 +1,4 @@
-"""One door to all commands: `python -m sdm_lite`, or `sdm-lite`, lists them; `sdm-lite train --help` runs one.
+"""One door to all commands: `sdm-lite`, or `python -m sdm_lite`, lists them and runs one.
 
 Each is `python -m sdm_lite.NAME` too, which works where pip's scripts are not on the path, so that is the name in their
 own help and errors. The table knows their names and imports none of them: what a command needs is its own affair.

@@ -1,4 +1,4 @@
-"""Batches of a data set as a function of the step: which examples, which of them mirrored, and how they are encoded.
+"""Batches as a function of the step: which examples, which of them mirrored, how encoded.
 
 Apart from the loop so that a run is the same wherever its examples come from (memory here, the disk in `loading`),
 however often it was stopped, and however many processes share it. A batch stays in small integers until it is on the

@@ -1,4 +1,4 @@
-"""Where to compute: the device that a command takes by itself, and whether a named one can be used.
+"""Where to compute: what a command takes by itself, and whether a named device can be used.
 
 Apart because every command that computes asks it, before any work.
 """

@@ -1,4 +1,4 @@
-"""The diffusion process: noise in, noise out, and the loss; mathematics only, no network is called here.
+"""The diffusion process: noise in, noise out, and the loss; no network is called here.
 
 Apart from the network so that each equation stands in exactly one function and can be held against numbers.
 Ho et al. (2020, DDPM), Nichol & Dhariwal (2021, improved DDPM), Wang et al. (2022, SDM), section 3.

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, held by one writer at a time, refused before the work and not after it.
+"""Files: written whole or not at all, held by one writer, refused before the work.
 
 Apart because everything that lasts goes through here: weights, checkpoints, reports, caches, votes. The one door of
 filelock, whose locks end with the process that holds them, on Windows too.

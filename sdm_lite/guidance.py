@@ -1,4 +1,4 @@
-"""From network to denoiser: plain, or pushed away from what the network would draw without labels.
+"""From network to denoiser: plain, or pushed away from what it would draw without labels.
 
 Apart from the sampler, which sees a function (x_t, t) -> Prediction and nothing else. Ho & Salimans (2021,
 classifier-free guidance); Wang et al. (2022), section 3.4, Algorithm 2.

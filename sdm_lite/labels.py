@@ -1,4 +1,4 @@
-"""From integer label maps to the condition that SPADE reads: one-hot classes, instance edges, the null label.
+"""From integer label maps to the condition that SPADE reads: one-hot, edges, the null label.
 
 Apart from the network because the paper's condition is made of data alone, and because every data set shares it.
 Wang et al. (2022), section 3.4 (null label) and section 4.1; edges as in Wang et al. (2018, pix2pixHD).

@@ -1,4 +1,4 @@
-"""Numbers that compare generated pictures with true ones, of whatever features, labels or distances they are handed.
+"""Numbers that compare generated pictures with true ones, of whatever features they are handed.
 
 Apart from the models, so that every number says by its arguments what it was measured with: the functions here know no
 network and no data set. Heusel et al. (2017) for the Frechet distance, Binkowski et al. (2018) for the kernel distance,

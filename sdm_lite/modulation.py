@@ -1,4 +1,4 @@
-"""What is kept of a label map for a whole trajectory: every SPADE's scale and shift, within a bound of memory.
+"""What is kept of a label map for a trajectory: every SPADE's scale and shift, within a bound.
 
 Apart from the U-Net, whose `modulate` is the idea, because these are the ways to hold its result: in full, read anew
 where memory is short, for the null label as one number and a border, and two branches on top of each other. Each gives

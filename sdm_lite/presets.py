@@ -1,4 +1,4 @@
-"""The numbers that make one SDM U-Net different from another, and the sets of them that have names.
+"""The numbers that make one SDM U-Net different from another, and the named sets of them.
 
 Apart from the network because a preset only changes numbers: the lite networks of the course and the paper's are one
 class.

@@ -1,4 +1,4 @@
-"""Progress with the time left while somebody watches, and one line at the end when nobody does.
+"""A bar with the time left while somebody watches, and one line at the end when nobody does.
 
 Apart because it is the only door of tqdm. A bar that refreshes a hundred times fills an executed notebook with a
 hundred records; a notebook that runs unwatched (under papermill or nbconvert, or with the environment variable

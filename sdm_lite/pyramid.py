@@ -1,4 +1,4 @@
-"""The condition at every resolution of the network, and SPADE's first convolution over it without its zeros.
+"""The condition at every resolution, and SPADE's first convolution over it without its zeros.
 
 Apart from SPADE because all SPADEs of one resolution share it: it is built once for a batch. A label map in one-hot
 form is nearly all zeros: at each pixel one class, perhaps an edge, of up to 184 channels. A convolution of it is a sum

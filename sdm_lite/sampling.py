@@ -1,4 +1,4 @@
-"""Samplers: generators that walk from noise to an image with any denoiser, one step at a time.
+"""Samplers: generators that walk from noise to an image with any denoiser, step by step.
 
 Apart from guidance and network, which they see only as a function (x_t, t) -> Prediction. Ancestral sampling (Ho et
 al., 2020; Wang et al., 2022, Algorithm 2 made right), DDIM (Song et al., 2020) and DPM-Solver++(2M) (Lu et al., 2022).

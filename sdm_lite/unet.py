@@ -1,4 +1,4 @@
-"""The SDM U-Net: the encoder sees the noisy image, the middle and the decoder read the label map through SPADE.
+"""The SDM U-Net: the encoder sees the noisy image, middle and decoder read the label map.
 
 Three functions in a row, and kept apart for what that saves: `encode` has no label in it, so guidance runs it once for
 both of its passes; `modulate` has no noisy image and no timestep in it, so it runs once for a whole trajectory;

@@ -1,4 +1,4 @@
-"""The variational bound on held-out images: how many bits a dimension a model needs to describe them.
+"""The variational bound on held-out images: the bits a dimension that a model needs for them.
 
 Apart from `diffusion`, which has one term of it, because the whole is a sum over all T of them, and a matter of many
 network calls. `python -m sdm_lite.bound MODEL` prints it, with the learned variance and with fixed ones.

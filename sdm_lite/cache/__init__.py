@@ -1,4 +1,4 @@
-"""A data set at its size, on disk: every photograph is decoded and resized once, not once an epoch.
+"""A data set at its size, on disk: photographs are decoded and resized once, not every epoch.
 
 Apart from the data sets, as any that can `read` an example will do, and from `cache_building`, as most runs only read.
 

@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors with the configuration inside, so that a file alone rebuilds network and process.
+"""Weights on disk: safetensors with the configuration inside, so that a file alone is enough.
 
 Apart from training because loading must never run code, never leave half a file, and say in one line what is wrong.
 The published SDM checkpoints are read by `published`; `python -m sdm_lite.checkpoints` turns them into such files.

@@ -1,4 +1,4 @@
-"""Photographs with label maps, read from the folders in which they are published: the door to all data sets.
+"""Photographs with label maps, read as they were published: the door to all data sets.
 
 Apart from the data sets, so that whoever trains or evaluates names one and needs to know no more. All give the same
 `Example`; each knows its classes, colours, the network that fits it and the paper's guidance scale.

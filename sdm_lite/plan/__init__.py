@@ -1,4 +1,4 @@
-"""What a training run will take, before it is started: memory, operations, images a second, days, cost.
+"""What a training run will take, before it is started: memory, operations, days, cost.
 
 Apart from training because nothing is trained here: the network is built on torch's meta device, which has shapes and
 no numbers, so that the paper's networks are counted in seconds on a laptop. `python -m sdm_lite.plan` prints it.

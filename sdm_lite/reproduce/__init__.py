@@ -1,4 +1,4 @@
-"""The course run end to end: `python -m sdm_lite.reproduce`; notebooks take record and check from here."""
+"""The course run end to end; notebooks take `record` and `check` from here."""
 
 from sdm_lite.reproduce.claims import check, record, show_source
 from sdm_lite.reproduce.course import NOTEBOOKS, PROFILES, make_course, parse_parameters

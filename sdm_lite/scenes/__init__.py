@@ -1,4 +1,4 @@
-"""Scenes: procedural landscapes with label maps. `python -m sdm_lite.scenes` draws a grid of them."""
+"""Scenes: procedural landscapes with label maps. `python -m sdm_lite.scenes` draws some."""
 
 from sdm_lite.scenes.dataset import (
     PALETTE,
