@@ -182,7 +182,8 @@ def _begin(course: Course) -> dict[str, Any]:
     try:
         earlier = json.loads((course.output / "run.json").read_text(encoding="utf-8"))
         if all(earlier[key] == state[key] for key in ("profile", "parameters", "machine")):
-            state["results"] = earlier["results"]
+            copies = {path.stem for path in (course.output / "executed").glob("*.ipynb")}
+            state["results"] = {stem: result for stem, result in earlier["results"].items() if stem in copies}
             state["notebooks"] = sorted({*state["notebooks"], *earlier["notebooks"]})
     except (OSError, ValueError, KeyError, TypeError):
         pass  # none, or not ours: a fresh start

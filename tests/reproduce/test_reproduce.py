@@ -132,15 +132,16 @@ def test_nothing_of_the_machine_or_of_papermill_is_kept(ran):
 
 
 @pytest.mark.slow
-def test_resume_runs_only_what_failed_or_changed(ran, tmp_path, capsys):
+def test_resume_runs_only_what_failed_changed_or_is_gone(ran, tmp_path, capsys):
     notebooks, output, _ = ran
     again = shutil.copytree(notebooks, tmp_path / "notebooks")
     kept = shutil.copytree(output, tmp_path / "out")
     make_notebook(again / "01_breaks.ipynb", CLAIM)
+    (kept / "executed" / "02_last.ipynb").unlink()
     arguments = ["--notebooks", str(again), "--output", str(kept), "--profile", "test", "-p", "SEED=4", "--resume"]
     assert main(arguments) == 0
     told = capsys.readouterr().out
-    assert "[1/3] 00_works: done before" in told and "[2/3] 01_breaks: ok" in told and "02_last: done before" in told
+    assert "[1/3] 00_works: done before" in told and "[2/3] 01_breaks: ok" in told and "02_last: ok" in told
     before, after = state_of(output)["results"], state_of(kept)["results"]
     assert after["00_works"] == before["00_works"] and after["01_breaks"]["failure"] is None
     report = (kept / "report.html").read_text()
@@ -245,7 +246,8 @@ def test_parameters_are_json_or_text():
 
 
 def test_notebooks_import_reproduce_without_the_machinery():
-    probe = "import sys; import sdm_lite.reproduce; print({'papermill', 'nbconvert', 'nbformat'} & set(sys.modules))"
+    machinery = {"papermill", "nbconvert", "nbformat", "jinja2", "jupyter_client"}
+    probe = f"import sys; import sdm_lite.reproduce; print({machinery} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
 
