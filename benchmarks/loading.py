@@ -64,15 +64,15 @@ class PerItem(Dataset):
 def render_folder(folder: Path, *, num_images: int, file_size: int) -> None:
     """Scenes as JPEG and PNG files: a few rendered, enlarged, given a photograph's grain, and shifted to make many."""
     scenes = Scenes(size=128, length=NUM_RENDERED)
-    images, label_maps, _ = scenes.materialize(range(NUM_RENDERED))
+    pictures = scenes.materialize(range(NUM_RENDERED))
     grain = np.random.default_rng(0).integers(-12, 13, (file_size, file_size, 3))
     for kind in ("images", "labels"):
         (folder / kind / "train").mkdir(parents=True)
     (folder / "classes.txt").write_text("\n".join(scenes.class_names))
     for i in progress(range(num_images), description=f"writing {file_size} x {file_size} files"):
         k, shift = i % NUM_RENDERED, 37 * (i // NUM_RENDERED)
-        picture = Image.fromarray(images[k].movedim(0, -1).numpy()).resize((file_size, file_size))
-        ids = Image.fromarray(label_maps[k].numpy()).resize((file_size, file_size), Image.Resampling.NEAREST)
+        picture = Image.fromarray(pictures.images[k].movedim(0, -1).numpy()).resize((file_size, file_size))
+        ids = Image.fromarray(pictures.label_map[k].numpy()).resize((file_size, file_size), Image.Resampling.NEAREST)
         photograph = np.roll((np.asarray(picture).astype(int) + grain).clip(0, 255).astype(np.uint8), shift, axis=1)
         Image.fromarray(photograph).save(folder / "images" / "train" / f"{i:05}.jpg", quality=92)
         Image.fromarray(np.roll(np.asarray(ids), shift, axis=1)).save(folder / "labels" / "train" / f"{i:05}.png")

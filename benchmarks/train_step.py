@@ -84,8 +84,7 @@ def main() -> None:
     size = unet.config.image_size[0]
     scenes = Scenes(size=size, length=8 * args.batch_size)
     batches = ImageBatches(
-        *scenes.materialize(range(len(scenes))),
-        scenes.num_classes,
+        scenes.materialize(range(len(scenes))),
         batch_size=config.batch_size,
         flip_probability=config.flip_probability,
         seed=config.seed,

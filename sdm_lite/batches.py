@@ -10,6 +10,7 @@ Shapes: B batch, K condition channels, H x W pixels, N images of the data set.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -34,10 +35,10 @@ class Example(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What one step learns from, in integers.
+    """Many examples, in integers: what one step learns from, or a data set held in memory.
 
     Attributes:
-        images: (B, 3, H, W) uint8.
+        images: (B, 3, H, W) uint8; 0 is -1 and 255 is 1.
         label_map: (B, H, W) uint8 or int16, ids in 0..num_classes - 1.
         edges: (B, H, W) uint8, 1 where a pixel touches another instance, or None for a condition without edges. Edges
             and not instance ids, as the condition holds no more than that and the edges of a mirrored map are the
@@ -59,6 +60,10 @@ class Batch(NamedTuple):
         """The same batch in memory that a GPU reads without a detour."""
         return self._map(Tensor.pin_memory)
 
+    def at(self, indices: Tensor) -> Batch:
+        """Some of its examples, by their places (B',) int64."""
+        return self._map(lambda tensor: tensor[indices])
+
     def mirrored(self, flip: Tensor) -> Batch:
         """The same batch, examples mirrored left and right where `flip` (B,) is true."""
         return self._map(lambda tensor: mirror(tensor, flip))
@@ -66,6 +71,23 @@ class Batch(NamedTuple):
     def _map(self, function) -> Batch:
         edges = None if self.edges is None else function(self.edges)
         return Batch(function(self.images), function(self.label_map), edges, self.num_classes)
+
+
+def collate(examples: Iterable[Example], num_classes: int, *, has_instances: bool) -> Batch:
+    """Examples as one batch; each becomes integers as it comes, so that a generator of many needs little memory.
+
+    Args:
+        examples: at least one, all of one size.
+        num_classes: of the label maps.
+        has_instances: whether there is to be an edge channel.
+    """
+    images, label_maps, edges = [], [], []
+    for image, label_map, instance_map in examples:
+        images.append(((image + 1) * 127.5).round().to(torch.uint8))  # (3, H, W)
+        label_maps.append(label_map.to(label_dtype(num_classes)))  # (H, W)
+        if has_instances:
+            edges.append(instance_edges(instance_map[None])[0, 0].to(torch.uint8))  # (H, W)
+    return Batch(torch.stack(images), torch.stack(label_maps), torch.stack(edges) if edges else None, num_classes)
 
 
 def encode(batch: Batch) -> tuple[Tensor, Tensor]:
@@ -146,10 +168,7 @@ class ImageBatches:
     """Batches of a data set that is held in memory, 8 bits a value: a function of the step. See `BatchOrder`.
 
     Args:
-        images: (N, 3, H, W) uint8.
-        label_maps: (N, H, W), an integer dtype.
-        instance_maps: (N, H, W), an integer dtype, or None for a condition without edges.
-        num_classes: of the label maps.
+        pictures: all N of them.
         batch_size: images a step, of all processes together.
         flip_probability: of mirroring an example, in [0, 1].
         seed: of order and mirroring.
@@ -162,10 +181,7 @@ class ImageBatches:
 
     def __init__(
         self,
-        images: Tensor,
-        label_maps: Tensor,
-        instance_maps: Tensor | None,
-        num_classes: int,
+        pictures: Batch,
         *,
         batch_size: int,
         flip_probability: float,
@@ -173,21 +189,20 @@ class ImageBatches:
         shard: tuple[int, int] = (0, 1),
     ):
         self.order = BatchOrder(
-            len(images), batch_size=batch_size, flip_probability=flip_probability, seed=seed, shard=shard
+            len(pictures.images), batch_size=batch_size, flip_probability=flip_probability, seed=seed, shard=shard
         )
-        _check_pictures(images, label_maps, instance_maps, num_classes)
-        self.images, self.num_classes = images, num_classes
-        self.label_maps = label_maps.to(label_dtype(num_classes))
-        self.edges = None if instance_maps is None else _edges(instance_maps)
+        _check_pictures(pictures)
+        self.pictures = pictures._replace(label_map=pictures.label_map.to(label_dtype(pictures.num_classes)))
 
     def __len__(self) -> int:
         """N, the number of images."""
-        return len(self.images)
+        return len(self.pictures.images)
 
     def fingerprint(self) -> str:
         """A digest of everything that is served, 16 hexadecimal digits: another one if any pixel is another."""
-        digest = hashlib.sha256(f"{self.num_classes}".encode())
-        for tensor in (self.images, self.label_maps, self.edges):
+        *tensors, num_classes = self.pictures
+        digest = hashlib.sha256(f"{num_classes}".encode())
+        for tensor in tensors:
             if tensor is not None:
                 digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
                 digest.update(tensor.contiguous().numpy())
@@ -196,8 +211,7 @@ class ImageBatches:
     def __call__(self, step: int) -> Batch:
         """The batch of a step, counted from 0."""
         chosen, flip = self.order(step)
-        edges = None if self.edges is None else self.edges[chosen]
-        return Batch(self.images[chosen], self.label_maps[chosen], edges, self.num_classes).mirrored(flip)
+        return self.pictures.at(chosen).mirrored(flip)
 
 
 def label_dtype(num_classes: int) -> torch.dtype:
@@ -219,15 +233,11 @@ def step_generator(seed: int, step: int, stream: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(np.random.SeedSequence([seed, step, stream]).generate_state(1)[0]))
 
 
-def _check_pictures(images: Tensor, label_maps: Tensor, instance_maps: Tensor | None, num_classes: int) -> None:
+def _check_pictures(pictures: Batch) -> None:
+    images = pictures.images
     if images.ndim != 4 or images.shape[1] != 3 or images.dtype != torch.uint8:
         raise ValueError(f"images must be (N, 3, H, W) uint8, got {tuple(images.shape)} {images.dtype}")
-    for name, maps in (("label maps", label_maps), ("instance maps", instance_maps)):
+    for name, maps in (("label maps", pictures.label_map), ("edges", pictures.edges)):
         if maps is not None and (images.shape[0] != maps.shape[0] or images.shape[2:] != maps.shape[1:]):
             raise ValueError(f"images {tuple(images.shape)} and {name} {tuple(maps.shape)} do not go together")
-    check_labels(label_maps, num_classes)
-
-
-def _edges(instance_maps: Tensor) -> Tensor:
-    """Instance edges of all maps: (N, H, W) to the same, uint8; in pieces, so that no float copy of all is made."""
-    return torch.cat([instance_edges(piece)[:, 0].to(torch.uint8) for piece in instance_maps.split(256)])
+    check_labels(pictures.label_map, pictures.num_classes)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sdm_lite.batches import BatchOrder, ImageBatches, encode, mirror, step_generator
+from sdm_lite.batches import Batch, BatchOrder, Example, ImageBatches, collate, encode, mirror, step_generator
 from sdm_lite.labels import encode_labels, instance_edges
 
 NUM_IMAGES, NUM_CLASSES = 11, 4
@@ -11,7 +11,7 @@ RECIPE = {"batch_size": 4, "flip_probability": 0.5, "seed": 3}
 
 
 def pictures(num_images=NUM_IMAGES, num_classes=NUM_CLASSES):
-    """Random images; instance ids as Cityscapes has them, which differ only above 8 bits."""
+    """Random examples; instance ids as Cityscapes has them, which differ only above 8 bits."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (num_images, 3, 8, 16), generator=generator, dtype=torch.uint8)
     label_maps = torch.randint(0, num_classes, (num_images, 8, 16), generator=generator)
@@ -19,8 +19,14 @@ def pictures(num_images=NUM_IMAGES, num_classes=NUM_CLASSES):
     return images, label_maps, instance_maps
 
 
+def together(images, label_maps, instance_maps, num_classes=NUM_CLASSES):
+    """As one batch, its edges found here."""
+    edges = None if instance_maps is None else instance_edges(instance_maps)[:, 0].to(torch.uint8)
+    return Batch(images, label_maps, edges, num_classes)
+
+
 def batches(**change):
-    return ImageBatches(*pictures(), NUM_CLASSES, **(RECIPE | change))
+    return ImageBatches(together(*pictures()), **(RECIPE | change))
 
 
 def same(a, b):
@@ -71,8 +77,8 @@ def test_shards_put_together_are_the_batch_of_one_process(num_shards):
     for step in range(5):
         parts = [shard(step) for shard in shards]
         assert all(len(part.images) == 4 // num_shards for part in parts)
-        together = [torch.cat([part[field] for part in parts]) for field in range(3)]
-        assert same(together, whole(step))
+        joined = [torch.cat([part[field] for part in parts]) for field in range(3)]
+        assert same(joined, whole(step))
 
 
 def test_half_of_the_examples_are_mirrored():
@@ -93,9 +99,8 @@ def test_edges_of_a_mirrored_map_are_the_mirrored_edges():
 def test_encoding_a_batch_is_encoding_its_label_maps(num_classes, with_instances):
     images, label_maps, instance_maps = pictures(num_classes=num_classes)
     instance_maps = instance_maps if with_instances else None
-    served = ImageBatches(
-        images, label_maps, instance_maps, num_classes, batch_size=NUM_IMAGES, flip_probability=0.0, seed=0
-    )
+    examples = together(images, label_maps, instance_maps, num_classes)
+    served = ImageBatches(examples, batch_size=NUM_IMAGES, flip_probability=0.0, seed=0)
     order, _ = served.order(0)
     x0, condition = encode(served(0))
     expected = encode_labels(label_maps[order], num_classes, instance_maps[order] if with_instances else None)
@@ -103,6 +108,17 @@ def test_encoding_a_batch_is_encoding_its_label_maps(num_classes, with_instances
     assert torch.equal(condition, expected) and condition.dtype == torch.float32
     assert condition.shape[1] == num_classes + with_instances
     assert torch.equal(x0, images[order].float() / 127.5 - 1) and x0.min() >= -1 and x0.max() <= 1
+
+
+@pytest.mark.parametrize("has_instances", [False, True])
+def test_examples_become_a_batch_to_the_last_bit(has_instances):
+    images, label_maps, instance_maps = pictures()
+    examples = map(Example, images.float() / 127.5 - 1, label_maps, instance_maps)
+    batch = collate(examples, NUM_CLASSES, has_instances=has_instances)
+    expected = together(images, label_maps.to(torch.uint8), instance_maps)
+    assert torch.equal(batch.images, images) and torch.equal(batch.label_map, expected.label_map)
+    assert batch.label_map.dtype == torch.uint8 and batch.num_classes == NUM_CLASSES
+    assert torch.equal(batch.edges, expected.edges) if has_instances else batch.edges is None
 
 
 def test_a_batch_goes_to_a_device_whole():
@@ -115,10 +131,10 @@ def test_a_batch_goes_to_a_device_whole():
 def test_the_fingerprint_is_of_the_pixels():
     images, label_maps, instance_maps = pictures()
     fingerprint = batches().fingerprint()
-    assert ImageBatches(images, label_maps.int(), instance_maps, NUM_CLASSES, **RECIPE).fingerprint() == fingerprint
-    assert ImageBatches(images, label_maps, None, NUM_CLASSES, **RECIPE).fingerprint() != fingerprint
+    assert ImageBatches(together(images, label_maps.int(), instance_maps), **RECIPE).fingerprint() == fingerprint
+    assert ImageBatches(together(images, label_maps, None), **RECIPE).fingerprint() != fingerprint
     images[3, 0, 0, 0] += 1
-    assert ImageBatches(images, label_maps, instance_maps, NUM_CLASSES, **RECIPE).fingerprint() != fingerprint
+    assert ImageBatches(together(images, label_maps, instance_maps), **RECIPE).fingerprint() != fingerprint
 
 
 @pytest.mark.parametrize(
@@ -139,12 +155,12 @@ def test_a_wrong_recipe_is_told(change, message):
 def test_pictures_that_do_not_go_together_are_told():
     images, label_maps, instance_maps = pictures()
     with pytest.raises(ValueError, match="label maps .* do not go together"):
-        ImageBatches(images, label_maps[:, :, :8], None, NUM_CLASSES, **RECIPE)
-    with pytest.raises(ValueError, match="instance maps .* do not go together"):
-        ImageBatches(images, label_maps, instance_maps[1:], NUM_CLASSES, **RECIPE)
+        ImageBatches(together(images, label_maps[:, :, :8], None), **RECIPE)
+    with pytest.raises(ValueError, match="edges .* do not go together"):
+        ImageBatches(together(images, label_maps, instance_maps[1:]), **RECIPE)
     with pytest.raises(ValueError, match=r"lie in 0\.\.2, got 3"):
-        ImageBatches(images, label_maps, None, 3, **RECIPE)
+        ImageBatches(together(images, label_maps, None, 3), **RECIPE)
     with pytest.raises(ValueError, match=r"lie in 0\.\.3, got -1"):
-        ImageBatches(images, label_maps - 1, None, NUM_CLASSES, **RECIPE)
+        ImageBatches(together(images, label_maps - 1, None), **RECIPE)
     with pytest.raises(ValueError, match="uint8, got .* torch.float32"):
-        ImageBatches(images.float(), label_maps, None, NUM_CLASSES, **RECIPE)
+        ImageBatches(together(images.float(), label_maps, None), **RECIPE)

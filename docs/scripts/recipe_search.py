@@ -36,7 +36,7 @@ from sdm_lite.judge import Judge, load_judge
 from sdm_lite.presets import PRESETS
 from sdm_lite.progress import Progress
 from sdm_lite.scenes import Scenes
-from sdm_lite.train import ImageBatches, TrainConfig, train
+from sdm_lite.train import Batch, ImageBatches, TrainConfig, train
 from sdm_lite.train.config import make_config
 from sdm_lite.unet import SDMUNet
 
@@ -112,10 +112,10 @@ def configurations(name: str) -> tuple[TrainConfig, GaussianDiffusion, SDMUNet]:
     return config.train, config.diffusion.build(), SDMUNet(dataclasses.replace(NETWORK, **network))
 
 
-def steps_within(seconds: float, name: str, pictures: tuple, num_classes: int, probe: int = 12) -> int:
+def steps_within(seconds: float, name: str, pictures: Batch, probe: int = 12) -> int:
     """How many steps of a trial a thread can do in a time: the first steps of a network that is thrown away."""
     config, diffusion, unet = configurations(name)
-    batches = ImageBatches(*pictures, num_classes, batch_size=config.batch_size, flip_probability=0.5, seed=0)
+    batches = ImageBatches(pictures, batch_size=config.batch_size, flip_probability=0.5, seed=0)
     steps = train(unet, deepcopy(unet), diffusion, batches, dataclasses.replace(config, num_steps=probe))
     next(steps)
     started = time.process_time()
@@ -123,14 +123,13 @@ def steps_within(seconds: float, name: str, pictures: tuple, num_classes: int, p
     return round(seconds * count / (time.process_time() - started))
 
 
-def run(name: str, seconds: float, pictures: tuple, num_classes: int) -> Trained:
+def run(name: str, seconds: float, pictures: Batch) -> Trained:
     """Train one trial."""
     config, diffusion, unet = configurations(name)
-    config = dataclasses.replace(config, num_steps=steps_within(seconds, name, pictures, num_classes))
+    config = dataclasses.replace(config, num_steps=steps_within(seconds, name, pictures))
     ema = deepcopy(unet)
     batches = ImageBatches(
-        *pictures,
-        num_classes,
+        pictures,
         batch_size=config.batch_size,
         flip_probability=config.flip_probability,
         seed=config.seed,
@@ -153,17 +152,17 @@ def end_with_parent() -> None:
 
 
 @functools.cache
-def given() -> tuple[Judge, Truth, tuple, int]:
+def given() -> tuple[Judge, Truth, Batch]:
     """What all trials of a process share: the judge, the measures of true pictures, and pictures to train on."""
     torch.set_num_threads(1)
     judge, scenes = load_judge("judge-32"), Scenes(32, length=8000, seed=0)
-    return judge, measure_truth(judge, SIZES), scenes.materialize(range(len(scenes))), scenes.num_classes
+    return judge, measure_truth(judge, SIZES), scenes.materialize(range(len(scenes)))
 
 
 def measure_one(folder: Path, name: str, seconds: float) -> str:
     """Measure one trial, keep its row, and return a line about it."""
-    judge, truth, pictures, num_classes = given()
-    trained = run(name, seconds, pictures, num_classes)
+    judge, truth, pictures = given()
+    trained = run(name, seconds, pictures)
     scores = evaluate_model(trained.model, judge, SETTINGS, SIZES, truth=truth)
     facts = dataclasses.asdict(scores) | trained._replace(model=None)._asdict()
     path = path_of(folder, name, seconds)

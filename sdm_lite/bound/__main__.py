@@ -10,6 +10,7 @@ import sys
 
 import torch
 
+from sdm_lite.batches import encode
 from sdm_lite.bound import VARIANCES, Bound, evaluate_bound
 from sdm_lite.checkpoints import Model, load_model
 from sdm_lite.devices import check_device, default_device
@@ -27,9 +28,10 @@ def held_out(model: Model, num_images: int) -> tuple[torch.Tensor, torch.Tensor]
     if config.image_size != (size, size):
         raise ValueError(f"the bound is measured on Scenes, which are square: the model draws {config.image_size}")
     scenes = Scenes(size, length=num_images, seed=HELD_OUT_SEED)
-    images, label_maps, instance_maps = scenes.materialize(range(num_images))
-    condition = model.unet.condition(label_maps, instance_maps)
-    return (images.float() / 127.5 - 1).to(condition), condition
+    pictures = scenes.materialize(range(num_images))
+    if not config.instance_edges:
+        pictures = pictures._replace(edges=None)
+    return encode(pictures.to(model.unet.device))
 
 
 def measure(model: Model, arguments: argparse.Namespace) -> dict[str, Bound]:

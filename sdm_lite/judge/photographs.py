@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import torch
 
+from sdm_lite.batches import collate
 from sdm_lite.datasets.photographs import Photographs
 from sdm_lite.judge.network import JudgeConfig, metric_name
 from sdm_lite.judge.training import JudgeData
@@ -56,12 +57,9 @@ def judge_data(photographs: Photographs) -> JudgeData:
     Raises:
         ValueError: if one is bad and may not be skipped, or all are.
     """
-    images, label_maps = [], []
-    for example in photographs.read_all():
-        images.append(((example.image + 1) * 127.5).round().to(torch.uint8))
-        label_maps.append(example.label_map.to(torch.int16))
-    nothing = torch.zeros(len(images), dtype=torch.int64)
-    return JudgeData(torch.stack(images), torch.stack(label_maps), nothing, nothing)
+    batch = collate(photographs.read_all(), photographs.num_classes, has_instances=False)
+    nothing = torch.zeros(len(batch.images), dtype=torch.int64)
+    return JudgeData(batch.images, batch.label_map, nothing, nothing)
 
 
 def own_judge_facts(dataset: Photographs) -> dict[str, object]:

@@ -59,10 +59,11 @@ def draw_data(size: int, num_images: int, seed: int) -> JudgeData:
     """
     scenes = Scenes(size, length=num_images, seed=seed)
     with Progress(f"drawing {num_images} scenes", total=num_images) as count:
-        images, label_maps, _ = scenes.materialize(range(num_images), progress=lambda _: count.update())
+        pictures = scenes.materialize(range(num_images), progress=lambda _: count.update())
     appearances = [scenes.own_appearance(i) for i in range(num_images)]
     times = torch.tensor([appearance.time_of_day for appearance in appearances])
-    return JudgeData(images, label_maps, times, torch.tensor([appearance.season for appearance in appearances]))
+    seasons = torch.tensor([appearance.season for appearance in appearances])
+    return JudgeData(pictures.images, pictures.label_map, times, seasons)
 
 
 def as_images(pixels: Tensor) -> Tensor:

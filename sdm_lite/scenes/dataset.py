@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
 import torch
 
-from sdm_lite.batches import Example
+from sdm_lite.batches import Batch, Example, collate
 from sdm_lite.scenes.layout import draw_layout
 from sdm_lite.scenes.look import (
     SEASON_PROBABILITIES,
@@ -135,26 +136,21 @@ class Scenes(torch.utils.data.Dataset):
         label_map, instance_map = (torch.from_numpy(a.astype(np.int64)) for a in rasterise(layout, self.size))
         return Example(torch.from_numpy(paint(layout, self.own_appearance(i), self.size)), label_map, instance_map)
 
-    def materialize(self, indices, *, progress=None):
+    def materialize(self, indices: Sequence[int], *, progress: Callable[[int], object] | None = None) -> Batch:
         """Draw many scenes at once into memory: what `self[i]` gives, in 8 bits.
 
         Args:
-            indices: Sequence of N scene numbers.
-            progress: Called with the number of scenes done, after each.
+            indices: N scene numbers.
+            progress: called with the number of scenes done, after each.
 
         Returns:
-            images (N, 3, size, size), label_maps (N, size, size), instance_maps (N, size, size): uint8 tensors.
+            images (N, 3, size, size), label_map and edges (N, size, size), uint8.
         """
-        indices = list(indices)
-        images = torch.empty((len(indices), 3, self.size, self.size), dtype=torch.uint8)
-        label_maps = torch.empty((len(indices), self.size, self.size), dtype=torch.uint8)
-        instance_maps = torch.empty_like(label_maps)
-        for n, i in enumerate(indices):
-            layout = self._layout(i)
-            label_map, instance_map = rasterise(layout, self.size)
-            picture = paint(layout, self.own_appearance(i), self.size)
-            images[n] = torch.from_numpy(np.rint((picture + 1.0) * 127.5).astype(np.uint8))
-            label_maps[n], instance_maps[n] = torch.from_numpy(label_map), torch.from_numpy(instance_map)
-            if progress is not None:
-                progress(n + 1)
-        return images, label_maps, instance_maps
+
+        def drawn() -> Iterator[Example]:
+            for number, i in enumerate(indices, start=1):
+                yield self[i]
+                if progress is not None:
+                    progress(number)
+
+        return collate(drawn(), self.num_classes, has_instances=True)

@@ -10,10 +10,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from sdm_lite.batches import Batch, Example, ImageBatches
-from sdm_lite.labels import instance_edges
 from sdm_lite.presets import PRESETS
 from sdm_lite.train.config import RunConfig
 from sdm_lite.train.processes import OneProcess
@@ -73,16 +71,6 @@ def open_data(config: RunConfig, processes: OneProcess) -> Data:
     return data
 
 
-def batch_of(examples: list[Example], data: Data) -> Batch:
-    """Examples as one batch."""
-    images = torch.stack([((example.image + 1) * 127.5).round().to(torch.uint8) for example in examples])
-    label_map = torch.stack([example.label_map for example in examples]).to(torch.int16)
-    edges = None
-    if data.has_instances:
-        edges = instance_edges(torch.stack([example.instance_map for example in examples]))[:, 0].to(torch.uint8)
-    return Batch(images, label_map, edges, data.num_classes)
-
-
 def _num_held_out(config: RunConfig) -> int:
     return max(config.num_samples, config.evaluate_images if config.evaluate_steps else 0)
 
@@ -109,7 +97,7 @@ def _scenes(config: RunConfig, processes: OneProcess) -> Data:
         pictures = scenes.materialize(indices)
     order = {"batch_size": config.train.batch_size, "flip_probability": config.train.flip_probability}
     shard = (processes.rank, processes.count)
-    batches = ImageBatches(*pictures, scenes.num_classes, **order, seed=config.train.seed, shard=shard)
+    batches = ImageBatches(pictures, **order, seed=config.train.seed, shard=shard)
     held_out = Scenes(size=height, length=_num_held_out(config), seed=config.data_seed + 1)
     examples = [held_out[i] for i in range(len(held_out))]
     return Data(batches, examples, scenes.palette, scenes.num_classes, True, batches.fingerprint(), len(batches))

@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 import torch
 
+from sdm_lite.batches import collate
 from sdm_lite.checkpoints import Model
 from sdm_lite.evaluate import SampleSettings, Sizes, Truth, evaluate_model, measure_truth
 from sdm_lite.judge.network import HELD_OUT_SEED, Judge, load_judge, metric_name
 from sdm_lite.train.config import RunConfig
-from sdm_lite.train.data import Data, batch_of, image_size
+from sdm_lite.train.data import Data, image_size
 from sdm_lite.train.loop import draw_step, hybrid_losses
 
 LEAST_IMPROVEMENT = 0.01  # of the best so far: less than that is noise, and would keep a run going for ever
@@ -93,7 +94,7 @@ def held_out_loss(model: Model, data: Data, config: RunConfig, *, batch_size: in
         draws = draw_step(number, (len(examples), *examples[0].image.shape), diffusion.num_timesteps, labelled)
         for start in range(0, len(examples), batch_size):
             part = slice(start, start + batch_size)
-            batch = batch_of(examples[part], data).to(unet.device)
+            batch = collate(examples[part], data.num_classes, has_instances=data.has_instances).to(unet.device)
             own = type(draws)(*(values[part].to(unet.device) for values in draws))
             totals.append(hybrid_losses(unet, diffusion, batch, own, labelled).total)
     return torch.cat(totals).mean().item()

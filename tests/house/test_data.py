@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from sdm_lite.batches import encode
 from sdm_lite.checkpoints import DATA_DIR, load_facts, load_model
 from sdm_lite.evaluate import SampleSettings, draw_samples, evaluate_images
 from sdm_lite.judge import load_judge
-from sdm_lite.labels import encode_labels
 from sdm_lite.metrics import mean_iou
 from sdm_lite.scenes import Scenes
 
@@ -52,9 +52,7 @@ def test_samples_of_the_shipped_model_are_read_as_their_label_maps(size):
 def test_fine_tuning_taught_the_null_label():
     """Under the null label it errs less than the network that never met it, and under labels about as much."""
     scenes = Scenes(32, length=32, seed=1)
-    images, label_maps, instance_maps = scenes.materialize(range(32))
-    x0 = images.float() / 127.5 - 1
-    condition = encode_labels(label_maps.long(), scenes.num_classes, instance_maps.long())
+    x0, condition = encode(scenes.materialize(range(32)))
     t = torch.arange(32) * 31 + 5
     noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(0))
     error = {}

@@ -6,6 +6,7 @@ import torch
 from colour_vision import VISIONS, nearest_colours
 
 from sdm_lite.batches import Example
+from sdm_lite.labels import instance_edges
 from sdm_lite.scenes import (
     SEASON_PROBABILITIES,
     SEASONS,
@@ -166,14 +167,14 @@ def test_flipped_scenes_have_the_statistics_of_scenes():
 
 def test_materialize_is_getitem_in_8_bits():
     scenes, done = Scenes(32, length=50), []
-    images, label_maps, instance_maps = scenes.materialize([4, 9, 2], progress=done.append)
-    assert done == [1, 2, 3]
-    assert images.dtype == label_maps.dtype == instance_maps.dtype == torch.uint8
+    images, label_map, edges, num_classes = scenes.materialize([4, 9, 2], progress=done.append)
+    assert done == [1, 2, 3] and num_classes == scenes.num_classes
+    assert images.dtype == label_map.dtype == edges.dtype == torch.uint8
     for n, i in enumerate([4, 9, 2]):
         example = scenes[i]
         assert (images[n] / 127.5 - 1 - example.image).abs().max() <= 0.5 / 127.5 + 1e-6
-        assert torch.equal(label_maps[n].long(), example.label_map)
-        assert torch.equal(instance_maps[n].long(), example.instance_map)
+        assert torch.equal(label_map[n].long(), example.label_map)
+        assert torch.equal(edges[n].float(), instance_edges(example.instance_map[None])[0, 0])
 
 
 @pytest.mark.parametrize("size", [8, 33, 264, 0, -32, 32.5])

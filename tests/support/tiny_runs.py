@@ -5,7 +5,8 @@ from dataclasses import replace
 import torch
 from networks import TINY
 
-from sdm_lite.train import LITE_DIFFUSION, ImageBatches, RunConfig, TrainConfig, new_run, train
+from sdm_lite.labels import instance_edges
+from sdm_lite.train import LITE_DIFFUSION, Batch, ImageBatches, RunConfig, TrainConfig, new_run, train
 from sdm_lite.unet import SDMUNet
 
 CONFIG = TrainConfig(num_steps=6, batch_size=4, warmup_steps=2, null_probability=0.2)
@@ -22,7 +23,8 @@ def batches(config=CONFIG, num_images=10, shard=(0, 1)):
     images = torch.randint(0, 256, (num_images, 3, 16, 16), generator=generator, dtype=torch.uint8)
     labels = torch.randint(0, 4, (num_images, 16, 16), generator=generator, dtype=torch.uint8)
     order = {"batch_size": config.batch_size, "flip_probability": config.flip_probability, "seed": config.seed}
-    return ImageBatches(images, labels, labels, 4, **order, shard=shard)
+    edges = instance_edges(labels)[:, 0].to(torch.uint8)
+    return ImageBatches(Batch(images, labels, edges, 4), **order, shard=shard)
 
 
 def fresh(config=CONFIG):

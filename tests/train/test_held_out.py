@@ -6,12 +6,10 @@ import pytest
 import torch
 from networks import LEAST
 
-from sdm_lite.batches import encode
 from sdm_lite.checkpoints import Model
-from sdm_lite.labels import encode_labels
 from sdm_lite.scenes import Scenes
 from sdm_lite.train.config import LITE_DIFFUSION, RunConfig, TrainConfig
-from sdm_lite.train.data import Data, batch_of
+from sdm_lite.train.data import Data
 from sdm_lite.train.held_out import FID, HELD_OUT_LOSS, Evaluation, Evaluator, held_out_loss, judge_progress
 from sdm_lite.unet import SDMUNet
 
@@ -46,15 +44,6 @@ def tiny_model(seed):
     unet = SDMUNet(replace(LEAST, image_size=(32, 32)))
     torch.nn.init.normal_(unet.output.weight)
     return Model(unet.eval(), LITE_DIFFUSION.build())
-
-
-def test_examples_are_encoded_as_the_data_set_does():
-    held_out = data()
-    x0, condition = encode(batch_of(held_out.held_out, held_out))
-    examples = held_out.held_out
-    maps, instances = (torch.stack([getattr(e, n) for e in examples]) for n in ("label_map", "instance_map"))
-    assert torch.equal(condition, encode_labels(maps, held_out.num_classes, instances))
-    torch.testing.assert_close(x0, torch.stack([e.image for e in examples]), atol=1 / 255, rtol=0)
 
 
 def test_the_held_out_loss_depends_on_the_weights_alone():
