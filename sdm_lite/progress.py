@@ -11,11 +11,12 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePath
 from typing import TypeVar
 
 T = TypeVar("T")
+ShowProgress = Callable[..., Iterable]  # called as show(items, description="..."): `progress`, or `silently`
 
 UNWATCHED = {"papermill", "nbconvert", "jupyter-nbconvert", "jupyter-execute"}  # commands that run a notebook alone
 
@@ -116,6 +117,11 @@ def progress(iterable: Iterable[T], *, description: str, total: int | None = Non
         for item in iterable:
             yield item
             count.update()
+
+
+def silently(iterable: Iterable[T], *, description: str) -> Iterable[T]:
+    """The items of an iterable, and no progress shown."""
+    return iterable
 
 
 def _length(iterable: Iterable) -> int | None:

@@ -12,7 +12,6 @@ dynamic thresholding of the predicted image). A row takes from seconds to half a
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 from collections.abc import Callable
 from functools import partial
@@ -25,6 +24,8 @@ from torch import Tensor
 from sdm_lite.checkpoints import load_model
 from sdm_lite.diffusion import Denoiser, GaussianDiffusion, Prediction
 from sdm_lite.evaluate import SampleSettings, Sizes, evaluate_model, measure_truth
+from sdm_lite.evaluate.measures import scores_json
+from sdm_lite.files import write_whole
 from sdm_lite.guidance import denoiser
 from sdm_lite.judge import load_judge
 from sdm_lite.progress import progress
@@ -92,7 +93,6 @@ def measure(folder: Path, num_layouts: int, num_diversity_layouts: int, samples_
     missing = [row for row in rows() if not (folder / row.file_name).exists()]
     if not missing:
         return
-    folder.mkdir(parents=True, exist_ok=True)
     model, judge = load_model("scenes-32"), load_judge("judge-32")
     sizes = Sizes(num_layouts, samples_per_layout=samples_per_layout, num_diversity_layouts=num_diversity_layouts)
     truth = measure_truth(judge, sizes, progress=progress)
@@ -101,12 +101,10 @@ def measure(folder: Path, num_layouts: int, num_diversity_layouts: int, samples_
             GUIDANCE_SCALE, row.num_steps, SAMPLERS[row.sampler], make_denoiser=REFINEMENTS[row.refinement]
         )
         scores = evaluate_model(model, judge, settings, sizes, truth=truth, progress=progress)
-        facts = dataclasses.asdict(scores) | row._asdict() | {"threads": torch.get_num_threads()}
-        temporary = folder / "row.tmp"
-        temporary.write_text(json.dumps(facts, indent=1))
-        temporary.replace(folder / row.file_name)
+        facts = row._asdict() | {"threads": torch.get_num_threads()}
+        write_whole(folder / row.file_name, scores_json(scores, **facts))
         name = f"{row.sampler}, {row.num_steps} steps, {row.refinement}"
-        print(f"{name}: FID {scores.frechet_ratio:.2f} times the floor", flush=True)
+        print(f"{name}: FID {scores.measures['frechet'].ratio.value:.2f} times the floor", flush=True)
 
 
 def read(folder: Path) -> dict[Row, dict]:
@@ -115,10 +113,10 @@ def read(folder: Path) -> dict[Row, dict]:
     return {row: json.loads(path.read_text()) for row, path in paths.items() if path.exists()}
 
 
-def scored(scores: dict, name: str) -> str:
-    """A score with its interval, as text."""
-    low, high = scores["intervals"][name]
-    return f"{scores[name]:.3f} [{low:.3f}, {high:.3f}]"
+def ratio(scores: dict, name: str) -> tuple[float, float, float]:
+    """A score by that of true pictures, and the ends of its interval."""
+    of_true = scores["measures"][name]["ratio"]
+    return of_true["value"], *of_true["interval"][:2]
 
 
 def table(found: dict[Row, dict]) -> list[str]:
@@ -129,18 +127,19 @@ def table(found: dict[Row, dict]) -> list[str]:
     ]
     ordered = [row for sampler in SAMPLERS for row in found if row.sampler == sampler]
     for row in sorted(ordered, key=lambda row: row.refinement != "none"):
-        names = ("frechet_ratio", "miou_ratio", "diversity_ratio")
-        cells = [row.sampler, str(row.num_steps), row.refinement, *(scored(found[row], name) for name in names)]
+        ratios = (ratio(found[row], name) for name in ("frechet", "miou", "diversity"))
+        cells = [row.sampler, str(row.num_steps), row.refinement]
+        cells += [f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, low, high in ratios]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
 
 def as_good(scores: dict, standard: dict) -> bool:
     """Whether no score is worse than the standard's interval allows; of diversity, 1 is right."""
-    low, high = scores["intervals"]["diversity_ratio"]
+    _, low, high = ratio(scores, "diversity")
     return (
-        scores["frechet_ratio"] <= standard["intervals"]["frechet_ratio"][1]
-        and scores["miou_ratio"] >= standard["intervals"]["miou_ratio"][0]
+        ratio(scores, "frechet")[0] <= ratio(standard, "frechet")[2]
+        and ratio(scores, "miou")[0] >= ratio(standard, "miou")[1]
         and low <= 1 <= high
     )
 
@@ -167,8 +166,8 @@ def refined(found: dict[Row, dict]) -> list[str]:
         base = found.get(row._replace(refinement="none"))
         if row.refinement == "none" or base is None:
             continue
-        low, high = base["intervals"]["frechet_ratio"]
-        value = found[row]["frechet_ratio"]
+        _, low, high = ratio(base, "frechet")
+        value = ratio(found[row], "frechet")[0]
         verdict = "better than" if value < low else "worse than" if value > high else "no different from"
         said.append(f"* {row.refinement[0].upper()}{row.refinement[1:]}: {verdict} guidance as it is ({value:.2f}).")
     return said
@@ -183,17 +182,17 @@ def plot(found: dict[Row, dict], path: Path) -> None:
     use_style()
     figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
     panels = (
-        ("frechet_ratio", "FID / floor"),
-        ("miou_ratio", "mIoU / true pictures"),
-        ("diversity_ratio", "diversity"),
+        ("frechet", "FID / floor"),
+        ("miou", "mIoU / true pictures"),
+        ("diversity", "diversity"),
     )
     for panel, (name, label) in zip(axes, panels, strict=True):
         for sampler in SAMPLERS:
             line = sorted(row for row in found if row.sampler == sampler and row.refinement == "none")
-            numbers, values = [row.num_steps for row in line], [found[row][name] for row in line]
-            bounds = [found[row]["intervals"][name] for row in line]
+            numbers = [row.num_steps for row in line]
+            values, low, high = zip(*(ratio(found[row], name) for row in line), strict=True)
             panel.plot(numbers, values, marker="o", markersize=4, label=sampler)
-            panel.fill_between(numbers, *zip(*bounds, strict=True), alpha=0.15)
+            panel.fill_between(numbers, low, high, alpha=0.15)
         panel.set_xscale("log")
         panel.set_xticks([5, 10, 25, 50, 100, 250, 1000], ["5", "10", "25", "50", "100", "250", "1000"])
         panel.minorticks_off()
@@ -215,7 +214,7 @@ def write(found: dict[Row, dict]) -> None:
     text = f"""# How many steps a sample needs
 
 Written by `python docs/scripts/few_steps.py`: the shipped `scenes-32`, guided at s = {GUIDANCE_SCALE:g}, on
-{settings["num_layouts"]} held-out layouts; diversity from {groups}; 95 % bootstrap intervals over layouts.
+{settings["num_layouts"]} held-out layouts; diversity from {groups}; 95 % centred bootstrap intervals over layouts.
 The floor, and every 1 below, is what true pictures of the same layouts score. All scores are by the Scenes judge,
 a small network of this package.
 

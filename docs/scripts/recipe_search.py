@@ -32,6 +32,8 @@ import torch
 from sdm_lite.checkpoints import Model
 from sdm_lite.diffusion import GaussianDiffusion
 from sdm_lite.evaluate import SampleSettings, Sizes, Truth, evaluate_model, measure_truth
+from sdm_lite.evaluate.measures import scores_json
+from sdm_lite.files import write_whole
 from sdm_lite.judge import Judge, load_judge
 from sdm_lite.presets import PRESETS
 from sdm_lite.progress import Progress
@@ -164,12 +166,9 @@ def measure_one(folder: Path, name: str, seconds: float) -> str:
     judge, truth, pictures = given()
     trained = run(name, seconds, pictures)
     scores = evaluate_model(trained.model, judge, SETTINGS, SIZES, truth=truth)
-    facts = dataclasses.asdict(scores) | trained._replace(model=None)._asdict()
-    path = path_of(folder, name, seconds)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(facts, indent=1))
-    temporary.replace(path)
-    return f"{name}, {seconds:g} s: FID {scores.frechet_ratio:.2f} times the floor"
+    trial = {"num_steps": trained.num_steps, "num_training": trained.num_images, "seconds": trained.seconds}
+    write_whole(path_of(folder, name, seconds), scores_json(scores, **trial))
+    return f"{name}, {seconds:g} s: FID {scores.measures['frechet'].ratio.value:.2f} times the floor"
 
 
 def measure(folder: Path, seconds: float, final_seconds: float, num_workers: int) -> None:
@@ -193,9 +192,9 @@ def path_of(folder: Path, name: str, seconds: float) -> Path:
 
 
 COLUMNS = {
-    "frechet_ratio": "FID (Scenes judge) / floor",
-    "miou_ratio": "mIoU ratio",
-    "diversity_ratio": "diversity ratio",
+    "frechet": "FID (Scenes judge) / floor",
+    "miou": "mIoU ratio",
+    "diversity": "diversity ratio",
     "time_of_day_tv": "time of day, TV",
     "season_tv": "season, TV",
 }
@@ -209,12 +208,14 @@ def table(folder: Path, names: Iterable[str], seconds: float) -> list[str]:
         f"| what differs | processor time | steps | images | {' | '.join(COLUMNS.values())} |",
         f"|{'---|' * (4 + len(COLUMNS))}",
     ]
-    for name, row in sorted(rows.items(), key=lambda item: item[1]["frechet_ratio"]):
-        cells = [name, f"{row['seconds']:.0f} s", f"{row['num_steps']:,}", f"{row['num_images']:,}"]
+    for name, row in sorted(rows.items(), key=lambda item: item[1]["measures"]["frechet"]["ratio"]["value"]):
+        cells = [name, f"{row['seconds']:.0f} s", f"{row['num_steps']:,}", f"{row['num_training']:,}"]
         for score in COLUMNS:
-            low, high = row["intervals"][score]
-            digits = 1 if score == "frechet_ratio" else 2
-            cells.append(f"{row[score]:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]")
+            measure = row["measures"][score]
+            measure = measure["ratio"] or measure
+            low, high, _ = measure["interval"]
+            digits = 1 if score == "frechet" else 2
+            cells.append(f"{measure['value']:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]")
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
@@ -233,8 +234,9 @@ about {seconds:g} s of processor time on one thread, in which a larger network o
 steps is set by the time of the first twelve, so that the time varies.) Scored on {SIZES.num_layouts} layouts of
 Scenes(seed=1), {guided}, {SETTINGS.num_steps} DDIM steps.
 
-Intervals are 95 %, over layouts; they know nothing of the luck of a training run, of which each row has one. TV is the
-distance in total variation between the shares of hours, or of seasons, in samples and in true pictures.
+Intervals are 95 %, by centred bootstrap over layouts; they know nothing of the luck of a training run, of which each
+row has one. TV is the distance in total variation between the shares of hours, or of seasons, in samples and in true
+pictures.
 
 {rows}
 

@@ -12,7 +12,7 @@ Shapes: N images, M strata of timesteps, C channels, H x W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 
 from sdm_lite.diffusion import LOG_2, Denoiser, Gaussian, GaussianDiffusion, Prediction, mean_flat, normal_kl
+from sdm_lite.progress import ShowProgress, silently
 
 Variance = Callable[[Prediction], Prediction]
-ShowProgress = Callable[..., Iterable]  # called as progress(items, description="...")
 
 
 class Bound(NamedTuple):
@@ -97,7 +97,7 @@ def evaluate_bound(
     variances: Mapping[str, Variance] | None = None,
     num_strata: int | None = None,
     seed: int = 0,
-    progress: ShowProgress | None = None,
+    progress: ShowProgress = silently,
 ) -> dict[str, Bound]:
     """The bound of images, bits per dimension, for one or several variances of the reverse steps.
 
@@ -123,7 +123,7 @@ def evaluate_bound(
     prior = prior_term(diffusion, x0)
     strata = [(1, 1), *timestep_strata(diffusion.num_timesteps, num_strata)]
     terms = {name: torch.zeros(2, len(x0), dtype=torch.float64) for name in variances}
-    for low, high in strata if progress is None else progress(strata, description="terms of the bound"):
+    for low, high in progress(strata, description="terms of the bound"):
         generator = torch.Generator().manual_seed(int(np.random.SeedSequence([seed, low]).generate_state(1)[0]))
         t = torch.randint(low, high + 1, (len(x0),), generator=generator).to(x0.device)
         noise = torch.randn(x0.shape, generator=generator).to(x0)

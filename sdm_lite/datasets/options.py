@@ -68,3 +68,26 @@ def open_asked(
         crops=crops,
         skip_bad=arguments.skip_bad if skip_bad is None else skip_bad,
     )
+
+
+def open_split(arguments: argparse.Namespace, split: str, size: tuple[int, int] | None) -> Photographs:
+    """A split of what --dataset and --root name, for commands that read Scenes where they are not given.
+
+    Args:
+        arguments: of a command line, with --protocol and --skip-bad.
+        split: which part of it.
+        size: (height, width) of the examples; None = the data set's.
+
+    Raises:
+        ValueError: if there is no root, no such data set, or its folder is not as it should be.
+    """
+    if arguments.root is None:
+        raise ValueError(f"--dataset {arguments.dataset} needs --root, its folder")
+    return open_dataset(
+        arguments.dataset,
+        arguments.root,
+        split,
+        size=size,
+        protocol=arguments.protocol,
+        skip_bad=arguments.skip_bad,
+    )

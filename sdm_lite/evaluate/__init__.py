@@ -1,28 +1,28 @@
 """Scores beside what the truth itself scores. `python -m sdm_lite.evaluate` prints them."""
 
 from sdm_lite.evaluate.drawing import SampleSettings, draw_groups, draw_samples
+from sdm_lite.evaluate.measures import Measure, Scores, format_scores
 from sdm_lite.evaluate.scenes import (
-    Drawn,
     evaluate_images,
     evaluate_model,
     layout_diversity,
     mean_absolute_laplacian,
     measure_truth,
 )
-from sdm_lite.evaluate.scores import NAMES, Measurements, ScenesScores, Sizes, Truth, score
+from sdm_lite.evaluate.scores import Measurements, Sizes, Truth, score
 
 __all__ = [
-    "Drawn",
+    "Measure",
     "Measurements",
-    "NAMES",
     "SampleSettings",
-    "ScenesScores",
+    "Scores",
     "Sizes",
     "Truth",
     "draw_groups",
     "draw_samples",
     "evaluate_images",
     "evaluate_model",
+    "format_scores",
     "layout_diversity",
     "mean_absolute_laplacian",
     "measure_truth",

@@ -6,27 +6,24 @@ Apart from measuring so that a notebook calls the functions that the command cal
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from sdm_lite.checkpoints import Model, load_facts, load_model, resolve
-from sdm_lite.datasets import DATASETS, Photographs, open_dataset
-from sdm_lite.datasets.options import add_treatment
+from sdm_lite.checkpoints import load_facts, load_model, resolve
+from sdm_lite.datasets import DATASETS, Photographs
+from sdm_lite.datasets.options import add_treatment, open_split
 from sdm_lite.devices import check_device, default_device
 from sdm_lite.evaluate.drawing import SampleSettings
+from sdm_lite.evaluate.measures import Scores, format_scores, scores_json
 from sdm_lite.evaluate.photographs import PhotographSizes, check_evaluation, evaluate_photographs
-from sdm_lite.evaluate.report import format_measures, write_report
+from sdm_lite.evaluate.report import model_card, write_photograph_report
 from sdm_lite.evaluate.scenes import evaluate_model
-from sdm_lite.evaluate.scores import NAMES, ScenesScores, Sizes
-from sdm_lite.files import write_whole
-from sdm_lite.judge.network import Judge, load_judge, metric_name
+from sdm_lite.evaluate.scores import Sizes
+from sdm_lite.files import check_writable, check_writable_folder, write_whole
+from sdm_lite.judge.network import Judge, load_judge
 from sdm_lite.judge.photographs import check_own_judge
-from sdm_lite.progress import counted, progress
+from sdm_lite.progress import progress
 from sdm_lite.sampling import SAMPLERS
-from sdm_lite.scenes.dataset import Scenes
 
 SAMPLER_WORDS = {sampler.__name__.removeprefix("sample_"): sampler for sampler in SAMPLERS.values()}
 # Options that only one of the two kinds of data has; None on the command line, these where it applies.
@@ -119,34 +116,20 @@ def _settings(arguments: argparse.Namespace, guidance_scale: float) -> SampleSet
 
 def _run_photographs(arguments: argparse.Namespace) -> None:
     """Read, draw, measure, write."""
-    if arguments.root is None:
-        raise ValueError(f"--dataset {arguments.dataset} needs --root, its folder")
     model, facts = load_model(arguments.model, device=arguments.device), load_facts(arguments.model)
-    training, val = (_open(arguments, split, model) for split in ("train", "val"))
+    training, val = (open_split(arguments, split, model.unet.config.image_size) for split in ("train", "val"))
     settings = _settings(arguments, _guidance_scale(arguments, val, facts))
     sizes = PhotographSizes(arguments.samples_per_layout, arguments.num_bound)
     judge = _own_judge(arguments, val)
     check_evaluation(model, val, settings, sizes, judge)
-    _check_writable(arguments.output / "report.md")
+    check_writable_folder(arguments.output)
     held_out = val.thinned(arguments.num_photographs)
     scores, samples = evaluate_photographs(model, held_out, training, settings, sizes, judge=judge, progress=progress)
     for line in held_out.left_out + training.left_out:
         print(f"left out: {line}")
-    print(format_measures(scores))
-    report = write_report(arguments.output, scores, held_out, samples, model=arguments.model, facts=facts)
+    print(format_scores(scores))
+    report = write_photograph_report(arguments.output, scores, held_out, samples, model=arguments.model, facts=facts)
     print(f"wrote {report}, and beside it samples.png, scores.json and the single pictures")
-
-
-def _open(arguments: argparse.Namespace, split: str, model: Model) -> Photographs:
-    """A split at the size that the model draws."""
-    return open_dataset(
-        arguments.dataset,
-        arguments.root,
-        split,
-        size=model.unet.config.image_size,
-        protocol=arguments.protocol,
-        skip_bad=arguments.skip_bad,
-    )
 
 
 def _guidance_scale(arguments: argparse.Namespace, dataset: Photographs, facts: dict[str, object]) -> float:
@@ -164,103 +147,42 @@ def _own_judge(arguments: argparse.Namespace, dataset: Photographs) -> Judge | N
     return load_judge(arguments.judge, device=arguments.device)
 
 
-def _check_writable(path: Path) -> None:
-    """An unwritable folder is met now and not after the work."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=path.parent):
-        pass
-
-
 # Scenes.
 
 
-def _run_scenes(arguments: argparse.Namespace) -> ScenesScores:
+def _run_scenes(arguments: argparse.Namespace) -> Scores:
     """Draw, measure, and write what was asked for."""
-    for path in filter(None, (arguments.json, arguments.card)):
-        _check_writable(path)
-    if arguments.card is not None and "train_config" not in load_facts(arguments.model):
-        raise ValueError(f"{arguments.model} does not say how it was made: --card needs what sdm_lite.train.loop wrote")
+    for option, path in (("--json", arguments.json), ("--card", arguments.card)):
+        if path is not None:
+            check_writable(path, option=option)
+    facts = {} if arguments.card is None else load_facts(arguments.model)
+    if arguments.card is not None and "train_config" not in facts:
+        raise ValueError(f"{arguments.model} does not say how it was made: --card needs what sdm_lite.train wrote")
     model = load_model(arguments.model, device=arguments.device)
-    arguments.judge = arguments.judge or f"judge-{model.unet.config.image_size[0]}"
-    arguments.guidance_scale = 1.5 if arguments.guidance_scale is None else arguments.guidance_scale
-    scores = evaluate_model(
-        model,
-        load_judge(arguments.judge, device=arguments.device),
-        _settings(arguments, arguments.guidance_scale),
-        Sizes(**{name: getattr(arguments, name) for name in Sizes._fields}),
-        progress=progress,
-    )
+    judge = arguments.judge or f"judge-{model.unet.config.image_size[0]}"
+    settings = _settings(arguments, 1.5 if arguments.guidance_scale is None else arguments.guidance_scale)
+    sizes = Sizes(**{name: getattr(arguments, name) for name in Sizes._fields})
+    scores = evaluate_model(model, load_judge(judge, device=arguments.device), settings, sizes, progress=progress)
     if arguments.json is not None:
-        text = json.dumps({"model": arguments.model, "judge": arguments.judge, **dataclasses.asdict(scores)}, indent=1)
-        write_whole(arguments.json, f"{text}\n".encode())
+        write_whole(arguments.json, scores_json(scores, model=arguments.model, judge=judge))
     if arguments.card is not None:
-        write_whole(arguments.card, format_card(arguments, scores).encode())
+        command = f"python -m sdm_lite.evaluate {arguments.model} {_asked(arguments, settings)}"
+        name = Path(arguments.model).stem
+        write_whole(arguments.card, model_card(name, model.unet.config, facts, scores, command=command))
     return scores
 
 
-def format_card(arguments: argparse.Namespace, scores: ScenesScores) -> str:
-    """A model's card: the facts that its file holds of its making, and the scores just measured."""
-    facts = load_facts(arguments.model)
-    config = load_model(arguments.model).unet.config
-    recipe = facts["train_config"]
-    device = f"{facts['device']}, {counted(facts['threads'], 'thread')}, torch {facts['torch']}"
-    made = (
-        f"{facts['steps']:,} steps of {recipe['batch_size']} images, {facts['images']:,} images in {facts['seconds']} s"
-    )
-    commands = "\n".join(f"    {phase['command']}" for phase in [*facts.get("before", []), facts])
-    scored = f"python -m sdm_lite.evaluate {arguments.model} {_asked(arguments)}"
-    return f"""# {Path(arguments.model).stem}
-
-An SDM U-Net for Scenes at {config.image_size[0]} x {config.image_size[1]} with {config.base_channels} base channels and
-multipliers {config.channel_multipliers}. Written by
-
-{commands}
-
-The last phase: {made} ({device}).
-Trained on Scenes(seed={facts["data_seed"]}), scored on Scenes(seed={scores.settings["scenes_seed"]}).
-Labels dropped with probability {recipe["null_probability"]}.
-The whole recipe is inside the file: `checkpoints.load_facts`.
-
-Scores, with 95 % bootstrap intervals, by `{scored}`:
-
-```
-{format_scores(scores)}
-```
-
-Every number here was written by a command. The judge is a small network of this package: nothing here can be compared
-with the paper's tables.
-"""
-
-
-def _asked(arguments: argparse.Namespace) -> str:
+def _asked(arguments: argparse.Namespace, settings: SampleSettings) -> str:
     """The options that decide the scores, as they were given, defaults left out."""
-    chosen = [f"--guidance-scale {arguments.guidance_scale}"]
-    if arguments.guidance_interval is not None:
-        chosen.append("--guidance-interval {} {}".format(*arguments.guidance_interval))
+    chosen = [f"--guidance-scale {settings.guidance_scale}"]
+    if settings.guidance_interval is not None:
+        chosen.append("--guidance-interval {} {}".format(*settings.guidance_interval))
     defaults = {name: _parser().get_default(name) for name in ("num_steps", "sampler", "samples_per_layout", "seed")}
     defaults |= {name: SCENES_OPTIONS[name] for name in ("num_layouts", "num_renders", "num_diversity_layouts")}
     for name, default in defaults.items():
         if getattr(arguments, name) != default:
             chosen.append(f"--{name.replace('_', '-')} {getattr(arguments, name)}")
     return " ".join(chosen)
-
-
-def format_scores(scores: ScenesScores) -> str:
-    """The scores as a table for a terminal."""
-    width = max(map(len, NAMES.values())) + 2
-    lines = []
-    for name, words in NAMES.items():
-        indent = "" if words.startswith(("TV", "mean", "div", "mIoU", "FID")) else "  "
-        low, high = scores.intervals[name]
-        lines.append(f"{indent + words:<{width}}  {getattr(scores, name):8.3f}   [{low:.3f}, {high:.3f}]")
-    classes = zip(Scenes.class_names, scores.class_iou, strict=True)
-    lines.append(f"{metric_name('IoU')}: " + ", ".join(f"{name} {iou:.2f}" for name, iou in classes))
-    lines.append(
-        f"{scores.num_layouts} held-out layouts, {scores.num_images} samples, "
-        f"{1000 * scores.seconds_per_image:.0f} ms each; "
-        + ", ".join(f"{name} {value}" for name, value in scores.settings.items())
-    )
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

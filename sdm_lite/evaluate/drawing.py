@@ -7,7 +7,7 @@ Shapes: B batch, L label maps, N samples of each, H x W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -18,15 +18,10 @@ from torch import Tensor
 from sdm_lite.checkpoints import Model
 from sdm_lite.diffusion import Denoiser, GaussianDiffusion
 from sdm_lite.guidance import check_guidance_interval, check_guidance_scale, denoiser
+from sdm_lite.progress import ShowProgress, silently
 from sdm_lite.sampling import SampleNoise, Sampler, last, sample_ddim, timestep_pairs
 
 MakeDenoiser = Callable[..., Denoiser]  # (unet, diffusion, condition, guidance_scale) -> Denoiser
-ShowProgress = Callable[..., Iterable]  # called as progress(items, description="...")
-
-
-def silently(items: Iterable, *, description: str) -> Iterable:
-    """The items, and no progress shown."""
-    return items
 
 
 @dataclass(frozen=True)
@@ -136,7 +131,7 @@ def draw_groups(
     samples_of: Sequence[int],
     settings: SampleSettings,
     *,
-    progress: ShowProgress | None = None,
+    progress: ShowProgress = silently,
 ) -> list[Tensor]:
     """Several samples for each label map, in batches that mix label maps.
 
@@ -156,7 +151,7 @@ def draw_groups(
     size = settings.batch_size
     batches = [jobs[start : start + size] for start in range(0, len(jobs), size)]
     groups: list[list[Tensor]] = [[] for _ in samples_of]
-    for batch in (progress or silently)(batches, description=f"samples, {size} at a time"):
+    for batch in progress(batches, description=f"samples, {size} at a time"):
         maps = [i for i, _ in batch]
         seeds = [sample_seed(settings.seed, i, n) for i, n in batch]
         images = draw_samples(model, label_maps[maps], instance_maps[maps], seeds, settings).cpu()

@@ -1,7 +1,7 @@
 """Score a model on held-out photographs, where each label map has one true picture, and a judge may be one's own.
 
-Apart from `evaluate`, which has the true distribution of pictures of a layout to compare with: here every yardstick is
-made of the held-out photographs themselves.
+Apart from `evaluate_model`, which has the true distribution of pictures of a layout to compare with: here every
+yardstick is made of the held-out photographs themselves.
 
     bound      bits per dimension of held-out photographs, beside that of training ones: the gap was learned by heart
     floor      Frechet distance of one half of the held-out photographs to the other half
@@ -15,52 +15,33 @@ Shapes: L label maps, N samples of each, C features, H x W pixels.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import default_collate
 
 from sdm_lite import metrics
 from sdm_lite.batches import Example
+from sdm_lite.bound import evaluate_bound, learned
 from sdm_lite.checkpoints import Model
 from sdm_lite.datasets.photographs import Photographs, spread
-from sdm_lite.evaluate.drawing import SampleSettings, ShowProgress, draw_groups
-from sdm_lite.evaluate.measures import (
-    LEAST_FOR_HALVES,
-    Measure,
-    bound_measure,
-    detail_measure,
-    find_lpips,
-    judge_measures,
-    mean_measure,
-)
+from sdm_lite.evaluate.drawing import SampleSettings, draw_groups
+from sdm_lite.evaluate.measures import Measure, Scores
+from sdm_lite.evaluate.scenes import evaluate_images, layout_diversity, mean_absolute_laplacian
+from sdm_lite.guidance import denoiser
 from sdm_lite.judge.network import Judge
 from sdm_lite.judge.photographs import own_metric_name
+from sdm_lite.progress import ShowProgress, silently
 
-
-@dataclass(frozen=True)
-class PhotographScores:
-    """What a model scores on held-out photographs.
-
-    Attributes:
-        measures: those that could be measured, by key: bound, detail, frechet, miou, diversity, lpips.
-        left_out: a line for each that could not, and how to get it.
-        num_photographs: L, held out.
-        num_training: photographs that it was trained on.
-        num_samples: drawn, L times N.
-        seconds_per_image: of drawing.
-        settings: what was asked for: sampler, steps, guidance scale, seed.
-    """
-
-    measures: dict[str, Measure]
-    left_out: list[str]
-    num_photographs: int
-    num_training: int
-    num_samples: int
-    seconds_per_image: float
-    settings: dict[str, object] = field(default_factory=dict)
+NUM_HALVINGS = 100
+NUM_RESAMPLES = 200
+LEAST_FOR_HALVES = 4  # photographs: a half needs two for a covariance
+LEAST_SIDE_FOR_LPIPS = 32  # AlexNet has nothing left of smaller pictures
 
 
 class PhotographSizes(NamedTuple):
@@ -79,8 +60,8 @@ class PhotographSizes(NamedTuple):
 
 def check_evaluation(
     model: Model, dataset: Photographs, settings: SampleSettings, sizes: PhotographSizes, judge: Judge | None = None
-) -> None:
-    """Raise ValueError, before any work, if a number is out of range or model, data set and judge do not go together.
+) -> SampleSettings:
+    """The settings, checked before any work.
 
     Args:
         model: network and process.
@@ -88,6 +69,9 @@ def check_evaluation(
         settings: how to sample.
         sizes: how many samples and photographs.
         judge: who scores, or None.
+
+    Raises:
+        ValueError: if a number is out of range or model, data set and judge do not go together.
     """
     config = model.unet.config
     config.check_data(dataset.name, dataset.num_classes, has_instances=dataset.has_instances)
@@ -97,10 +81,10 @@ def check_evaluation(
         raise ValueError(
             f"the judge knows {judge.config.num_classes} classes, {dataset.name} has {dataset.num_classes}"
         )
-    settings.check(model.diffusion)
     for name, least in PhotographSizes(samples_per_map=2, num_bound=2, num_strata=1)._asdict().items():
         if getattr(sizes, name) < least:
             raise ValueError(f"{name} must be at least {least}, got {getattr(sizes, name)}")
+    return settings.check(model.diffusion)
 
 
 def evaluate_photographs(
@@ -111,8 +95,8 @@ def evaluate_photographs(
     sizes: PhotographSizes,
     *,
     judge: Judge | None = None,
-    progress: ShowProgress | None = None,
-) -> tuple[PhotographScores, Tensor]:
+    progress: ShowProgress = silently,
+) -> tuple[Scores, Tensor]:
     """Draw samples for held-out label maps, and score them with whatever is at hand.
 
     Args:
@@ -121,7 +105,7 @@ def evaluate_photographs(
         training: what the model was trained on, at least 2; a few are read, for the bound.
         settings: how to sample; the bound is that of the conditional network itself, whatever the guidance.
         sizes: how many samples, and photographs for the bound.
-        judge: trained on the same data set, or None; see `judge_photographs`.
+        judge: trained on the same data set, or None; see `judge.photographs`.
         progress: shows how far it is, for instance `sdm_lite.progress.progress`.
 
     Returns:
@@ -131,45 +115,22 @@ def evaluate_photographs(
         ValueError: before any work, as `check_evaluation`, or if there are fewer than two photographs, or bad ones
             that may not be skipped.
     """
-    check_evaluation(model, held_out, settings, sizes, judge)
-    photographs = default_collate(list(held_out.read_all()))
+    settings = check_evaluation(model, held_out, settings, sizes, judge)
+    photographs = default_collate(list(held_out.read_all()))  # (L, 3, H, W), (L, H, W), (L, H, W)
     seen = default_collate(list(training.thinned(sizes.num_bound).read_all()))
     if min(len(photographs.image), len(seen.image)) < 2:
         raise ValueError(f"expected at least 2 photographs of each split, got {len(held_out)} and {len(training)}")
     start = time.perf_counter()
     samples_of = [sizes.samples_per_map] * len(held_out)
     drawn = draw_groups(model, photographs.label_map, photographs.instance_map, samples_of, settings, progress=progress)
-    samples = torch.stack(drawn)
-    seconds = time.perf_counter() - start
-    measures, left_out = _measured(samples, held_out, photographs, judge, model.unet.device)
+    seconds, samples = time.perf_counter() - start, torch.stack(drawn)  # samples (L, N, 3, H, W)
     few = spread(len(held_out), sizes.num_bound)
-    bound = bound_measure(
-        model,
-        Example(*(part[few] for part in photographs)),
-        seen,
-        num_strata=sizes.num_strata,
-        seed=settings.seed,
-        batch_size=settings.batch_size,
-        progress=progress,
-    )
-    num_samples = len(samples) * sizes.samples_per_map
-    scores = PhotographScores(
-        measures={"bound": bound, **measures},
-        left_out=left_out,
-        num_photographs=len(held_out),
-        num_training=len(training),
-        num_samples=num_samples,
-        seconds_per_image=seconds / num_samples,
-        settings={**settings.told(), **sizes._asdict()},
-    )
-    return scores, samples
-
-
-def _measured(
-    samples: Tensor, held_out: Photographs, photographs: Example, judge: Judge | None, device: torch.device
-) -> tuple[dict[str, Measure], list[str]]:
-    """What can be read off samples with whatever is at hand, and a line for each measure that cannot."""
-    measures, left_out = {"detail": detail_measure(samples, photographs)}, []
+    some = Example(*(part[few] for part in photographs))
+    measures = {
+        "bound": bound_measure(model, some, seen, settings, num_strata=sizes.num_strata, progress=progress),
+        "detail": detail_measure(samples, photographs),
+    }
+    left_out = []
     if judge is not None:
         measures |= judge_measures(judge, samples, photographs)
         if "frechet" not in measures:
@@ -181,14 +142,149 @@ def _measured(
             f"{held_out.name} --root FOLDER --size {height} {width} --output judge.safetensors` trains one, "
             "`--judge judge.safetensors` asks it."
         )
-    distance, why_not = find_lpips(held_out.size, device)
+    distance, why_not = find_lpips(held_out.size, model.unet.device)
     if distance is None:
         left_out.append(why_not)
     else:
         values = torch.tensor([metrics.pairwise_diversity(distance, group) for group in samples])
-        measures["lpips"] = mean_measure("diversity (LPIPS, AlexNet)", values)
+        measures["lpips"] = _mean("diversity (LPIPS, AlexNet)", values)
     left_out.append(
         "FID by Inception: its weights do not come with this package. With pytorch-fid installed, `python -m "
         "pytorch_fid photographs samples`, in the folder of this report, computes it; it takes thousands of pictures."
     )
-    return measures, left_out
+    scores = Scores(
+        measures,
+        held_out="photographs",
+        num_held_out=len(held_out),
+        num_images=sum(samples_of),
+        seconds_per_image=seconds / sum(samples_of),
+        settings={**settings.told(), **sizes._asdict(), "num_training": len(training)},
+        left_out=left_out,
+    )
+    return scores, samples
+
+
+# One measure after the other.
+
+
+def bound_measure(
+    model: Model,
+    held_out: Example,
+    training: Example,
+    settings: SampleSettings,
+    *,
+    num_strata: int = 16,
+    progress: ShowProgress = silently,
+) -> Measure:
+    """The variational bound of held-out photographs, bits per dimension, beside that of training photographs.
+
+    Args:
+        model: network and process.
+        held_out: photographs that it was not trained on, many in one: (L, 3, H, W), (L, H, W), (L, H, W).
+        training: photographs that it was trained on, likewise.
+        settings: their seed, of timesteps and noise, and their batch size; the bound knows no guidance.
+        num_strata: timesteps besides t = 1, see `bound.evaluate_bound`.
+        progress: shows how far it is.
+    """
+    values = []
+    for name, photographs in (("held-out", held_out), ("training", training)):
+        batches = list(zip(*(part.split(settings.batch_size) for part in photographs), strict=True))
+        totals: list[Tensor] = []
+        for image, label_map, instance_map in progress(batches, description=f"bound of {name} photographs"):
+            condition = model.unet.condition(label_map, instance_map)  # (B, K, H, W)
+            bounds = evaluate_bound(
+                denoiser(model.unet, model.diffusion, condition, 1.0),
+                model.diffusion,
+                image.to(condition),
+                variances={"learned": learned},
+                num_strata=num_strata,
+                seed=settings.seed + len(totals),
+            )
+            totals.append(bounds["learned"].total)
+        values.append(torch.cat(totals))
+    name = "variational bound of held-out photographs, bits/dim"
+    return _mean(name, values[0], _mean("of training photographs", values[1]))
+
+
+def detail_measure(samples: Tensor, held_out: Example) -> Measure:
+    """How rough the first sample of each map is, beside the photographs: less is blurred, more is noisy."""
+    values, true = (mean_absolute_laplacian(images).double() for images in (samples[:, 0], held_out.image))
+    return _mean("fine detail, mean |Laplacian|", values, _mean("of the held-out photographs", true))
+
+
+def judge_measures(judge: Judge, samples: Tensor, held_out: Example) -> dict[str, Measure]:
+    """mIoU, Frechet distance and diversity by a judge of one's own, beside what the held-out photographs score.
+
+    The Frechet distance is that of the samples of one half of the label maps to the photographs of the other half,
+    mean over halvings; its floor puts the photographs of the first half in the samples' place. So both are of equally
+    many pictures, of the same label maps, against the same photographs.
+
+    Args:
+        judge: in evaluation mode.
+        samples: (L, N, 3, H, W) in [-1, 1], N >= 2; all but diversity is of the first of each map.
+        held_out: L photographs, many in one: (L, 3, H, W), (L, H, W), (L, H, W).
+
+    Returns:
+        Measures by key; no "frechet" where there are fewer than LEAST_FOR_HALVES photographs.
+    """
+    of_samples = evaluate_images(judge, samples[:, :1], held_out.label_map)
+    of_true = evaluate_images(judge, held_out.image[:, None], held_out.label_map)
+    ceiling = _miou("of the held-out photographs", of_true.confusion)
+    found = {
+        "miou": replace(_miou(own_metric_name("mIoU"), of_samples.confusion), yardstick=ceiling),
+        "diversity": _mean(own_metric_name("diversity, LPIPS' formula"), layout_diversity(judge, samples)),
+    }
+    if len(samples) >= LEAST_FOR_HALVES:
+        values, floors = _halved_distances(of_samples.features[:, 0], of_true.features[:, 0])
+        floor = _halved("of held-out photographs to each other (floor)", floors)
+        found["frechet"] = replace(_halved(own_metric_name("FID"), values), yardstick=floor)
+    return found
+
+
+def find_lpips(size: tuple[int, int], device: torch.device) -> tuple[metrics.Distance | None, str]:
+    """LPIPS if its weights lie on this machine already, else None and why not: nothing is downloaded unasked."""
+    if min(size) < LEAST_SIDE_FOR_LPIPS:
+        return None, f"Diversity by LPIPS: takes pictures of at least {LEAST_SIDE_FOR_LPIPS} pixels on a side."
+    if not (Path(torch.hub.get_dir()) / "checkpoints" / metrics.LPIPS_BACKBONES["alex"]).exists():
+        fetch = "from sdm_lite.metrics import lpips_distance; lpips_distance()"
+        return None, f'Diversity by LPIPS: AlexNet\'s weights are not here; `python -c "{fetch}"` fetches them.'
+    try:
+        return metrics.lpips_distance(device=device), ""
+    except metrics.LpipsUnavailableError as error:
+        return None, f"Diversity by LPIPS: {error}"
+
+
+def _halved_distances(features: Tensor, true: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Frechet distances of features (L, C), and of true features in their place, to true ones of the other half."""
+    generator = torch.Generator().manual_seed(0)
+    half = len(true) // 2
+    values, floors = [], []
+    for _ in range(NUM_HALVINGS):
+        order = torch.randperm(len(true), generator=generator)
+        one, other = order[:half], order[half : 2 * half]
+        target = metrics.feature_moments(true[other])
+        for found, tested in ((values, features), (floors, true)):
+            found.append(metrics.frechet_distance_of_moments(metrics.feature_moments(tested[one]), target))
+    return np.array(values), np.array(floors)
+
+
+def _halved(name: str, distances: np.ndarray) -> Measure:
+    low, high = np.quantile(distances, [0.025, 0.975])
+    interval = metrics.Interval(float(low), float(high), f"95 % of {len(distances)} halvings of the photographs")
+    return Measure(name, float(distances.mean()), interval)
+
+
+def _mean(name: str, values: Tensor, yardstick: Measure | None = None) -> Measure:
+    """The mean of a value of each photograph."""
+    return _resampled(name, lambda i: values[i].mean().item(), len(values), yardstick)
+
+
+def _miou(name: str, confusion: Tensor) -> Measure:
+    return _resampled(name, lambda i: metrics.mean_iou(confusion[i].sum(0)), len(confusion))
+
+
+def _resampled(
+    name: str, statistic: Callable[[Tensor], float], number: int, yardstick: Measure | None = None
+) -> Measure:
+    interval = metrics.bootstrap_interval(statistic, number, items="photographs", num_resamples=NUM_RESAMPLES)
+    return Measure(name, statistic(torch.arange(number)), interval, yardstick)

@@ -1,4 +1,4 @@
-"""What an evaluation on photographs leaves behind: a grid to look at, a report to read, numbers, single pictures.
+"""What an evaluation leaves behind: of photographs a grid, a report and single pictures, of a model its card.
 
 Apart from measuring because these are words and files, and what a few pictures can show and cannot is said here.
 
@@ -10,21 +10,20 @@ Shapes: L label maps, N samples of each, H x W pixels.
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from torch import Tensor
 from torch.utils.data import default_collate
 
 from sdm_lite.datasets.photographs import Photographs, spread
-from sdm_lite.evaluate.measures import Measure
-from sdm_lite.evaluate.photographs import PhotographScores
+from sdm_lite.evaluate.measures import Scores, format_scores, scores_json
 from sdm_lite.files import write_whole
 from sdm_lite.pictures import colorize, png_bytes, to_uint8
+from sdm_lite.presets import UNetConfig
+from sdm_lite.progress import counted
 from sdm_lite.viz import save_png, show_grid
 
 if TYPE_CHECKING:
@@ -54,25 +53,8 @@ def sample_figure(held_out: Photographs, samples: Tensor, *, num_columns: int = 
     return show_grid(rows, row_labels=names, title=title or None, legend=legend)
 
 
-def format_measures(scores: PhotographScores) -> str:
-    """The measures as lines for a terminal or a notebook, each with its yardstick below it."""
-    lines = []
-    for measure in scores.measures.values():
-        lines.append(f"{measure.name}: {_number(measure.value, measure.interval)}")
-        if measure.beside:
-            lines.append(f"    {measure.beside}: {_number(measure.beside_value, measure.beside_interval)}")
-    lines += [f"left out: {line}" for line in scores.left_out]
-    return "\n".join(lines)
-
-
-def measure_table(scores: PhotographScores) -> str:
-    """The measures as a Markdown table, each beside its yardstick."""
-    rows = [_row(measure) for measure in scores.measures.values()]
-    return "\n".join(["| what | value, 95 % interval | beside it |", "|---|---|---|", *rows])
-
-
-def format_report(
-    scores: PhotographScores, dataset: Photographs, *, model: str, facts: dict[str, object], bad: Sequence[str] = ()
+def photograph_report(
+    scores: Scores, dataset: Photographs, *, model: str, facts: dict[str, object], bad: Sequence[str] = ()
 ) -> str:
     """The report, Markdown: every number in it a measured one, and what they can and cannot show.
 
@@ -92,25 +74,26 @@ def format_report(
     lists = "".join(
         f"\n## {heading}\n\n" + "".join(f"- {line}\n" for line in lines) for heading, lines in listed.items() if lines
     )
-    settings = ", ".join(f"{name} {value}" for name, value in scores.settings.items())
     return f"""# {model} on {dataset.name}
 
-{scores.num_samples} samples for the label maps of {scores.num_photographs} held-out photographs ({dataset.split} split)
-at {dataset.size[0]} x {dataset.size[1]} pixels, by a network{steps}; {1000 * scores.seconds_per_image:.0f} ms a sample.
+{scores.num_images} samples for the label maps of {scores.num_held_out} held-out photographs ({dataset.split} split)
+at {dataset.size[0]} x {dataset.size[1]} pixels, by a network{steps}.
 {made}
 ![label maps, photographs, samples](samples.png)
 
-{measure_table(scores)}
+```
+{format_scores(dataclasses.replace(scores, left_out=[]))}
+```
 
 ## What these numbers can show, and what not
 
 {chr(10).join(f"- {line}" for line in caveats(scores))}
 {lists}
-Settings: {settings}. Every number was written by `python -m sdm_lite.evaluate`.
+Every number was written by `python -m sdm_lite.evaluate`.
 """
 
 
-def caveats(scores: PhotographScores) -> list[str]:
+def caveats(scores: Scores) -> list[str]:
     """What a reader should know before believing the numbers, in sentences."""
     lines = [
         "The bound is measured on held-out and on training photographs. Where it is lower on the latter, some of that "
@@ -118,34 +101,35 @@ def caveats(scores: PhotographScores) -> list[str]:
         "Fine detail is no quality: less than the photographs' is blur, more is noise, as much may be some of each.",
     ]
     if "miou" in scores.measures:
-        ceiling = scores.measures["miou"].beside_value
+        ceiling = scores.measures["miou"].yardstick.value
         weak = " It is a weak witness." if ceiling < WEAK_JUDGE else ""
+        seen = scores.settings["num_training"]
         lines.append(
-            f"The judge learned from the same {scores.num_training} photographs as the network. On held-out ones its "
+            f"The judge learned from the same {seen} photographs as the network. On held-out ones its "
             f"own mIoU is {ceiling:.3f}: what it misreads there it misreads in samples.{weak} Samples that score more "
             "than photographs look more like what it expects, not more like photographs."
         )
     if "frechet" in scores.measures:
-        half, frechet = scores.num_photographs // 2, scores.measures["frechet"]
+        half, frechet = scores.num_held_out // 2, scores.measures["frechet"]
         below = " Here it is below its floor, where photographs are: these are too few to tell."
         lines.append(
             f"The Frechet distance compares {half} samples with {half} photographs. Read it beside its floor alone: it "
             "can be compared with no number elsewhere. Where neighbouring photographs are frames of one film the floor "
-            f"is too low, as each half has seen the other.{below if frechet.value < frechet.beside_value else ''}"
+            f"is too low, as each half has seen the other.{below if frechet.value < frechet.yardstick.value else ''}"
         )
-    if scores.num_photographs < VERY_FEW:
-        lines.append(f"{scores.num_photographs} photographs can show that the pipeline runs, and little else.")
-    elif scores.num_photographs < FEW:
+    if scores.num_held_out < VERY_FEW:
+        lines.append(f"{scores.num_held_out} photographs can show that the pipeline runs, and little else.")
+    elif scores.num_held_out < FEW:
         lines.append(
-            f"{scores.num_photographs} photographs can show whether a network obeys its label maps, and which of two "
+            f"{scores.num_held_out} photographs can show whether a network obeys its label maps, and which of two "
             "networks is clearly better. They cannot show how good a method is."
         )
     return lines
 
 
-def write_report(
+def write_photograph_report(
     folder: Path,
-    scores: PhotographScores,
+    scores: Scores,
     held_out: Photographs,
     samples: Tensor,
     *,
@@ -171,31 +155,46 @@ def write_report(
         write_whole(folder / "samples" / file, png_bytes(to_uint8(sample)))
     title = f"{held_out.name}, held out: label maps, photographs, samples"
     save_png(folder / "samples.png", sample_figure(held_out, samples, title=title))
-    told = dataclasses.asdict(scores)
-    told["measures"] = {name: measure._asdict() for name, measure in scores.measures.items()}
-    told |= {"model": model, "dataset": held_out.name, "size": held_out.size, "facts": facts}
-    told["bad_photographs"] = held_out.left_out
-    write_whole(folder / "scores.json", (json.dumps(_plain(told), indent=1) + "\n").encode())
-    report = format_report(scores, held_out, model=model, facts=facts, bad=held_out.left_out)
-    return write_whole(folder / "report.md", report.encode())
+    data = {"model": model, "dataset": held_out.name, "size": held_out.size, "bad_photographs": held_out.left_out}
+    write_whole(folder / "scores.json", scores_json(scores, **data, facts=facts))
+    report = photograph_report(scores, held_out, model=model, facts=facts, bad=held_out.left_out)
+    return write_whole(folder / "report.md", report)
 
 
-def _row(measure: Measure) -> str:
-    yardstick = ""
-    if measure.beside:
-        yardstick = f"{_number(measure.beside_value, measure.beside_interval)} {measure.beside}"
-    name = measure.name.replace("|", "\\|")
-    return f"| {name} | {_number(measure.value, measure.interval)} | {yardstick} |"
+def model_card(name: str, config: UNetConfig, facts: dict[str, object], scores: Scores, *, command: str) -> str:
+    """A model's card, Markdown: the facts that its file holds of its making, and its scores on Scenes.
 
+    Args:
+        name: of the model.
+        config: of its network.
+        facts: of its file, as `sdm_lite.train` writes them.
+        scores: on held-out Scenes.
+        command: by which these scores can be measured again.
+    """
+    recipe = facts["train_config"]
+    device = f"{facts['device']}, {counted(facts['threads'], 'thread')}, torch {facts['torch']}"
+    made = (
+        f"{facts['steps']:,} steps of {recipe['batch_size']} images, {facts['images']:,} images in {facts['seconds']} s"
+    )
+    commands = "\n".join(f"    {phase['command']}" for phase in [*facts.get("before", []), facts])
+    return f"""# {name}
 
-def _number(value: float, interval: tuple[float, float]) -> str:
-    return f"{value:.4g} [{interval[0]:.4g}, {interval[1]:.4g}]"
+An SDM U-Net for Scenes at {config.image_size[0]} x {config.image_size[1]} with {config.base_channels} base channels and
+multipliers {config.channel_multipliers}. Written by
 
+{commands}
 
-def _plain(value: object) -> object:
-    """The same with null for numbers that JSON has no word for."""
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+The last phase: {made} ({device}).
+Trained on Scenes(seed={facts["data_seed"]}), scored on Scenes(seed={scores.settings["scenes_seed"]}).
+Labels dropped with probability {recipe["null_probability"]}.
+The whole recipe is inside the file: `checkpoints.load_facts`.
+
+Scores by `{command}`:
+
+```
+{format_scores(scores)}
+```
+
+Every number here was written by a command. The judge is a small network of this package: nothing here can be compared
+with the paper's tables.
+"""

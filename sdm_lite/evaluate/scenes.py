@@ -15,18 +15,18 @@ Shapes: L layouts, N pictures of each, C features, K classes, H x W pixels, R bo
 
 from __future__ import annotations
 
-import dataclasses
 import time
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from sdm_lite import metrics
 from sdm_lite.checkpoints import Model
-from sdm_lite.evaluate.drawing import SampleSettings, ShowProgress, draw_groups, silently
-from sdm_lite.evaluate.scores import Measurements, ScenesScores, Sizes, Truth, score
+from sdm_lite.evaluate.drawing import SampleSettings, draw_groups
+from sdm_lite.evaluate.measures import Scores
+from sdm_lite.evaluate.scores import Measurements, Sizes, Truth, score
 from sdm_lite.judge.network import HELD_OUT_SEED, Judge
+from sdm_lite.progress import ShowProgress, silently
 from sdm_lite.scenes.dataset import SEASONS, Scenes
 
 # Measuring pictures.
@@ -67,21 +67,16 @@ def evaluate_images(judge: Judge, images: Tensor, label_maps: Tensor, *, batch_s
             "images must be (L, N, 3, H, W) and label_maps (L, H, W), "
             f"got {tuple(images.shape)} and {tuple(label_maps.shape)}"
         )
-    num_layouts, num_samples = images.shape[:2]
-    device, num_classes = judge.feature_mean.device, judge.config.num_classes
-    features, times, seasons, roughness, predicted = [], [], [], [], []
+    columns: list[list[Tensor]] = [[], [], [], [], []]
     for batch in images.flatten(0, 1).split(batch_size):
-        reading = judge.read(batch.to(device))
-        features.append(reading.features.cpu())
-        times.append(reading.time_of_day.argmax(1).cpu())
-        seasons.append(reading.season.argmax(1).cpu())
-        predicted.append(reading.logits.argmax(1).cpu())
-        roughness.append(mean_absolute_laplacian(batch).cpu())
-    predicted_maps = torch.cat(predicted).unflatten(0, (num_layouts, num_samples))
-    pairs = zip(predicted_maps, label_maps, strict=True)
-    confusion = [metrics.confusion_matrix(p, t.expand_as(p), num_classes) for p, t in pairs]
-    columns = (torch.cat(column).unflatten(0, (num_layouts, num_samples)) for column in (times, seasons, roughness))
-    return Measurements(torch.cat(features).unflatten(0, (num_layouts, num_samples)), torch.stack(confusion), *columns)
+        reading = judge.read(batch.to(judge.feature_mean.device))
+        heads = (logits.argmax(1) for logits in (reading.logits, reading.time_of_day, reading.season))
+        for column, values in zip(columns, (reading.features, *heads, mean_absolute_laplacian(batch)), strict=True):
+            column.append(values.cpu())
+    features, predicted, times, seasons, roughness = (torch.cat(c).unflatten(0, images.shape[:2]) for c in columns)
+    pairs = zip(predicted, label_maps, strict=True)  # (N, H, W) and (H, W)
+    confusion = [metrics.confusion_matrix(p, t.expand_as(p), judge.config.num_classes) for p, t in pairs]
+    return Measurements(features, torch.stack(confusion), times, seasons, roughness)
 
 
 @torch.no_grad()
@@ -103,7 +98,7 @@ def layout_diversity(judge: Judge, images: Tensor) -> Tensor:
 # The truth.
 
 
-def measure_truth(judge: Judge, sizes: Sizes, *, progress: ShowProgress | None = None) -> Truth:
+def measure_truth(judge: Judge, sizes: Sizes, *, progress: ShowProgress = silently) -> Truth:
     """Draw and measure true pictures of the held-out layouts: half a minute or more, and good for every model.
 
     Args:
@@ -118,18 +113,22 @@ def measure_truth(judge: Judge, sizes: Sizes, *, progress: ShowProgress | None =
         ValueError: if a number is too small.
     """
     sizes.check()
-    num_layouts, num_renders, samples_per_layout, num_diversity_layouts = sizes
-    scenes = Scenes(judge.config.image_size, length=num_layouts, seed=HELD_OUT_SEED)
+    scenes = Scenes(judge.config.image_size, length=sizes.num_layouts, seed=HELD_OUT_SEED)
     reference, yardstick, diversity = [], [], []
-    show = progress or silently
-    for i in show(range(num_layouts), description="true pictures"):
-        label_map = scenes.layout(i)[0][None]
-        pictures = torch.stack([scenes.render(i, seed) for seed in range(num_renders + samples_per_layout)])[None]
-        reference.append(evaluate_images(judge, pictures[:, :num_renders], label_map))
-        yardstick.append(evaluate_images(judge, pictures[:, num_renders:], label_map))
-        if i < num_diversity_layouts:
-            diversity.append(layout_diversity(judge, pictures[:, num_renders:]))
+    seeds = range(sizes.num_renders + sizes.samples_per_layout)
+    for i in progress(range(sizes.num_layouts), description="true pictures"):
+        label_map = scenes.layout(i)[0][None]  # (1, H, W)
+        pictures = torch.stack([scenes.render(i, seed) for seed in seeds])[None]  # (1, N, 3, H, W)
+        others = pictures[:, sizes.num_renders :]
+        reference.append(evaluate_images(judge, pictures[:, : sizes.num_renders], label_map))
+        yardstick.append(evaluate_images(judge, others, label_map))
+        if i < sizes.num_diversity_layouts:
+            diversity.append(layout_diversity(judge, others))
     return Truth(_joined(reference), _joined(yardstick), torch.cat(diversity))
+
+
+def _joined(parts: list[Measurements]) -> Measurements:
+    return Measurements(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
 # The model.
@@ -143,8 +142,8 @@ def evaluate_model(
     *,
     num_resamples: int = 200,
     truth: Truth | None = None,
-    progress: ShowProgress | None = None,
-) -> ScenesScores:
+    progress: ShowProgress = silently,
+) -> Scores:
     """Score a model on held-out Scenes.
 
     One sample of every layout is scored; the first num_diversity_layouts get further samples, for diversity alone.
@@ -159,7 +158,7 @@ def evaluate_model(
         progress: shows how far it is, for instance `sdm_lite.progress.progress`.
 
     Returns:
-        The scores, with bootstrap intervals over layouts.
+        The scores; `score` says what they are.
 
     Raises:
         ValueError: before any work, if a number is out of range or model and judge do not go together.
@@ -173,15 +172,25 @@ def evaluate_model(
         truth = measure_truth(judge, sizes, progress=progress)
     elif truth.sizes != sizes:
         raise ValueError(f"the truth was measured with other numbers: expected {sizes}, got {truth.sizes}")
+    scenes = Scenes(judge.config.image_size, length=sizes.num_layouts, seed=HELD_OUT_SEED)
+    layouts = [scenes.layout(i) for i in range(sizes.num_layouts)]
+    label_maps, instance_maps = (torch.stack(column) for column in zip(*layouts, strict=True))  # (L, H, W) each
+    num_groups = sizes.num_diversity_layouts
+    samples_of = [sizes.samples_per_layout] * num_groups + [1] * (sizes.num_layouts - num_groups)
     start = time.perf_counter()
-    drawn = _draw_all(model, judge.config.image_size, sizes, settings, progress)
+    groups = draw_groups(model, label_maps, instance_maps, samples_of, settings, progress=progress)
     seconds = time.perf_counter() - start
-    measured = evaluate_images(judge, drawn.firsts[:, None], drawn.label_maps)
-    return dataclasses.replace(
-        score(measured, layout_diversity(judge, drawn.groups), truth, num_resamples=num_resamples),
-        num_images=sizes.num_images,
-        seconds_per_image=seconds / sizes.num_images,
+    measured = evaluate_images(judge, torch.stack([group[:1] for group in groups]), label_maps)
+    diversity = layout_diversity(judge, torch.stack(groups[:num_groups]))
+    class_iou = metrics.intersection_over_union(measured.confusion.sum(0)).tolist()
+    return Scores(
+        score(measured, diversity, truth, num_resamples=num_resamples),
+        held_out="layouts",
+        num_held_out=sizes.num_layouts,
+        num_images=sum(samples_of),
+        seconds_per_image=seconds / sum(samples_of),
         settings={**settings.told(), "scenes_seed": HELD_OUT_SEED, **sizes._asdict()},
+        class_iou=dict(zip(Scenes.class_names, class_iou, strict=True)),
     )
 
 
@@ -192,35 +201,3 @@ def _check_model(model: Model, judge: Judge) -> None:
     model.unet.config.check_data("Scenes", Scenes.num_classes, has_instances=True)
     if model.unet.config.image_size != (size, size):
         raise ValueError(f"the model draws {model.unet.config.image_size} pixels and the judge reads {(size, size)}")
-
-
-class Drawn(NamedTuple):
-    """Samples of a model.
-
-    Attributes:
-        label_maps: (L, H, W) int64.
-        firsts: (L, 3, H, W), one sample of every layout.
-        groups: (diversity layouts, samples_per_layout, 3, H, W); the first of each group is in `firsts` too.
-    """
-
-    label_maps: Tensor
-    firsts: Tensor
-    groups: Tensor
-
-
-def _draw_all(
-    model: Model, image_size: int, sizes: Sizes, settings: SampleSettings, progress: ShowProgress | None
-) -> Drawn:
-    """Every sample that a score needs: one of each layout, and more of the first ones."""
-    scenes = Scenes(image_size, length=sizes.num_layouts, seed=HELD_OUT_SEED)
-    maps = [scenes.layout(i) for i in range(sizes.num_layouts)]
-    label_maps, instance_maps = (torch.stack(column) for column in zip(*maps, strict=True))
-    few = sizes.num_layouts - sizes.num_diversity_layouts
-    samples_of = [sizes.samples_per_layout] * sizes.num_diversity_layouts + [1] * few
-    groups = draw_groups(model, label_maps, instance_maps, samples_of, settings, progress=progress)
-    firsts = torch.stack([group[0] for group in groups])
-    return Drawn(label_maps, firsts, torch.stack(groups[: sizes.num_diversity_layouts]))
-
-
-def _joined(parts: list[Measurements]) -> Measurements:
-    return Measurements(*(torch.cat(column) for column in zip(*parts, strict=True)))

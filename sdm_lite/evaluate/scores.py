@@ -8,7 +8,8 @@ Shapes: L layouts, N pictures of each, C features, K classes, R bootstrap resamp
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,30 +18,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sdm_lite import metrics
+from sdm_lite.evaluate.measures import Measure
 from sdm_lite.judge.network import metric_name
-
-NAMES = {
-    "miou": metric_name("mIoU"),
-    "miou_true": "the same of true pictures",
-    "miou_ratio": "ratio",
-    "frechet": metric_name("FID"),
-    "frechet_floor": "the same of true pictures (floor)",
-    "frechet_ratio": "ratio",
-    "diversity": "diversity (LPIPS formula on the Scenes judge)",
-    "diversity_true": "the same of true pictures",
-    "diversity_ratio": "ratio",
-    "time_of_day_tv": f"TV distance of {metric_name('time of day')}",
-    "time_of_day_tv_true": "the same of true pictures",
-    "season_tv": f"TV distance of {metric_name('season')}",
-    "season_tv_true": "the same of true pictures",
-    "high_frequency_ratio": "mean |Laplacian| by that of true pictures",
-}
-RATIOS = {
-    "miou_ratio": ("miou", "miou_true"),
-    "frechet_ratio": ("frechet", "frechet_floor"),
-    "diversity_ratio": ("diversity", "diversity_true"),
-    "high_frequency_ratio": ("roughness", "roughness_true"),
-}
+from sdm_lite.metrics import Interval
 
 Statistic = Callable[[Tensor], float]  # of the indices of those layouts that it is computed on
 
@@ -78,11 +58,6 @@ class Sizes(NamedTuple):
     samples_per_layout: int = 4
     num_diversity_layouts: int = 128
 
-    @property
-    def num_images(self) -> int:
-        """How many samples the model draws."""
-        return self.num_layouts + self.num_diversity_layouts * (self.samples_per_layout - 1)
-
     def check(self) -> None:
         """Raise ValueError if nothing could be measured with these numbers."""
         if self.num_layouts < 2 or self.num_renders < 1 or self.samples_per_layout < 2:
@@ -111,60 +86,18 @@ class Truth(NamedTuple):
         return Sizes(num_layouts, num_renders, self.yardstick.time_of_day.shape[1], len(self.diversity))
 
 
-@dataclass(frozen=True)
-class ScenesScores:
-    """Scores of a model on held-out Scenes, all by the Scenes judge; NAMES has what to call each in a table.
-
-    Attributes:
-        miou: of one sample a layout.
-        miou_true: of true pictures of the same layouts.
-        miou_ratio: miou / miou_true.
-        frechet: distance of one sample a layout to the reference.
-        frechet_floor: mean over sets of equally many true pictures, one a layout, of their distance to the reference.
-        frechet_ratio: frechet / frechet_floor; 1 is perfect.
-        diversity: mean pairwise perceptual distance of samples of one layout.
-        diversity_true: the same of as many true pictures.
-        diversity_ratio: diversity / diversity_true; 1 is right.
-        time_of_day_tv: total variation distance between the shares of day, sunset and night, samples to reference.
-        time_of_day_tv_true: the same of equally many true pictures: what chance alone makes of it.
-        season_tv: the same of the seasons.
-        season_tv_true: the same of the seasons.
-        high_frequency_ratio: mean |Laplacian| of samples by that of true pictures; below 1 is blurred, above noisy.
-        num_layouts: L.
-        num_images: samples drawn.
-        seconds_per_image: of drawing.
-        class_iou: (K,) behind miou.
-        intervals: 95 % bootstrap interval over layouts (low, high) of each score above, by name.
-        settings: what was asked for: sampler, steps, guidance scale, seeds.
-    """
-
-    miou: float
-    miou_true: float
-    miou_ratio: float
-    frechet: float
-    frechet_floor: float
-    frechet_ratio: float
-    diversity: float
-    diversity_true: float
-    diversity_ratio: float
-    time_of_day_tv: float
-    time_of_day_tv_true: float
-    season_tv: float
-    season_tv_true: float
-    high_frequency_ratio: float
-    num_layouts: int
-    num_images: int
-    seconds_per_image: float
-    class_iou: tuple[float, ...]
-    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
-    settings: dict[str, object] = field(default_factory=dict)
-
-
-def score(generated: Measurements, diversity: Tensor, truth: Truth, *, num_resamples: int = 200) -> ScenesScores:
+def score(generated: Measurements, diversity: Tensor, truth: Truth, *, num_resamples: int = 200) -> dict[str, Measure]:
     """Compare measured samples with measured true pictures of the same layouts.
 
-    An interval is the score plus the spread of its bootstrap replicates about their mean. Resampling repeats some
-    layouts, which alone raises distances such as the Frechet distance; taking only the spread leaves that out.
+        miou                    of one sample a layout, beside that of true pictures of the same layouts
+        frechet                 distance of one sample a layout to the reference, beside the floor: the mean of that of
+                                sets of equally many true pictures, one a layout; a ratio of 1 is perfect
+        diversity               mean pairwise perceptual distance of samples of one layout, beside that of as many true
+                                pictures; a ratio of 1 is right
+        time_of_day_tv          total variation distance between the shares of day, sunset and night, samples to
+                                reference, beside that of equally many true pictures: what chance alone makes of it
+        season_tv               the same of the seasons
+        high_frequency_ratio    mean |Laplacian| of samples by that of true pictures; below 1 is blurred, above noisy
 
     Args:
         generated: of one picture a layout.
@@ -173,72 +106,72 @@ def score(generated: Measurements, diversity: Tensor, truth: Truth, *, num_resam
         num_resamples: R, of the bootstrap.
 
     Returns:
-        The scores; num_images counts the pictures of `generated`, and seconds_per_image is nan.
+        Measures by these names.
 
     Raises:
         ValueError: if `generated` holds not one picture of each of the truth's layouts.
     """
-    sizes = truth.sizes
+    reference, yardstick, sizes = truth.reference, truth.yardstick, truth.sizes
     if tuple(generated.time_of_day.shape) != (sizes.num_layouts, 1) or len(diversity) != sizes.num_diversity_layouts:
         raise ValueError(
             f"expected one picture of each of {sizes.num_layouts} layouts and {sizes.num_diversity_layouts} "
             f"diversities, got {tuple(generated.time_of_day.shape)} and {len(diversity)}"
         )
-    values, replicates = _bootstrapped(_statistics(generated, diversity, truth), num_resamples)
-    return ScenesScores(
-        **{name: values[name] for name in NAMES},
-        num_layouts=sizes.num_layouts,
-        num_images=generated.time_of_day.numel(),
-        seconds_per_image=float("nan"),
-        class_iou=tuple(metrics.intersection_over_union(generated.confusion.sum(0)).tolist()),
-        intervals={name: _interval(values[name], replicates[name]) for name in NAMES},
+    compared = partial(_compared, num_layouts=sizes.num_layouts, num_resamples=num_resamples)
+    variation = {
+        head: compared(
+            f"TV distance of {metric_name(head.replace('_', ' '))}",
+            _variation(getattr(generated, head), getattr(reference, head)),
+            _variation(getattr(yardstick, head), getattr(reference, head)),
+        )
+        for head in ("time_of_day", "season")
+    }
+    detail = compared("", _mean(generated.roughness), _mean(reference.roughness))
+    return {
+        "miou": compared(metric_name("mIoU"), _miou(generated), _miou(yardstick)),
+        "frechet": compared(
+            metric_name("FID"), _frechet(generated, reference), _frechet(yardstick, reference), of_truth=" (floor)"
+        ),
+        "diversity": compared(
+            "diversity (LPIPS formula on the Scenes judge)",
+            _mean(diversity),
+            _mean(truth.diversity),
+            num_layouts=sizes.num_diversity_layouts,
+        ),
+        **{f"{head}_tv": replace(measure, ratio=None) for head, measure in variation.items()},  # chance may be 0
+        "high_frequency_ratio": replace(detail.ratio, name="mean |Laplacian| by that of true pictures"),
+    }
+
+
+def _compared(
+    name: str, samples: Statistic, truth: Statistic, *, num_layouts: int, num_resamples: int, of_truth: str = ""
+) -> Measure:
+    """A statistic of samples, of true pictures, and the one by the other."""
+    value, true = (statistic(torch.arange(num_layouts)) for statistic in (samples, truth))
+    # One seed, so that both are resampled alike and the ratio is that of one set of layouts.
+    replicates, true_replicates = (
+        metrics.bootstrap(statistic, num_layouts, num_resamples=num_resamples) for statistic in (samples, truth)
+    )
+    yardstick = Measure(f"the same of true pictures{of_truth}", true, _centred(true, true_replicates, num_layouts))
+    with np.errstate(divide="ignore", invalid="ignore"):  # of a truth that is 0 there is no ratio: nan
+        value_by_true = value / true if true else float("nan")
+        ratio = Measure("ratio", value_by_true, _centred(value_by_true, replicates / true_replicates, num_layouts))
+    return Measure(name, value, _centred(value, replicates, num_layouts), yardstick, ratio)
+
+
+def _centred(value: float, replicates: np.ndarray, num_layouts: int) -> Interval:
+    """95 % of the replicates' spread about their mean, about the value; no score here can be negative.
+
+    Resampling repeats some layouts, which alone raises distances such as the Frechet distance; taking only the spread
+    leaves that out.
+    """
+    low, high = np.quantile(replicates - replicates.mean(), [0.025, 0.975])
+    return Interval(
+        max(float(value + low), 0.0), float(value + high), f"95 % centred bootstrap over {num_layouts} layouts"
     )
 
 
-def _bootstrapped(
-    statistics: dict[str, tuple[Statistic, int]], num_resamples: int
-) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """The value of every statistic and of RATIOS, and the (R,) bootstrap replicates of each."""
-    values, replicates = {}, {}
-    for name, (statistic, num_items) in statistics.items():
-        values[name] = statistic(torch.arange(num_items))
-        replicates[name] = metrics.bootstrap(statistic, num_items, num_resamples=num_resamples)
-    for name, (above, below) in RATIOS.items():
-        # One seed, so that both were resampled alike and the ratio is that of one set of layouts.
-        values[name] = values[above] / values[below] if values[below] else float("nan")
-        with np.errstate(divide="ignore", invalid="ignore"):
-            replicates[name] = replicates[above] / replicates[below]
-    return values, replicates
-
-
-def _interval(value: float, replicates: np.ndarray) -> tuple[float, float]:
-    """95 % of the replicates' spread about their mean, about the value; no score here can be negative."""
-    low, high = np.quantile(replicates - replicates.mean(), [0.025, 0.975])
-    return max(float(value + low), 0.0), float(value + high)
-
-
 # The statistics.
-
-
-def _statistics(generated: Measurements, diversity: Tensor, truth: Truth) -> dict[str, tuple[Statistic, int]]:
-    """Every score that is no ratio, as a function of the layouts it is computed on, with how many there are."""
-    reference, yardstick, sizes = truth.reference, truth.yardstick, truth.sizes
-    layouts = {
-        "miou": _miou(generated),
-        "miou_true": _miou(yardstick),
-        "frechet": _frechet(generated, reference),
-        "frechet_floor": _frechet(yardstick, reference),
-        "time_of_day_tv": _variation(generated.time_of_day, reference.time_of_day),
-        "time_of_day_tv_true": _variation(yardstick.time_of_day, reference.time_of_day),
-        "season_tv": _variation(generated.season, reference.season),
-        "season_tv_true": _variation(yardstick.season, reference.season),
-        "roughness": _mean(generated.roughness),
-        "roughness_true": _mean(reference.roughness),
-    }
-    groups = {"diversity": _mean(diversity), "diversity_true": _mean(truth.diversity)}
-    return {name: (statistic, sizes.num_layouts) for name, statistic in layouts.items()} | {
-        name: (statistic, sizes.num_diversity_layouts) for name, statistic in groups.items()
-    }
 
 
 def _mean(values: Tensor) -> Statistic:

@@ -126,8 +126,9 @@ class Evaluator:
         if self.truth is None:
             self.truth = measure_truth(self.judge, sizes)
         settings = SampleSettings(self.config.sample_guidance_scale, min(20, model.diffusion.num_timesteps))
-        scores = evaluate_model(model, self.judge, settings, sizes, num_resamples=1, truth=self.truth)
-        figures |= {FID: scores.frechet, metric_name("mIoU"): scores.miou, "diversity ratio": scores.diversity_ratio}
+        scores = evaluate_model(model, self.judge, settings, sizes, num_resamples=1, truth=self.truth).measures
+        figures |= {scores[name].name: scores[name].value for name in ("frechet", "miou")}
+        figures["diversity ratio"] = scores["diversity"].ratio.value
         return Evaluation(step, figures, FID)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import pytest
 import torch
@@ -14,12 +15,19 @@ from sdm_lite.checkpoints import Model, save_model
 from sdm_lite.datasets import open_dataset
 from sdm_lite.datasets.export import render_scenes
 from sdm_lite.diffusion import DiffusionConfig
-from sdm_lite.evaluate import SampleSettings, draw_groups, mean_absolute_laplacian
+from sdm_lite.evaluate import SampleSettings, draw_groups, format_scores, mean_absolute_laplacian
 from sdm_lite.evaluate import __main__ as evaluate_command
-from sdm_lite.evaluate import measures as evaluate_measures
-from sdm_lite.evaluate.measures import bound_measure, detail_measure, find_lpips, judge_measures
-from sdm_lite.evaluate.photographs import PhotographSizes, check_evaluation, evaluate_photographs
-from sdm_lite.evaluate.report import caveats, format_report, measure_table
+from sdm_lite.evaluate import photographs as photographs_module
+from sdm_lite.evaluate.photographs import (
+    PhotographSizes,
+    bound_measure,
+    check_evaluation,
+    detail_measure,
+    evaluate_photographs,
+    find_lpips,
+    judge_measures,
+)
+from sdm_lite.evaluate.report import caveats, photograph_report
 from sdm_lite.judge import Judge, save_judge
 from sdm_lite.judge.photographs import own_judge_config, own_judge_facts
 from sdm_lite.unet import SDMUNet
@@ -76,22 +84,24 @@ def test_photographs_in_the_samples_place_score_as_their_yardsticks(judge, held_
     found = judge_measures(judge, samples, held_out)
     for name in ("frechet", "miou"):
         measure = found[name]
-        assert measure.value == pytest.approx(measure.beside_value) and measure.value > 0
-        assert measure.interval == pytest.approx(measure.beside_interval)
-        assert measure.interval[0] <= measure.value <= measure.interval[1]
+        assert measure.value == pytest.approx(measure.yardstick.value) and measure.value > 0
+        assert measure.interval[:2] == pytest.approx(measure.yardstick.interval[:2])
+        assert measure.interval.low <= measure.value <= measure.interval.high
+    assert found["frechet"].interval.kind == "95 % of 100 halvings of the photographs"
+    assert found["miou"].interval.kind == "95 % percentile bootstrap over 8 photographs"
     assert found["diversity"].value == 0, "two samples that are one picture"
     detail = detail_measure(samples, held_out)
-    assert detail.value == pytest.approx(detail.beside_value)
+    assert detail.value == pytest.approx(detail.yardstick.value)
     assert detail.value == pytest.approx(mean_absolute_laplacian(held_out.image).mean().item(), rel=1e-5)
 
 
 def test_the_frechet_distance_is_of_samples_to_photographs_of_other_maps(judge, held_out, monkeypatch):
     noise = torch.randn(8, 2, 3, 16, 24, generator=torch.Generator().manual_seed(0)).clamp(-1, 1)
     found = judge_measures(judge, noise, held_out)
-    assert found["frechet"].value > 1.5 * found["frechet"].beside_value
+    assert found["frechet"].value > 1.5 * found["frechet"].yardstick.value
     assert "frechet" not in judge_measures(judge, noise[:3], first(held_out, 3))
     # One halving by hand.
-    monkeypatch.setattr(evaluate_measures, "NUM_HALVINGS", 1)
+    monkeypatch.setattr(photographs_module, "NUM_HALVINGS", 1)
     order = torch.randperm(8, generator=torch.Generator().manual_seed(0))
     features, true = judge.features(noise[:, 0]), judge.features(held_out.image)
     by_hand = metrics.frechet_distance(features[order[:4]], true[order[4:]])
@@ -103,13 +113,12 @@ def first(photographs, number):
 
 
 def test_the_bound_is_that_of_the_photographs_and_does_not_depend_on_guidance(model, held_out, training):
-    options = {"num_strata": 2, "batch_size": 3}
     four, seen = first(held_out, 4), default_collate(list(training.thinned(4).read_all()))
-    measure = bound_measure(model, four, seen, **options)
-    swapped = bound_measure(model, seen, four, **options)
-    assert (measure.value, measure.beside_value) == pytest.approx((swapped.beside_value, swapped.value), rel=1e-5)
-    assert measure.value != pytest.approx(measure.beside_value, rel=1e-4)
-    assert measure.interval[0] <= measure.value <= measure.interval[1]
+    measure = bound_measure(model, four, seen, SETTINGS, num_strata=2)
+    swapped = bound_measure(model, seen, four, dataclasses.replace(SETTINGS, guidance_scale=5.0), num_strata=2)
+    assert (measure.value, measure.yardstick.value) == pytest.approx((swapped.yardstick.value, swapped.value), rel=1e-5)
+    assert measure.value != pytest.approx(measure.yardstick.value, rel=1e-4)
+    assert measure.interval.low <= measure.value <= measure.interval.high
 
 
 def test_samples_depend_on_their_map_and_number_and_not_on_the_batch(model, held_out):
@@ -132,7 +141,7 @@ def test_lpips_is_used_where_its_weights_are_and_never_downloads(monkeypatch, tm
     (tmp_path / "checkpoints" / metrics.LPIPS_BACKBONES["alex"]).touch()
     assert "at least 32 pixels" in find_lpips((16, 64), torch.device("cpu"))[1]
     monkeypatch.setattr(metrics, "lpips_distance", lambda **_: lambda a, b: (a - b).abs().mean((1, 2, 3)))
-    monkeypatch.setattr(evaluate_measures, "LEAST_SIDE_FOR_LPIPS", 16)
+    monkeypatch.setattr(photographs_module, "LEAST_SIDE_FOR_LPIPS", 16)
     scores, samples = evaluate_photographs(model, val, training, SETTINGS, SIZES)
     expected = (samples[:, 0] - samples[:, 1]).abs().mean().item()
     assert scores.measures["lpips"].value == pytest.approx(expected, rel=1e-4)
@@ -147,10 +156,10 @@ def test_what_is_not_measured_is_told(model, val, training, judge):
     assert all("Inception" in scores.left_out[-1] for scores in (bare, judged))
     assert "the same 6 photographs" in " ".join(caveats(judged)) and len(caveats(bare)) < len(caveats(judged))
     assert caveats(judged)[-1] == "8 photographs can show that the pipeline runs, and little else."
-    assert "cannot show how good a method is" in caveats(dataclasses.replace(judged, num_photographs=200))[-1]
-    far = judged.measures["frechet"]._replace(value=9.0, beside_value=8.0)
-    near = dataclasses.replace(judged, measures=judged.measures | {"frechet": far._replace(value=7.0)})
-    far = dataclasses.replace(judged, measures=judged.measures | {"frechet": far})
+    assert "cannot show how good a method is" in caveats(dataclasses.replace(judged, num_held_out=200))[-1]
+    frechet = judged.measures["frechet"]
+    beside_floor = [dataclasses.replace(frechet, value=share * frechet.yardstick.value) for share in (1.1, 0.9)]
+    far, near = (dataclasses.replace(judged, measures=judged.measures | {"frechet": one}) for one in beside_floor)
     assert ["below its floor" in " ".join(caveats(one)) for one in (far, near)] == [False, True]
     few, _ = evaluate_photographs(model, val.thinned(3), training, SETTINGS, SIZES, judge=judge)
     assert "takes at least 4 held-out photographs" in few.left_out[0]
@@ -160,11 +169,16 @@ def test_what_is_not_measured_is_told(model, val, training, judge):
 
 def test_every_measure_is_a_row_and_names_its_judge(model, val, training, judge):
     scores, _ = evaluate_photographs(model, val, training, SETTINGS, SIZES, judge=judge)
-    rows = measure_table(scores).splitlines()[2:]
-    assert len(rows) == len(scores.measures) and all(row.replace("\\|", "").count("|") == 4 for row in rows)
+    table = format_scores(scores)
+    for measure in scores.measures.values():
+        assert re.search(rf"^{re.escape(measure.name)} +{measure.value:.3f} ", table, re.M)
     for name in ("FID", "mIoU"):
-        assert any(row.startswith(f"| {name} (own judge, trained on this data set's training split) |") for row in rows)
-    report = format_report(scores, val, model="runs/mine.safetensors", facts={"steps": 12}, bad=["a.png is damaged"])
+        assert f"\n{name} (own judge, trained on this data set's training split) " in table
+    assert "\nintervals of bound: 95 % percentile bootstrap over 3 photographs\n" in table
+    assert "\nintervals of frechet: 95 % of 100 halvings of the photographs\n" in table
+    bad = ["a.png is damaged"]
+    report = photograph_report(scores, val, model="runs/mine.safetensors", facts={"steps": 12}, bad=bad)
+    assert table.split("\nleft out")[0] in report
     assert "# runs/mine.safetensors on folder" in report and "12 steps" in report and "a.png is damaged" in report
 
 
@@ -216,10 +230,10 @@ def test_the_command_writes_report_numbers_grid_and_pictures(files, root, tmp_pa
     evaluate_command.main([str(files / "model.safetensors"), *where, *few, "--device", "cpu", "--output", str(output)])
     printed, report = capsys.readouterr().out, (output / "report.md").read_text()
     told = json.loads((output / "scores.json").read_text())
-    assert told["num_photographs"] == 5 and told["num_samples"] == 10 and told["num_training"] == 6
+    assert told["num_held_out"] == 5 and told["num_images"] == 10 and told["settings"]["num_training"] == 6
     assert told["settings"]["guidance_scale"] == 1.0, "no labels were dropped in training: nothing to guide with"
     for measure in told["measures"].values():
-        assert f"{measure['value']:.4g}" in report and f"{measure['value']:.4g}" in printed
+        assert f"{measure['value']:.3f}" in report and f"{measure['value']:.3f}" in printed
     assert "train it" in report and "trained for 7 steps" in report and "samples.png" in report
     assert "left out: FID by Inception" in printed
     names = {path.name for path in (output / "photographs").iterdir()}

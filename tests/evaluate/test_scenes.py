@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 import re
 from functools import partial
 
@@ -113,15 +112,16 @@ def test_truth_has_two_disjoint_sets_of_renders_of_the_held_out_layouts(judge):
 def test_a_perfect_model_scores_as_the_truth():
     truth = imaginary_truth()
     scores = evaluate.score(measurements(300, 1, 2), truth.diversity, truth)
-    assert scores.frechet_ratio == pytest.approx(1, abs=0.5)
-    assert scores.miou_ratio == pytest.approx(1, abs=0.02)
-    assert scores.diversity_ratio == 1
-    assert scores.high_frequency_ratio == pytest.approx(1, abs=0.02)
-    assert scores.time_of_day_tv < 0.1 and scores.season_tv < 0.1
+    assert scores["frechet"].ratio.value == pytest.approx(1, abs=0.5)
+    assert scores["miou"].ratio.value == pytest.approx(1, abs=0.02)
+    assert scores["diversity"].ratio.value == 1
+    assert scores["high_frequency_ratio"].value == pytest.approx(1, abs=0.02)
+    assert scores["time_of_day_tv"].value < 0.1 and scores["season_tv"].value < 0.1
     for name in ("miou", "frechet", "diversity"):
-        low, high = scores.intervals[name]
-        assert low < getattr(scores, name) < high
-    assert scores.intervals["frechet_ratio"][0] < 1.3 and scores.intervals["frechet_ratio"][1] > 0.7
+        assert scores[name].interval.low < scores[name].value < scores[name].interval.high
+    low, high, kind = scores["frechet"].ratio.interval
+    assert low < 1.3 and high > 0.7 and kind == "95 % centred bootstrap over 300 layouts"
+    assert scores["diversity"].yardstick.interval.kind == "95 % centred bootstrap over 50 layouts"
 
 
 def test_faults_show_where_they_are():
@@ -129,14 +129,14 @@ def test_faults_show_where_they_are():
     good = measurements(300, 1, 2)
     night = good._replace(time_of_day=torch.full((300, 1), 2))
     scores = evaluate.score(night, 0.5 * truth.diversity, truth, num_resamples=5)
-    assert scores.time_of_day_tv == pytest.approx(2 / 3, abs=0.05) and scores.season_tv < 0.1
-    assert scores.diversity_ratio == pytest.approx(0.5)
+    assert scores["time_of_day_tv"].value == pytest.approx(2 / 3, abs=0.05) and scores["season_tv"].value < 0.1
+    assert scores["diversity"].ratio.value == pytest.approx(0.5)
     shifted = evaluate.score(measurements(300, 1, 2, shift=1.0, right=0.0), truth.diversity, truth, num_resamples=5)
-    assert shifted.frechet == pytest.approx(4, rel=0.2)  # 4 features, each off by 1
-    assert shifted.frechet_ratio > 20
-    assert shifted.miou_ratio < 0.95
+    assert shifted["frechet"].value == pytest.approx(4, rel=0.2)  # 4 features, each off by 1
+    assert shifted["frechet"].ratio.value > 20
+    assert shifted["miou"].ratio.value < 0.95
     rough = evaluate.score(good._replace(roughness=2 * good.roughness), truth.diversity, truth, num_resamples=5)
-    assert rough.high_frequency_ratio == pytest.approx(2, rel=0.02)
+    assert rough["high_frequency_ratio"].value == pytest.approx(2, rel=0.02)
 
 
 def test_floor_is_measured_on_sets_as_large_as_the_models():
@@ -144,7 +144,7 @@ def test_floor_is_measured_on_sets_as_large_as_the_models():
     scores = evaluate.score(measurements(300, 1, 2), truth.diversity, truth, num_resamples=5)
     target = truth.reference.features.flatten(0, 1)
     sets = [metrics.frechet_distance(truth.yardstick.features[:, n], target) for n in range(3)]
-    assert scores.frechet_floor == pytest.approx(np.mean(sets), rel=1e-6)
+    assert scores["frechet"].yardstick.value == pytest.approx(np.mean(sets), rel=1e-6)
 
 
 def test_interval_of_the_frechet_distance_is_as_wide_as_repetitions_spread():
@@ -153,7 +153,7 @@ def test_interval_of_the_frechet_distance_is_as_wide_as_repetitions_spread():
         metrics.frechet_distance(measurements(300, 1, seed).features[:, 0], truth.reference.features.flatten(0, 1))
         for seed in range(100, 200)
     ]
-    low, high = evaluate.score(measurements(300, 1, 2), truth.diversity, truth).intervals["frechet"]
+    low, high, _ = evaluate.score(measurements(300, 1, 2), truth.diversity, truth)["frechet"].interval
     # Repetitions vary the samples alone, the interval also the reference: the same order of magnitude.
     assert 0.5 < (high - low) / (4 * np.std(repeated)) < 3
 
@@ -175,9 +175,9 @@ def test_samples_depend_on_their_seeds_and_not_on_the_batch(model, judge, sample
         evaluate.evaluate_model, model, judge, sizes=SIZES, num_resamples=5, truth=evaluate.measure_truth(judge, SIZES)
     )
     first, again, other = map(evaluated, (settings, larger, dataclasses.replace(larger, seed=1)))
-    for name in evaluate.NAMES:
-        assert getattr(again, name) == pytest.approx(getattr(first, name), rel=1e-3, nan_ok=True), name
-    assert other.frechet != pytest.approx(first.frechet, rel=1e-3)
+    for name, measure in first.measures.items():
+        assert again.measures[name].value == pytest.approx(measure.value, rel=1e-3, nan_ok=True), name
+    assert other.measures["frechet"].value != pytest.approx(first.measures["frechet"].value, rel=1e-3)
     assert first.num_images == 6 + 4
     assert first.settings["sampler"] == sampler.__name__ and first.settings["num_steps"] == 2
     assert first.seconds_per_image > 0
@@ -226,10 +226,11 @@ def test_the_command_prints_every_score_and_writes_json(tmp_path, model, judge, 
     evaluate_command.main([*files, *options, "--json", str(tmp_path / "out" / "scores.json")])
     printed = capsys.readouterr().out
     written = json.loads((tmp_path / "out" / "scores.json").read_text())
-    for name, words in evaluate.NAMES.items():
-        assert words in printed
-        assert math.isfinite(written[name]) and len(written["intervals"][name]) == 2
-    assert f"{written['frechet']:.3f}" in printed and "FID (Scenes judge)" in printed
+    for measure in written["measures"].values():
+        low, high, kind = measure["interval"]
+        assert f"{measure['value']:.3f}   [{low:.3f}, {high:.3f}]" in printed and measure["name"] in printed
+        assert f": {kind}\n" in printed
+    assert "FID (Scenes judge)" in printed and set(written["class_iou"]) == set(Scenes.class_names)
     assert written["settings"]["guidance_scale"] == 1.5
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["scores.json"]
     with pytest.raises(SystemExit, match="error: no weights called 'nowhere'"):
