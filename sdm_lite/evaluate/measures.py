@@ -1,4 +1,4 @@
-"""What a score is: a number with its interval and its yardstick. What a model scores, told in one way.
+"""What a score is, a number with its interval and its yardstick; and how scores are told.
 
 Apart from measuring because Scenes and photographs are measured each in their way and told alike: one table, one JSON.
 """
