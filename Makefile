@@ -86,11 +86,11 @@ tree: $(STAMP) ## write the tree of the README and the rooms of docs/design.md a
 benchmark: $(STAMP) ## measure training and sampling speed
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-# What pyproject.toml promises at least, where .venv has what is tested together. torch comes first, as above.
+# What pyproject.toml promises at least, where .venv has what is tested together. torch comes first and alone, as above.
 lower-bounds: $(STAMP) ## install the lowest promised versions into .venv-lowest and run the quick tests there
 	@$(PIP_INSTALL) uv
 	$(BIN)/uv venv --quiet --clear --python $(LOWEST_PYTHON) $(LOWEST)
-	$(LOWEST_INSTALL) $(if $(TORCH_INDEX_URL),--default-index $(TORCH_INDEX_URL)) \
+	$(LOWEST_INSTALL) --no-deps $(if $(TORCH_INDEX_URL),--default-index $(TORCH_INDEX_URL)) \
 	  $$(sed -n 's/^ *"\(torch>=.*\)",$$/\1/p; s/^ *"\(numpy>=.*\)",$$/\1/p' pyproject.toml)
 	$(LOWEST_INSTALL) --editable '.[notebooks,train]'
 	$(BIN)/uv pip install --quiet --python $(LOWEST) hypothesis packaging pytest scipy
