@@ -4,13 +4,14 @@ import math
 
 import pytest
 import torch
+from torch.utils.data import default_collate
 
 from sdm_lite.diffusion import GaussianDiffusion, Prediction, linear_betas
 from sdm_lite.edit import changed_region, keep_outside, q_between, repaint_pairs, sample_repaint, seam
 from sdm_lite.labels import encode_labels
 from sdm_lite.sampling import SampleNoise, last, sample_ddim, sample_ddpm, sample_dpmpp_2m, timestep_pairs
 from sdm_lite.scenes import Scenes
-from sdm_lite.scenes.edits import known_edits, stacked
+from sdm_lite.scenes.edits import known_edits
 
 
 @pytest.fixture
@@ -121,8 +122,8 @@ def grey_denoiser(diffusion):
 @pytest.mark.parametrize("new_noise", [False, True])
 def test_every_sampler_redraws_the_region_and_nothing_else(diffusion, sample, thing, new_noise):
     edits = [edit for edit, _ in zip(known_edits(Scenes(16, seed=1), thing, min_pixels=6), range(3), strict=False)]
-    image, old, _ = stacked([edit.with_thing for edit in edits])
-    region = changed_region(old, stacked([edit.without for edit in edits])[1], margin=1)
+    image, old, _ = default_collate([edit.with_thing for edit in edits])
+    region = changed_region(old, default_collate([edit.without for edit in edits])[1], margin=1)
     noise = SampleNoise([0, 1, 2])
     x_T = noise((3, 16, 16))
     project = keep_outside(diffusion, image, region, noise if new_noise else x_T)
@@ -137,7 +138,7 @@ def test_outside_of_the_region_the_condition_is_the_old_one():
     """Edges of instances included, also where one house hides another and the label of a pixel stays."""
     labels_were_not_enough = False
     for edit, _ in zip(known_edits(Scenes(32, seed=1), "house"), range(12), strict=False):
-        _, maps, instances = stacked([edit.with_thing, edit.without])
+        _, maps, instances = default_collate([edit.with_thing, edit.without])
         condition = encode_labels(maps, Scenes.num_classes, instances)
         changed = (condition[0] != condition[1]).any(0)
         assert torch.equal(changed_region(condition[:1], condition[1:], margin=0)[0, 0], changed)

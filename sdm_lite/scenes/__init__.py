@@ -1,15 +1,12 @@
 """Scenes: procedural landscapes with label maps. `python -m sdm_lite.scenes` draws some."""
 
-from sdm_lite.scenes.dataset import (
-    PALETTE,
+from sdm_lite.scenes.dataset import PALETTE, Scenes
+from sdm_lite.scenes.look import (
     SEASON_PROBABILITIES,
     SEASONS,
     TIME_OF_DAY_PROBABILITIES,
     TIMES_OF_DAY,
     Appearance,
-    Scenes,
-    layout_of,
-    stream,
 )
 
 __all__ = [
@@ -20,6 +17,4 @@ __all__ = [
     "Scenes",
     "TIMES_OF_DAY",
     "TIME_OF_DAY_PROBABILITIES",
-    "layout_of",
-    "stream",
 ]

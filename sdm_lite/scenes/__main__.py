@@ -7,31 +7,27 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from sdm_lite.files import check_writable
+from sdm_lite.pictures import colorize, image_grid
 from sdm_lite.scenes.dataset import Scenes
 from sdm_lite.viz import save_png
 
 
-def grid_picture(scenes, num_rows, num_renders):
-    """Return a (H, W, 3) uint8 picture: in each row a layout and several renders of it, two layouts to a row."""
-    gap = max(scenes.size // 16, 2)
-    cell = scenes.size + gap
-    picture = np.full((num_rows * cell + gap, 2 * (num_renders + 1) * cell + gap, 3), 255, np.uint8)
+def grid_picture(scenes: Scenes, num_rows: int, num_renders: int, zoom: int = 1) -> np.ndarray:
+    """Layouts and several renders of each, (H, W, 3) uint8: two layouts to a row, each pixel enlarged `zoom` times."""
+    rows = [[] for _ in range(num_rows)]
     for k in range(2 * num_rows):
-        row, half = divmod(k, 2)
-        tiles = [scenes.palette[scenes.layout(k)[0].numpy()]]
-        for s in range(num_renders):
-            tiles.append(np.rint((scenes.render(k, s).numpy().transpose(1, 2, 0) + 1) * 127.5).astype(np.uint8))
-        for column, tile in enumerate(tiles):
-            top, left = row * cell + gap, (half * (num_renders + 1) + column) * cell + gap
-            picture[top : top + scenes.size, left : left + scenes.size] = tile
-    return picture
+        rows[k // 2].append(colorize(scenes.layout(k)[0], scenes.palette))
+        rows[k // 2] += [scenes.render(k, seed) for seed in range(num_renders)]
+    return image_grid(rows, scale=zoom)
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     """Write a grid of layouts and renders as a picture, and print how fast scenes are drawn."""
     parser = argparse.ArgumentParser(prog="python -m sdm_lite.scenes", description=main.__doc__)
     parser.add_argument("--output", type=Path, required=True, help="PNG file to write, for example grid.png")
@@ -43,14 +39,12 @@ def main(argv=None):
     args = parser.parse_args(argv)
     if min(args.rows, args.renders, args.zoom) < 1:
         parser.error("--rows, --renders and --zoom must be at least 1")
-    if not args.output.resolve().parent.is_dir():
-        parser.error(f"--output: no folder {args.output.resolve().parent}; create it first")
     try:
+        check_writable(args.output)
         scenes = Scenes(size=args.size, seed=args.seed)
     except ValueError as error:
         parser.error(str(error))
-    picture = grid_picture(scenes, args.rows, args.renders)
-    save_png(args.output, picture.repeat(args.zoom, 0).repeat(args.zoom, 1))
+    save_png(args.output, grid_picture(scenes, args.rows, args.renders, args.zoom))
     start = time.perf_counter()
     for i in range(200):
         scenes[i]

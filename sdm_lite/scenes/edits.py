@@ -10,14 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
-
 from sdm_lite.batches import Example
-from sdm_lite.scenes.dataset import Scenes, layout_of
-from sdm_lite.scenes.layout import Layout
-from sdm_lite.scenes.look import Appearance
-from sdm_lite.scenes.render import paint, rasterise
+from sdm_lite.scenes.dataset import Scenes, drawn, layout_of
 from sdm_lite.scenes.things import Car, House, Tree
 
 THINGS = {"house": House, "car": Car, "tree": Tree}
@@ -68,7 +62,7 @@ def known_edit(scenes: Scenes, i: int, thing: str) -> KnownEdit | None:
     ]
     rest = layout._replace(items=tuple(layout.items[number] for number in kept))
     as_it_was = appearance._replace(draws=appearance.draws[kept])  # what stays keeps its own colours
-    return KnownEdit(i, scenes[i], _drawn(rest, as_it_was, scenes.size))
+    return KnownEdit(i, scenes[i], drawn(rest, as_it_was, scenes.size))
 
 
 def known_edits(scenes: Scenes, thing: str, *, min_pixels: int = 12) -> Iterator[KnownEdit]:
@@ -89,14 +83,3 @@ def known_edits(scenes: Scenes, thing: str, *, min_pixels: int = 12) -> Iterator
         edit = known_edit(scenes, i, thing)
         if edit is not None and int((edit.with_thing.label_map != edit.without.label_map).sum()) >= min_pixels:
             yield edit
-
-
-def stacked(examples: list[Example]) -> tuple[Tensor, Tensor, Tensor]:
-    """Examples as one batch: images (B, 3, H, W), label maps and instance maps (B, H, W)."""
-    images, label_maps, instance_maps = (torch.stack(column) for column in zip(*examples, strict=True))
-    return images, label_maps, instance_maps
-
-
-def _drawn(layout: Layout, appearance: Appearance, size: int) -> Example:
-    label_map, instance_map = (torch.from_numpy(part).long() for part in rasterise(layout, size))
-    return Example(torch.from_numpy(paint(layout, appearance, size)), label_map, instance_map)

@@ -1,6 +1,7 @@
 """The shapes of the landscape: sky, sun, clouds, mountains, grass, water and roads.
 
-What a shape is: see `sdm_lite.scenes.render`.
+Apart from the things that stand on it. What a shape is, and its units: see `sdm_lite.scenes.render`. A curve is (65,)
+heights y at the KNOTS.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from sdm_lite.scenes.look import (
     pick,
     rgb,
 )
-from sdm_lite.scenes.render import CLOUD, GRASS, MOUNTAIN, ROAD, SKY, SUN, WATER, Patch, stamp
+from sdm_lite.scenes.render import CLOUD, GRASS, MOUNTAIN, ROAD, SKY, SUN, WATER, Grid, Look, Patch, stamp
 
 KNOTS = np.linspace(0.0, 1.0, 65)  # x of the heights that make a curve
 
@@ -44,11 +45,11 @@ class Sky(NamedTuple):
     horizon: float
     class_id = SKY
 
-    def cover(self, grid):
-        """Claim every pixel."""
+    def cover(self, grid: Grid) -> Patch:
+        """Every pixel."""
         return Patch(slice(0, grid.n), slice(0, grid.n), grid.x, grid.y, np.ones((grid.n, grid.n), bool))
 
-    def paint(self, canvas, patch, look, draws):
+    def paint(self, canvas: np.ndarray, patch: Patch, look: Look, draws: np.ndarray) -> None:
         """Blend three colours downwards, add a glow about the sun, then stars."""
         top, middle, bottom = look.sky
         t = np.clip(patch.y / (self.horizon + 0.06), 0.0, 1.0) ** 1.25
@@ -56,7 +57,7 @@ class Sky(NamedTuple):
             top * np.clip(1 - 2 * t, 0, 1) + middle * (1 - np.abs(2 * t - 1)) + bottom * np.clip(2 * t - 1, 0, 1)
         )
         if look.sun is not None:
-            distance = (patch.x - look.sun.x) ** 2 + (patch.y - look.sun.y) ** 2
+            distance = (patch.x - look.sun[0]) ** 2 + (patch.y - look.sun[1]) ** 2
             canvas += GLOWS[look.time] * (1.0 / (1.0 + 45.0 * distance))
         if look.time == NIGHT:
             specks = look.texture(SPECKS, patch)
@@ -71,13 +72,13 @@ class Sun(NamedTuple):
     radius: float
     class_id = SUN
 
-    def cover(self, grid):
-        """Claim a disc."""
+    def cover(self, grid: Grid) -> Patch:
+        """The disc."""
         r = self.radius
         rows, cols, x, y = grid.window(self.x - r, self.x + r, self.y - r, self.y + r)
         return Patch(rows, cols, x, y, (x - self.x) ** 2 + (y - self.y) ** 2 < r * r)
 
-    def paint(self, canvas, patch, look, draws):
+    def paint(self, canvas: np.ndarray, patch: Patch, look: Look, draws: np.ndarray) -> None:
         """Fill with the hour's colour; the moon has maria."""
         color = SUN_COLORS[look.time]
         if look.time == NIGHT:
@@ -86,7 +87,7 @@ class Sun(NamedTuple):
 
 
 class Cloud(NamedTuple):
-    """A heap of discs, (n, 3) of x, y, radius in units of `width`, cut flat at the bottom."""
+    """A heap of discs, each (x, y, radius) in units of `width`, cut flat at the bottom."""
 
     x: float
     y: float
@@ -94,8 +95,8 @@ class Cloud(NamedTuple):
     puffs: tuple
     class_id = CLOUD
 
-    def cover(self, grid):
-        """Claim the union of the discs above the flat base."""
+    def cover(self, grid: Grid) -> Patch:
+        """The union of the discs above the flat base."""
         w = self.width
         rows, cols, x, y = grid.window(self.x - 0.56 * w, self.x + 0.56 * w, self.y - 0.4 * w, self.y + 0.1 * w)
         u, v = (x - self.x) / w, (y - self.y) / w
@@ -104,7 +105,7 @@ class Cloud(NamedTuple):
             mask |= (u - px) ** 2 + (v - py) ** 2 < pr * pr
         return Patch(rows, cols, x, y, mask & (v < 0.09))
 
-    def paint(self, canvas, patch, look, draws):
+    def paint(self, canvas: np.ndarray, patch: Patch, look: Look, draws: np.ndarray) -> None:
         """Shade from a bright top on the side of the light to a darker base."""
         u, v = (patch.x - self.x) / self.width, (patch.y - self.y) / self.width
         t = 0.62 - 2.0 * v + 0.35 * look.side * u + 0.10 * look.texture(PUFF, patch)
@@ -116,29 +117,29 @@ class Cloud(NamedTuple):
 # Land ---------------------------------------------------------------------------------------------
 
 
-def below(grid, heights):
-    """Claim what lies below a curve given by its heights y at the KNOTS."""
+def below(grid: Grid, heights: np.ndarray) -> Patch:
+    """What lies below a curve (65,)."""
     top = np.interp(grid.x[0], KNOTS, heights).astype(np.float32)
     rows, cols, x, y = grid.window(0.0, 1.0, float(top.min()), 1.0)
     return Patch(rows, cols, x, y, y > top[None])
 
 
 class Mountains(NamedTuple):
-    """A range: a jagged crest (65 heights y), its haze (0 near, 1 far) and the y of the valley."""
+    """A range: a jagged crest (a curve), its haze (0 near, 1 far) and the y of the valley."""
 
     crest: np.ndarray
     haze: float
     foot: float
     class_id = MOUNTAIN
 
-    def cover(self, grid):
-        """Claim what lies between crest and foot (the rest would be hidden)."""
+    def cover(self, grid: Grid) -> Patch:
+        """What lies between crest and foot (the rest would be hidden)."""
         patch = below(grid, self.crest)
         rows = slice(patch.rows.start, min(int(self.foot * grid.n) + 1, grid.n))
         keep = rows.stop - rows.start
         return Patch(rows, patch.cols, patch.x, patch.y[:keep], patch.mask[:keep])
 
-    def paint(self, canvas, patch, look, draws):
+    def paint(self, canvas: np.ndarray, patch: Patch, look: Look, draws: np.ndarray) -> None:
         """Rock lit from the side, snow above a ragged line, and haze towards the valley."""
         rough = look.texture(ROCK, patch)
         top = np.interp(patch.x[0], KNOTS, self.crest).astype(np.float32)[None]
@@ -166,11 +167,11 @@ class Hill(NamedTuple):
     far: float
     class_id = GRASS
 
-    def cover(self, grid):
-        """Claim what lies below the crest."""
+    def cover(self, grid: Grid) -> Patch:
+        """What lies below the crest."""
         return below(grid, self.crest)
 
-    def paint(self, canvas, patch, look, draws):
+    def paint(self, canvas: np.ndarray, patch: Patch, look: Look, draws: np.ndarray) -> None:
         """Meadow, stubble or snow: brighter at the crest and towards the light."""
         if look.season == WINTER:
             color = look.snow
@@ -188,7 +189,7 @@ class Hill(NamedTuple):
 # Water and roads ----------------------------------------------------------------------------------
 
 
-def paint_water(canvas, patch, look):
+def paint_water(canvas: np.ndarray, patch: Patch, look: Look) -> None:
     """Deep colour mixed with the sky's, lighter far away, with waves."""
     shore = float(patch.y[0, 0])
     far = np.clip(1.0 - (patch.y - shore) * 3.0, 0.0, 1.0)
@@ -200,7 +201,9 @@ def paint_water(canvas, patch, look):
     stamp(canvas, patch, deep + (mirror - deep) * mix)
 
 
-def paint_road(canvas, patch, look, across, along, half_width):
+def paint_road(
+    canvas: np.ndarray, patch: Patch, look: Look, across: np.ndarray, along: np.ndarray, half_width: np.ndarray
+) -> None:
     """Asphalt with pale shoulders and a dashed line; across in [-1, 1] over the road, along counts dashes."""
     color = ROADS[look.season] * look.light * (0.9 + 0.25 * look.appearance.mood[4])
     if look.time == NIGHT:
@@ -218,13 +221,13 @@ class Sea(NamedTuple):
     top: float
     class_id = WATER
 
-    def cover(self, grid):
-        """Claim everything below the horizon."""
+    def cover(self, grid: Grid) -> Patch:
+        """Everything below the horizon."""
         rows, cols, x, y = grid.window(0.0, 1.0, self.top, 1.0)
         return Patch(rows, cols, x, y, np.broadcast_to(y > self.top, (y.shape[0], x.shape[1])))
 
-    def paint(self, canvas, patch, look, draws):
-        """Paint water."""
+    def paint(self, canvas: np.ndarray, patch: Patch, look: Look, draws: np.ndarray) -> None:
+        """Water."""
         paint_water(canvas, patch, look)
 
 
@@ -238,29 +241,29 @@ class Lake(NamedTuple):
     phase: float
     class_id = WATER
 
-    def level(self, x, y):
-        """Return a field that is below 1 inside (scalars or arrays)."""
+    def level(self, x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray | float:
+        """A field that is below 1 inside and grows outwards."""
         u, v = (x - self.x) / self.rx, (y - self.y) / self.ry
         return u * u + (v - 0.28 * np.sin(3.0 * u + self.phase)) ** 2
 
-    def cover(self, grid):
-        """Claim the inside."""
+    def cover(self, grid: Grid) -> Patch:
+        """The inside."""
         rows, cols, x, y = grid.window(
             self.x - self.rx, self.x + self.rx, self.y - 1.3 * self.ry, self.y + 1.3 * self.ry
         )
         return Patch(rows, cols, x, y, self.level(x, y) < 1.0)
 
-    def blocks(self, x, y):
-        """Say whether (x, y) is too wet to stand on."""
+    def blocks(self, x: float, y: float) -> bool:
+        """Whether (x, y) is too wet to stand on."""
         return bool(self.level(x, y) < 1.35)
 
-    def paint(self, canvas, patch, look, draws):
-        """Paint water."""
+    def paint(self, canvas: np.ndarray, patch: Patch, look: Look, draws: np.ndarray) -> None:
+        """Water."""
         paint_water(canvas, patch, look)
 
 
 class Path(NamedTuple):
-    """A road or river that winds from a crest (65 heights) to the foreground, as wide as perspective makes it."""
+    """A road or river that winds from a crest (a curve) to the foreground, as wide as perspective makes it."""
 
     class_id: int
     crest: np.ndarray
@@ -271,53 +274,54 @@ class Path(NamedTuple):
     far_half: float
     near_half: float
 
-    def middle(self, y):
-        """Return the centre x and the half width at heights y."""
+    def middle(self, y: np.ndarray | float) -> tuple[np.ndarray | float, np.ndarray | float]:
+        """The centre x and the half width at heights y."""
         t = np.clip((y - self.start) / (1.0 - self.start), 0.0, 1.0)
         wind = self.bend * np.sin(2 * np.pi * np.sqrt(t)) * (0.3 + t)
         return self.far_x + (self.near_x - self.far_x) * t**1.2 + wind, self.far_half + (
             self.near_half - self.far_half
         ) * t**1.25
 
-    def cover(self, grid):
-        """Claim the band about the centre line, on the near side of the crest."""
+    def cover(self, grid: Grid) -> Patch:
+        """The band about the centre line, on the near side of the crest."""
         patch = below(grid, self.crest)
         centre, half = self.middle(patch.y)
         return patch._replace(mask=patch.mask & (np.abs(patch.x - centre) < half) & (patch.y > self.start))
 
-    def blocks(self, x, y):
-        """Say whether (x, y) is on it."""
+    def blocks(self, x: float, y: float) -> bool:
+        """Whether (x, y) is on it."""
         centre, half = self.middle(y)
         return bool(abs(x - centre) < half * 1.1)
 
-    def paint(self, canvas, patch, look, draws):
-        """Paint water or asphalt."""
+    def paint(self, canvas: np.ndarray, patch: Patch, look: Look, draws: np.ndarray) -> None:
+        """Water or asphalt."""
         if self.class_id == WATER:
-            return paint_water(canvas, patch, look)
+            paint_water(canvas, patch, look)
+            return
         centre, half = self.middle(patch.y)
         along = 5.0 * np.log(np.maximum(patch.y - self.start + 0.10, 0.05))
-        return paint_road(canvas, patch, look, (patch.x - centre) / half, along, half)
+        paint_road(canvas, patch, look, (patch.x - centre) / half, along, half)
 
 
 class Crossing(NamedTuple):
-    """A road across the whole picture, between a curve (65 heights) and that curve shifted down by `width`."""
+    """A road across the whole picture, between a curve and that curve shifted down by `width`."""
 
     top: np.ndarray
     width: float
     class_id = ROAD
 
-    def cover(self, grid):
-        """Claim the band."""
+    def cover(self, grid: Grid) -> Patch:
+        """The band."""
         top = np.interp(grid.x[0], KNOTS, self.top).astype(np.float32)[None]
         rows, cols, x, y = grid.window(0.0, 1.0, float(top.min()), float(top.max()) + self.width)
         return Patch(rows, cols, x, y, (y > top) & (y < top + self.width))
 
-    def blocks(self, x, y):
-        """Say whether (x, y) is on it."""
+    def blocks(self, x: float, y: float) -> bool:
+        """Whether (x, y) is on it."""
         return -0.02 < y - float(np.interp(x, KNOTS, self.top)) < self.width + 0.02
 
-    def paint(self, canvas, patch, look, draws):
-        """Paint asphalt."""
+    def paint(self, canvas: np.ndarray, patch: Patch, look: Look, draws: np.ndarray) -> None:
+        """Asphalt."""
         top = np.interp(patch.x[0], KNOTS, self.top).astype(np.float32)[None]
         across = (patch.y - top) / (0.5 * self.width) - 1.0
         paint_road(canvas, patch, look, across, patch.x * 6.0, np.float32(0.5 * self.width))

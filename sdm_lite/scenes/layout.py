@@ -1,54 +1,58 @@
-"""What stands where in a scene: layouts drawn at random, in continuous coordinates."""
+"""What stands where in a scene: layouts drawn at random, in continuous coordinates.
+
+Apart from the shapes, which say how a thing looks where it stands. Units are those of `sdm_lite.scenes.render`, and `u`
+is always the stream of uniform numbers that a layout is drawn from.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
 
 import numpy as np
 
 from sdm_lite.scenes.land import KNOTS, Cloud, Crossing, Hill, Lake, Mountains, Path, Sea, Sky, Sun
 from sdm_lite.scenes.look import MAX_ITEMS
-from sdm_lite.scenes.render import ROAD, ROOF, WALL, WATER, number_items
+from sdm_lite.scenes.render import ROAD, ROOF, WALL, WATER, Layout, Shape, number_items
 from sdm_lite.scenes.things import Car, House, Tree
 
+Obstacle = Lake | Path | Crossing
 REFERENCE_SIZE, SMALLEST = 32, 6  # an item shows at least so many pixels at this size, or it is left out
 
 
 class Uniforms:
     """A stream of uniform numbers in [0, 1), drawn in one block because single draws are slow."""
 
-    def __init__(self, rng):
-        """Draw the block from a numpy Generator."""
+    def __init__(self, rng: np.random.Generator):
         self.numbers = iter(rng.random(512).tolist())
 
-    def between(self, low, high):
-        """Return a number uniform in [low, high)."""
+    def between(self, low: float, high: float) -> float:
+        """A number uniform in [low, high)."""
         return low + (high - low) * next(self.numbers)
 
-    def chance(self, probability):
-        """Return True with the given probability."""
+    def chance(self, probability: float) -> bool:
+        """True with a probability."""
         return next(self.numbers) < probability
 
-    def count(self, *probabilities):
-        """Return k with probability probabilities[k]."""
+    def count(self, *probabilities: float) -> int:
+        """The number k with probability probabilities[k]."""
         u = next(self.numbers)
         return min(int((np.cumsum(probabilities) <= u).sum()), len(probabilities) - 1)
 
-    def sign(self):
-        """Return 1.0 or -1.0."""
+    def sign(self) -> float:
+        """1.0 or -1.0."""
         return 1.0 if next(self.numbers) < 0.5 else -1.0
 
 
-def smooth_curve(u, level, swing):
-    """Return 65 heights of a gently rolling line about `level`, within about `swing` of it."""
+def smooth_curve(u: Uniforms, level: float, swing: float) -> np.ndarray:
+    """The heights (65,) of a gently rolling line about `level`, within about `swing` of it."""
     waves = swing * u.between(0.3, 0.65) * np.sin(math.tau * (u.between(0.35, 0.85) * KNOTS + u.between(0, 1)))
     waves += 0.3 * swing * np.sin(math.tau * (u.between(1.1, 1.9) * KNOTS + u.between(0, 1)))
     return level + waves
 
 
-def jagged_crest(u, foot, height):
-    """Return 65 heights of a mountain crest: one to three peaks roughened by midpoint displacement."""
+def jagged_crest(u: Uniforms, foot: float, height: float) -> np.ndarray:
+    """The heights (65,) of a mountain crest: one to three peaks roughened by midpoint displacement."""
     profile = np.full(65, u.between(0.2, 0.38))
     for _ in range(1 + u.count(0.3, 0.4, 0.3)):
         x, reach, peak = u.between(0.02, 0.98), u.between(0.25, 0.5), u.between(0.55, 1.0)
@@ -64,15 +68,8 @@ def jagged_crest(u, foot, height):
     return foot - height * np.clip(profile + rough * (0.35 + profile), 0.03, 1.1)
 
 
-class Layout(NamedTuple):
-    """The shapes of a scene from back to front; the place in `items` is the instance id."""
-
-    items: tuple
-    sun: Sun | None
-
-
-def draw_sky(u, horizon):
-    """Return the sun (or None) and the items of the sky."""
+def draw_sky(u: Uniforms, horizon: float) -> tuple[Sun | None, list[Shape]]:
+    """The sun, if there is one, and the items of the sky."""
     items = [Sky(horizon)]
     sun = None
     if u.chance(0.8):
@@ -91,8 +88,8 @@ def draw_sky(u, horizon):
     return sun, items
 
 
-def draw_land(u, horizon):
-    """Return the items of the land, the crest of the near hill, and the obstacles (roads and water) on it."""
+def draw_land(u: Uniforms, horizon: float) -> tuple[list[Shape], np.ndarray, list[Obstacle]]:
+    """The items of the land, the crest (65,) of the near hill, and the obstacles (roads and water) on it."""
     items, obstacles = [], []
     if u.chance(0.64):
         far = u.chance(0.5)
@@ -126,16 +123,26 @@ def draw_land(u, horizon):
     return items + obstacles, crest, obstacles
 
 
-def draw_path(u, class_id, crest, far_half, near_half):
-    """Return a road or river from the crest to the foreground."""
+def draw_path(u: Uniforms, class_id: int, crest: np.ndarray, far_half: float, near_half: float) -> Path:
+    """A road or river from the crest (65,) to the foreground, and half its width at either end."""
     far_x = u.between(0.2, 0.8)
     start = float(np.interp(far_x, KNOTS, crest)) - 0.03
     near_x = 0.5 + 0.6 * (far_x - 0.5) + u.sign() * u.between(0.0, 0.25)
     return Path(class_id, crest, start, far_x, near_x, u.sign() * u.between(0.05, 0.13), far_half, near_half)
 
 
-def place(u, taken, obstacles, crest, width, low):
-    """Return (x, y, scale) of free ground for something of a width (at scale 1), or None after eight tries."""
+def place(
+    u: Uniforms,
+    taken: list[tuple[float, float]],
+    obstacles: list[Obstacle],
+    crest: np.ndarray,
+    width: float,
+    low: float,
+) -> tuple[float, float, float] | None:
+    """Free ground (x, y, scale) for something of a width (at scale 1), from y = low down; None after eight tries.
+
+    `taken` has (x, half width) of what stands already, and gets that of what is placed.
+    """
     for _ in range(8):
         x, y = u.between(0.08, 0.92), u.between(low, 0.93)
         ground = float(np.interp(x, KNOTS, crest))
@@ -149,8 +156,8 @@ def place(u, taken, obstacles, crest, width, low):
     return None
 
 
-def draw_tree(u, x, y, scale):
-    """Return a tree of either kind with its base at (x, y)."""
+def draw_tree(u: Uniforms, x: float, y: float, scale: float) -> Tree:
+    """A tree of either kind with its base at (x, y)."""
     if u.chance(0.42):
         width = u.between(0.19, 0.23) * scale
         return Tree(x, y, width, width * u.between(1.5, 1.85), True, ())
@@ -165,8 +172,8 @@ def draw_tree(u, x, y, scale):
     return Tree(x, y, width, width * top, False, puffs)
 
 
-def draw_house(u, x, y, scale):
-    """Return the wall and the roof of a house with its base line at (x, y)."""
+def draw_house(u: Uniforms, x: float, y: float, scale: float) -> list[House]:
+    """The wall and the roof of a house with its base line at (x, y)."""
     frontal = u.chance(0.45)
     width = (u.between(0.23, 0.28) if frontal else u.between(0.27, 0.33)) * scale
     height = width * (u.between(0.84, 1.0) if frontal else u.between(0.68, 0.78))
@@ -174,8 +181,8 @@ def draw_house(u, x, y, scale):
     return [House(x, y, width, height, frontal, hip, side, part) for part in (WALL, ROOF)]
 
 
-def draw_cars(u, obstacles, free_ground):
-    """Return cars: from behind on a winding road, in profile on a crossing one, now and then on the meadow."""
+def draw_cars(u: Uniforms, obstacles: list[Obstacle], free_ground: Callable) -> list[Car]:
+    """Cars: from behind on a winding road, in profile on a crossing one, now and then on the meadow."""
     road = next((o for o in obstacles if o.class_id == ROAD), None)
     if road is None:
         spot = free_ground(0.24, 0.76) if u.chance(0.16) else None
@@ -194,15 +201,15 @@ def draw_cars(u, obstacles, free_ground):
     return [car for car in cars if 0.08 < car.x < 0.92]
 
 
-def draw_layout(rng):
-    """Return the Layout that a numpy Generator leads to."""
+def draw_layout(rng: np.random.Generator) -> Layout:
+    """The layout that a random stream leads to."""
     u = Uniforms(rng)
     horizon = u.between(0.40, 0.52)
     sun, sky = draw_sky(u, horizon)
     land, crest, obstacles = draw_land(u, horizon)
     taken = []
 
-    def free_ground(width, low=0.60):
+    def free_ground(width: float, low: float = 0.60) -> tuple[float, float, float] | None:
         return place(u, taken, obstacles, crest, width, low)
 
     things = [[car] for car in draw_cars(u, obstacles, free_ground)]
@@ -218,10 +225,10 @@ def draw_layout(rng):
     things.sort(key=lambda thing: thing[0].y)
     items = sky + land + [part for thing in things for part in thing]
     assert len(items) <= MAX_ITEMS
-    return Layout(tuple(without_slivers(items)), sun)
+    return Layout(tuple(without_slivers(items)), None if sun is None else (sun.x, sun.y))
 
 
-def without_slivers(items):
-    """Drop what others hide but for a few pixels: nobody could tell what it is. Judged at one size, so alike at all."""
+def without_slivers(items: list[Shape]) -> list[Shape]:
+    """Items without those that others hide but for a few pixels, which nobody could name; the same at every size."""
     counts = np.bincount(number_items(items, REFERENCE_SIZE).ravel(), minlength=len(items))
     return [item for item, count in zip(items, counts, strict=True) if count >= SMALLEST]

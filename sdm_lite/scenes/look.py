@@ -1,11 +1,13 @@
-"""How a picture of a scene looks: its appearance (hour, season, colours), textures, palettes and light.
+"""How a picture of a scene looks: what varies (hour, season, colours), textures and palettes.
 
-`draw_appearance` draws what varies; `Look` derives the light of one picture from it, for every shape to use.
+Apart from what stands where: one layout has many appearances. Colours are RGB in 0..1, (3, 1, 1) float32; palettes are
+tuples of them, one for each hour or season.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -26,8 +28,8 @@ class Appearance(NamedTuple):
     """Everything about a picture that its layout does not decide.
 
     Attributes:
-        time_of_day: Index into TIMES_OF_DAY.
-        season: Index into SEASONS.
+        time_of_day: index into TIMES_OF_DAY.
+        season: index into SEASONS.
         mood: (8,) uniform numbers in [0, 1): hue of sky, grass, rock, water, road; light and its side; haze.
         crops: (6, 3) integers: for each texture which tile, and the offset of its crop in eighths of the picture.
         draws: (MAX_ITEMS, 4) uniform numbers in [0, 1): each item's own colour.
@@ -40,8 +42,8 @@ class Appearance(NamedTuple):
     draws: np.ndarray
 
 
-def draw_appearance(rng):
-    """Return the Appearance that a numpy Generator leads to."""
+def draw_appearance(rng: np.random.Generator) -> Appearance:
+    """The appearance that a random stream leads to."""
     hour, season = rng.random(2)
     return Appearance(
         int(np.searchsorted(np.cumsum(TIME_OF_DAY_PROBABILITIES)[:-1], hour, side="right")),
@@ -67,8 +69,8 @@ BANDS = (
 
 
 @lru_cache(maxsize=16)
-def textures(n):
-    """Return (6, NUM_TILES, 2n, 2n) float32 noise, variance 1, period n: any n x n crop is a picture's worth."""
+def textures(n: int) -> np.ndarray:
+    """Noise (6, NUM_TILES, 2n, 2n) float32, variance 1, period n: any n x n crop is a picture's worth."""
     rng = np.random.Generator(np.random.PCG64(20221))
     highest = 24
     f = np.arange(-highest, highest + 1)
@@ -90,22 +92,24 @@ def textures(n):
 # Light and colour ---------------------------------------------------------------------------------
 
 
-def rgb(*values):
-    """Return a colour as a (3, 1, 1) float32 array, ready to multiply a picture of shading."""
+def rgb(*values: float) -> np.ndarray:
+    """A colour, (3, 1, 1) float32, ready to multiply a picture of shading (h, w)."""
     return np.array(values, np.float32).reshape(3, 1, 1)
 
 
-def pick(palette, draws):
-    """Choose a colour of a palette by draws[0] and vary its brightness and warmth a little by draws[1] and draws[2]."""
+def pick(palette: Sequence[np.ndarray], draws: np.ndarray) -> np.ndarray:
+    """A colour of a palette, by draws[0], its brightness and warmth a little varied by draws[1] and draws[2]."""
     color = palette[int(draws[0] * len(palette))]
     return color * (0.9 + 0.2 * draws[1]) * (1.0 + (draws[2] - 0.5) * WARMTH)
 
 
 WARMTH = rgb(0.16, 0.0, -0.16)
 LIGHTS = (rgb(1.0, 1.0, 1.0), rgb(0.98, 0.76, 0.66), rgb(0.37, 0.44, 0.63))
-SKY_TOPS = (rgb(0.20, 0.46, 0.88), rgb(0.26, 0.20, 0.50), rgb(0.015, 0.025, 0.11))
-SKY_MIDDLES = (rgb(0.42, 0.66, 0.95), rgb(0.80, 0.38, 0.47), rgb(0.05, 0.08, 0.23))
-SKY_BOTTOMS = (rgb(0.76, 0.88, 0.97), rgb(1.0, 0.68, 0.36), rgb(0.10, 0.14, 0.34))
+SKIES = (  # from the zenith down
+    (rgb(0.20, 0.46, 0.88), rgb(0.42, 0.66, 0.95), rgb(0.76, 0.88, 0.97)),
+    (rgb(0.26, 0.20, 0.50), rgb(0.80, 0.38, 0.47), rgb(1.0, 0.68, 0.36)),
+    (rgb(0.015, 0.025, 0.11), rgb(0.05, 0.08, 0.23), rgb(0.10, 0.14, 0.34)),
+)
 SUN_COLORS = (rgb(1.0, 0.92, 0.45), rgb(1.0, 0.86, 0.42), rgb(0.93, 0.94, 0.86))
 GLOWS = (rgb(0.22, 0.18, 0.05), rgb(0.38, 0.22, 0.02), rgb(0.10, 0.12, 0.17))
 HAZES = (rgb(0.60, 0.70, 0.84), rgb(0.66, 0.44, 0.55), rgb(0.22, 0.27, 0.42))
@@ -143,32 +147,3 @@ TRUNK = rgb(0.34, 0.22, 0.14)
 GLASS = rgb(0.27, 0.35, 0.46)
 LAMP = rgb(1.0, 0.82, 0.36)
 DARK = rgb(0.10, 0.10, 0.12)
-
-
-class Look:
-    """The light of one picture: what every shape needs to know of an Appearance."""
-
-    def __init__(self, grid, appearance, sun):
-        """Derive the light from the appearance; it falls from the side of `sun` (a Sun or None)."""
-        mood = appearance.mood
-        self.grid, self.appearance = grid, appearance
-        self.time, self.season = appearance.time_of_day, appearance.season
-        self.snow, self.haze = SNOWS[self.time], HAZES[self.time]
-        self.side = (1.0 if mood[6] < 0.5 else -1.0) if sun is None else (1.0 if sun.x > 0.5 else -1.0)
-        self.sun = sun
-        self.light = LIGHTS[self.time] * (0.93 + 0.12 * mood[5])
-        tint = 1.0 + (mood[0] - 0.5) * rgb(0.30, 0.06, -0.14)
-        pale = 0.2 if self.season == WINTER and self.time == DAY else 0.0
-        self.sky = [
-            c[self.time] * tint * (1 - pale) + pale * rgb(0.78, 0.84, 0.90)
-            for c in (SKY_TOPS, SKY_MIDDLES, SKY_BOTTOMS)
-        ]
-
-    def texture(self, kind, patch):
-        """Return the crop (h, w) of a texture that lies under a patch, mean 0 and variance 1."""
-        tile, dx, dy = self.appearance.crops[kind]
-        n = self.grid.n
-        field = textures(n)[kind, tile]
-        top, left = int(dy) * n // 8, int(dx) * n // 8
-        rows, cols = patch.rows, patch.cols
-        return field[top + rows.start : top + rows.stop, left + cols.start : left + cols.stop]

@@ -1,6 +1,6 @@
 """The shapes of the things that stand on the land: houses, trees and cars.
 
-What a shape is: see `sdm_lite.scenes.render`.
+Apart from the land, as they are placed on it one by one. What a shape is, and its units: see `sdm_lite.scenes.render`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sdm_lite.scenes.look import (
     pick,
     rgb,
 )
-from sdm_lite.scenes.render import CAR, ROOF, TREE, Patch, shadow, stamp
+from sdm_lite.scenes.render import CAR, ROOF, TREE, Grid, Look, Patch, shadow, stamp
 
 
 class House(NamedTuple):
@@ -40,12 +40,12 @@ class House(NamedTuple):
     side: float
     class_id: int
 
-    def local(self, x, y):
-        """Return u in [0, 1] along the house (mirrored by `side`) and v in [0, 1] upwards."""
+    def local(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Coordinates u in [0, 1] along the house (mirrored by `side`) and v in [0, 1] upwards."""
         return self.side * (x - self.x) / self.width + 0.5, (self.y - y) / self.height
 
-    def cover(self, grid):
-        """Claim the walls, or the roof."""
+    def cover(self, grid: Grid) -> Patch:
+        """The walls, or the roof."""
         half = 0.5 * self.width
         rows, cols, x, y = grid.window(self.x - half, self.x + half, self.y - self.height, self.y)
         u, v = self.local(x, y)
@@ -60,36 +60,38 @@ class House(NamedTuple):
             wall = ((np.abs(u - 0.27) < 0.23) & (v < gable)) | ((u >= 0.5) & (u < 0.95) & (v < 0.58))
         return Patch(rows, cols, x, y, wall & (v > 0) & ~roof)
 
-    def frontal_roof(self, u, v):
-        """Return the trapezoid (a triangle for hip = 1) above the walls."""
+    def frontal_roof(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """The trapezoid (a triangle for hip = 1) above the walls, (h, w) bool."""
         return (v > 0.55) & (np.abs(u - 0.5) < 0.5 * (1.0 - self.hip * (v - 0.55) / 0.45)) & (v < 1.0)
 
-    def long_roof(self, u, v):
-        """Return the slope over the long side and the edge of the roof over the gable."""
+    def long_roof(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """The slope over the long side and the edge of the roof over the gable, (h, w) bool."""
         t = (1.0 - v) / 0.45
         slope = (v > 0.53) & (u > 0.27 + 0.21 * t) & (u < 0.79 + 0.21 * t)
         edge = 0.58 + 0.42 * (1.0 - np.abs(u - 0.27) / 0.23)
         return (slope | ((u < 0.29) & (v > edge - 0.05) & (v < edge + 0.10))) & (v < 1.0)
 
-    def paint(self, canvas, patch, look, draws):
-        """Colour the roof in courses, or the walls with windows and a door."""
+    def paint(self, canvas: np.ndarray, patch: Patch, look: Look, draws: np.ndarray) -> None:
+        """The roof in courses, or the walls with windows and a door."""
         u, v = self.local(patch.x, patch.y)
         if self.class_id == ROOF:
             color = pick(ROOF_COLORS, draws) * look.light * (1.4 if look.time == NIGHT else 1.0)
             shade = 0.80 + 0.30 * v + 0.05 * np.sin(v * 60.0) + 0.03 * look.texture(FOLIAGE, patch)
             if look.season == WINTER:
                 color = color + (look.snow - color) * 0.16
-            return stamp(canvas, patch, color * shade)
+            stamp(canvas, patch, color * shade)
+            return
         shadow(canvas, look, self.x, self.y, 0.62 * self.width, 0.16 * self.height)
         color = pick(WALL_COLORS, draws) * look.light * (1.4 if look.time == NIGHT else 1.0)
         lit = self.side * look.side
         front = 1.0 if self.frontal else (1.02 if lit < 0 else 0.86)
         shade = np.where(u < 0.5, front, front if self.frontal else 1.88 - front) * (0.92 + 0.14 * v)
         stamp(canvas, patch, color * shade)
-        return self.paint_windows(canvas, patch, look, draws, u, v)
+        self.paint_windows(canvas, patch, look, draws)
 
-    def paint_windows(self, canvas, patch, look, draws, u, v):
-        """Put in windows (most are lit at night) and a door."""
+    def paint_windows(self, canvas: np.ndarray, patch: Patch, look: Look, draws: np.ndarray) -> None:
+        """Windows (most are lit at night) and a door."""
+        u, v = self.local(patch.x, patch.y)
         glow = look.time == NIGHT and draws[3] < 0.85
         glass = LAMP if glow else GLASS * look.light * (1.1 if look.time == NIGHT else 1.0)
         first, door = (0.27, 0.5) if self.frontal else (0.62, 0.27)
@@ -115,12 +117,12 @@ class Tree(NamedTuple):
     puffs: tuple
     class_id = TREE
 
-    def local(self, patch_x, patch_y):
-        """Return u in [-0.5, 0.5] across and v in [0, 1] upwards."""
-        return (patch_x - self.x) / self.width, (self.y - patch_y) / self.height
+    def local(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Coordinates u in [-0.5, 0.5] across and v in [0, 1] upwards."""
+        return (x - self.x) / self.width, (self.y - y) / self.height
 
-    def cover(self, grid):
-        """Claim crown and trunk."""
+    def cover(self, grid: Grid) -> Patch:
+        """Crown and trunk."""
         half = 0.5 * self.width
         rows, cols, x, y = grid.window(self.x - half, self.x + half, self.y - self.height, self.y)
         u, v = self.local(x, y)
@@ -134,7 +136,7 @@ class Tree(NamedTuple):
                 mask |= (u - px) ** 2 + (w - py) ** 2 < pr * pr
         return Patch(rows, cols, x, y, mask & (v > 0))
 
-    def paint(self, canvas, patch, look, draws):
+    def paint(self, canvas: np.ndarray, patch: Patch, look: Look, draws: np.ndarray) -> None:
         """Leaves lit from above and from the side of the light; snow on conifers and bare crowns in winter."""
         shadow(canvas, look, self.x, self.y, 0.6 * self.width, 0.2 * self.width)
         u, v = self.local(patch.x, patch.y)
@@ -170,12 +172,12 @@ class Car(NamedTuple):
     side: float
     class_id = CAR
 
-    def local(self, x, y):
-        """Return u in [-0.5, 0.5] along the car and v in [0, 1] upwards."""
+    def local(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Coordinates u in [-0.5, 0.5] along the car and v in [0, 1] upwards."""
         return self.side * (x - self.x) / self.width, (self.y - y) / self.height
 
-    def cover(self, grid):
-        """Claim body, cabin and wheels."""
+    def cover(self, grid: Grid) -> Patch:
+        """Body, cabin and wheels."""
         half = 0.5 * self.width
         rows, cols, x, y = grid.window(self.x - half, self.x + half, self.y - self.height, self.y)
         u, v = self.local(x, y)
@@ -189,13 +191,13 @@ class Car(NamedTuple):
             wheels = (np.abs(np.abs(u) - 0.36) < 0.11) & (v <= 0.2)
         return Patch(rows, cols, x, y, (body | cabin | wheels) & (v > 0))
 
-    def wheels(self, u, v):
-        """Return the two wheels of the profile."""
+    def wheels(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """The two wheels of the profile, (h, w) bool."""
         ratio = self.height / self.width
         return (np.abs(u) - 0.28) ** 2 + ((v - 0.2) * ratio) ** 2 < 0.0121
 
-    def paint(self, canvas, patch, look, draws):
-        """Paint the body in a saturated colour, then dark windows, wheels, and lamps."""
+    def paint(self, canvas: np.ndarray, patch: Patch, look: Look, draws: np.ndarray) -> None:
+        """The body in a saturated colour, then dark windows, wheels, and lamps."""
         shadow(canvas, look, self.x, self.y - 0.02 * self.height, 0.62 * self.width, 0.22 * self.height)
         u, v = self.local(patch.x, patch.y)
         color = pick(CAR_COLORS, draws) * look.light * (1.45 if look.time == NIGHT else 1.0)

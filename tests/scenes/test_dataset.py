@@ -206,7 +206,7 @@ def test_command_line(tmp_path, capsys):
         with pytest.raises(SystemExit):
             main(["--output", str(output), *bad])
     with pytest.raises(SystemExit):
-        main(["--output", str(tmp_path / "missing" / "grid.png")])
+        main(["--output", str(tmp_path)])  # a folder
 
 
 @pytest.mark.parametrize("vision", VISIONS)

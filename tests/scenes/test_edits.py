@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from torch.utils.data import default_collate
 
 from sdm_lite.edit import changed_region
 from sdm_lite.scenes import Scenes
-from sdm_lite.scenes.edits import THINGS, known_edit, known_edits, stacked
+from sdm_lite.scenes.edits import THINGS, known_edit, known_edits
 
 SCENES = Scenes(32, length=60, seed=1)
 CLASSES = {"house": {"wall", "roof"}, "car": {"car"}, "tree": {"tree"}}
@@ -17,7 +18,7 @@ def test_only_the_thing_and_its_shadow_change(thing):
     edits = list(known_edits(SCENES, thing))
     assert len(edits) >= 10
     for edit in edits:
-        images, maps, instances = stacked([edit.with_thing, edit.without])
+        images, maps, instances = default_collate([edit.with_thing, edit.without])
         assert all(torch.equal(a, b) for a, b in zip(edit.with_thing, SCENES[edit.index], strict=True))
         changed = maps[0] != maps[1]
         assert changed.sum() >= 12
