@@ -27,7 +27,8 @@ from sdm_lite.evaluate.measures import Scores
 from sdm_lite.evaluate.scores import Measurements, Sizes, Truth, score
 from sdm_lite.judge.network import HELD_OUT_SEED, Judge
 from sdm_lite.progress import ShowProgress, silently
-from sdm_lite.scenes.dataset import SEASONS, Scenes
+from sdm_lite.scenes.dataset import Scenes
+from sdm_lite.scenes.look import SEASONS
 
 # Measuring pictures.
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sdm_lite import checkpoints
-from sdm_lite.scenes.dataset import SEASONS, TIMES_OF_DAY
+from sdm_lite.scenes.look import SEASONS, TIMES_OF_DAY
 
 FORMAT = "sdm_lite judge 1"
 TRAIN_SEED, HELD_OUT_SEED = 0, 1  # of Scenes: what is trained on, and what everything is scored on
