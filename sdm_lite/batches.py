@@ -51,6 +51,11 @@ class Batch(NamedTuple):
     edges: Tensor | None
     num_classes: int
 
+    @property
+    def x0(self) -> Tensor:
+        """The images as networks take them, (B, 3, H, W) float32 in [-1, 1]."""
+        return self.images.float() / 127.5 - 1
+
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on a device; from pinned memory to a GPU the copy runs beside other work."""
         to_gpu = torch.device(device).type == "cuda"
@@ -104,7 +109,7 @@ def encode(batch: Batch) -> tuple[Tensor, Tensor]:
     """
     edges = None if batch.edges is None else batch.edges[:, None]  # (B, 1, H, W)
     condition = encode_checked(batch.label_map, batch.num_classes, edges)  # (B, K, H, W)
-    return batch.images.float() / 127.5 - 1, condition
+    return batch.x0, condition
 
 
 class BatchOrder:

@@ -15,7 +15,7 @@ from sdm_lite.datasets.options import add_treatment, open_split
 from sdm_lite.devices import check_device, default_device
 from sdm_lite.evaluate.drawing import SampleSettings
 from sdm_lite.evaluate.measures import Scores, format_scores, scores_json
-from sdm_lite.evaluate.photographs import PhotographSizes, check_evaluation, evaluate_photographs
+from sdm_lite.evaluate.photographs import PhotographSizes, evaluate_photographs
 from sdm_lite.evaluate.report import model_card, write_photograph_report
 from sdm_lite.evaluate.scenes import evaluate_model
 from sdm_lite.evaluate.scores import Sizes
@@ -121,7 +121,6 @@ def _run_photographs(arguments: argparse.Namespace) -> None:
     settings = _settings(arguments, _guidance_scale(arguments, val, facts))
     sizes = PhotographSizes(arguments.samples_per_layout, arguments.num_bound)
     judge = _own_judge(arguments, val)
-    check_evaluation(model, val, settings, sizes, judge)
     check_writable_folder(arguments.output)
     held_out = val.thinned(arguments.num_photographs)
     scores, samples = evaluate_photographs(model, held_out, training, settings, sizes, judge=judge, progress=progress)

@@ -34,8 +34,8 @@ from sdm_lite.evaluate.drawing import SampleSettings, draw_groups
 from sdm_lite.evaluate.measures import Measure, Scores
 from sdm_lite.evaluate.scenes import evaluate_images, layout_diversity, mean_absolute_laplacian
 from sdm_lite.guidance import denoiser
-from sdm_lite.judge.network import Judge
-from sdm_lite.judge.photographs import own_metric_name
+from sdm_lite.judge.network import Judge, metric_name
+from sdm_lite.judge.photographs import OWN_JUDGE
 from sdm_lite.progress import ShowProgress, silently
 
 NUM_HALVINGS = 100
@@ -56,35 +56,6 @@ class PhotographSizes(NamedTuple):
     samples_per_map: int = 4
     num_bound: int = 32
     num_strata: int = 16
-
-
-def check_evaluation(
-    model: Model, dataset: Photographs, settings: SampleSettings, sizes: PhotographSizes, judge: Judge | None = None
-) -> SampleSettings:
-    """The settings, checked before any work.
-
-    Args:
-        model: network and process.
-        dataset: the held-out split.
-        settings: how to sample.
-        sizes: how many samples and photographs.
-        judge: who scores, or None.
-
-    Raises:
-        ValueError: if a number is out of range or model, data set and judge do not go together.
-    """
-    config = model.unet.config
-    config.check_data(dataset.name, dataset.num_classes, has_instances=dataset.has_instances)
-    if dataset.size != config.image_size:
-        raise ValueError(f"the model draws {config.image_size} pixels, {dataset.name} was opened at {dataset.size}")
-    if judge is not None and judge.config.num_classes != dataset.num_classes:
-        raise ValueError(
-            f"the judge knows {judge.config.num_classes} classes, {dataset.name} has {dataset.num_classes}"
-        )
-    for name, least in PhotographSizes(samples_per_map=2, num_bound=2, num_strata=1)._asdict().items():
-        if getattr(sizes, name) < least:
-            raise ValueError(f"{name} must be at least {least}, got {getattr(sizes, name)}")
-    return settings.check(model.diffusion)
 
 
 def evaluate_photographs(
@@ -112,10 +83,11 @@ def evaluate_photographs(
         The scores, and the samples (L, N, 3, H, W).
 
     Raises:
-        ValueError: before any work, as `check_evaluation`, or if there are fewer than two photographs, or bad ones
-            that may not be skipped.
+        ValueError: before any work, if a number is out of range or model, data set and judge do not go together; or if
+            there are fewer than two photographs, or bad ones that may not be skipped.
     """
-    settings = check_evaluation(model, held_out, settings, sizes, judge)
+    _check(model, held_out, sizes, judge)
+    settings = settings.check(model.diffusion)
     photographs = default_collate(list(held_out.read_all()))  # (L, 3, H, W), (L, H, W), (L, H, W)
     seen = default_collate(list(training.thinned(sizes.num_bound).read_all()))
     if min(len(photographs.image), len(seen.image)) < 2:
@@ -134,7 +106,7 @@ def evaluate_photographs(
     if judge is not None:
         measures |= judge_measures(judge, samples, photographs)
         if "frechet" not in measures:
-            left_out.append(f"{own_metric_name('FID')}: takes at least {LEAST_FOR_HALVES} held-out photographs.")
+            left_out.append(f"{metric_name('FID', OWN_JUDGE)}: takes at least {LEAST_FOR_HALVES} held-out photographs.")
     else:
         height, width = held_out.size
         left_out.append(
@@ -162,6 +134,20 @@ def evaluate_photographs(
         left_out=left_out,
     )
     return scores, samples
+
+
+def _check(model: Model, dataset: Photographs, sizes: PhotographSizes, judge: Judge | None) -> None:
+    config = model.unet.config
+    config.check_data(dataset.name, dataset.num_classes, has_instances=dataset.has_instances)
+    if dataset.size != config.image_size:
+        raise ValueError(f"the model draws {config.image_size} pixels, {dataset.name} was opened at {dataset.size}")
+    if judge is not None and judge.config.num_classes != dataset.num_classes:
+        raise ValueError(
+            f"the judge knows {judge.config.num_classes} classes, {dataset.name} has {dataset.num_classes}"
+        )
+    for name, least in PhotographSizes(samples_per_map=2, num_bound=2, num_strata=1)._asdict().items():
+        if getattr(sizes, name) < least:
+            raise ValueError(f"{name} must be at least {least}, got {getattr(sizes, name)}")
 
 
 # One measure after the other.
@@ -231,13 +217,13 @@ def judge_measures(judge: Judge, samples: Tensor, held_out: Example) -> dict[str
     of_true = evaluate_images(judge, held_out.image[:, None], held_out.label_map)
     ceiling = _miou("of the held-out photographs", of_true.confusion)
     found = {
-        "miou": replace(_miou(own_metric_name("mIoU"), of_samples.confusion), yardstick=ceiling),
-        "diversity": _mean(own_metric_name("diversity, LPIPS' formula"), layout_diversity(judge, samples)),
+        "miou": replace(_miou(metric_name("mIoU", OWN_JUDGE), of_samples.confusion), yardstick=ceiling),
+        "diversity": _mean(metric_name("diversity, LPIPS' formula", OWN_JUDGE), layout_diversity(judge, samples)),
     }
     if len(samples) >= LEAST_FOR_HALVES:
         values, floors = _halved_distances(of_samples.features[:, 0], of_true.features[:, 0])
         floor = _halved("of held-out photographs to each other (floor)", floors)
-        found["frechet"] = replace(_halved(own_metric_name("FID"), values), yardstick=floor)
+        found["frechet"] = replace(_halved(metric_name("FID", OWN_JUDGE), values), yardstick=floor)
     return found
 
 

@@ -70,7 +70,7 @@ def evaluate_images(judge: Judge, images: Tensor, label_maps: Tensor, *, batch_s
         )
     columns: list[list[Tensor]] = [[], [], [], [], []]
     for batch in images.flatten(0, 1).split(batch_size):
-        reading = judge.read(batch.to(judge.feature_mean.device))
+        reading = judge.read(batch.to(judge.device))
         heads = (logits.argmax(1) for logits in (reading.logits, reading.time_of_day, reading.season))
         for column, values in zip(columns, (reading.features, *heads, mean_absolute_laplacian(batch)), strict=True):
             column.append(values.cpu())
@@ -91,7 +91,7 @@ def layout_diversity(judge: Judge, images: Tensor) -> Tensor:
     Returns:
         (L,) float64.
     """
-    images = images.to(judge.feature_mean.device)
+    images = images.to(judge.device)
     values = [metrics.pairwise_diversity(judge.perceptual_distance, pictures) for pictures in images]
     return torch.tensor(values, dtype=torch.float64)
 
@@ -114,7 +114,7 @@ def measure_truth(judge: Judge, sizes: Sizes, *, progress: ShowProgress = silent
         ValueError: if a number is too small.
     """
     sizes.check()
-    scenes = Scenes(judge.config.image_size, length=sizes.num_layouts, seed=HELD_OUT_SEED)
+    scenes = Scenes(judge.config.image_size[0], length=sizes.num_layouts, seed=HELD_OUT_SEED)
     reference, yardstick, diversity = [], [], []
     seeds = range(sizes.num_renders + sizes.samples_per_layout)
     for i in progress(range(sizes.num_layouts), description="true pictures"):
@@ -173,7 +173,7 @@ def evaluate_model(
         truth = measure_truth(judge, sizes, progress=progress)
     elif truth.sizes != sizes:
         raise ValueError(f"the truth was measured with other numbers: expected {sizes}, got {truth.sizes}")
-    scenes = Scenes(judge.config.image_size, length=sizes.num_layouts, seed=HELD_OUT_SEED)
+    scenes = Scenes(judge.config.image_size[0], length=sizes.num_layouts, seed=HELD_OUT_SEED)
     layouts = [scenes.layout(i) for i in range(sizes.num_layouts)]
     label_maps, instance_maps = (torch.stack(column) for column in zip(*layouts, strict=True))  # (L, H, W) each
     num_groups = sizes.num_diversity_layouts
@@ -196,9 +196,10 @@ def evaluate_model(
 
 
 def _check_model(model: Model, judge: Judge) -> None:
-    size = judge.config.image_size
     if judge.config.num_seasons != len(SEASONS):
         raise ValueError("the judge reads no seasons, so it was not trained on Scenes: give judge-32, or --dataset")
     model.unet.config.check_data("Scenes", Scenes.num_classes, has_instances=True)
-    if model.unet.config.image_size != (size, size):
-        raise ValueError(f"the model draws {model.unet.config.image_size} pixels and the judge reads {(size, size)}")
+    if model.unet.config.image_size != judge.config.image_size:
+        raise ValueError(
+            f"the model draws {model.unet.config.image_size} pixels and the judge reads {judge.config.image_size}"
+        )

@@ -1,7 +1,6 @@
 """The small segmentation network that scores Scenes. `python -m sdm_lite.judge` trains one."""
 
 from sdm_lite.judge.network import (
-    FORMAT,
     HELD_OUT_SEED,
     TRAIN_SEED,
     Judge,
@@ -9,12 +8,10 @@ from sdm_lite.judge.network import (
     Reading,
     load_judge,
     metric_name,
-    pool,
     save_judge,
 )
 
 __all__ = [
-    "FORMAT",
     "HELD_OUT_SEED",
     "Judge",
     "JudgeConfig",
@@ -22,6 +19,5 @@ __all__ = [
     "TRAIN_SEED",
     "load_judge",
     "metric_name",
-    "pool",
     "save_judge",
 ]

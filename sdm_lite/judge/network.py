@@ -13,7 +13,6 @@ Shapes: B batch, K classes, C channels, H x W pixels, h x w of a layer.
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sdm_lite import checkpoints
+from sdm_lite.files import to_json
 from sdm_lite.scenes.look import SEASONS, TIMES_OF_DAY
 
 FORMAT = "sdm_lite judge 1"
@@ -49,7 +49,7 @@ class JudgeConfig:
         channels: width of each level, full resolution first; each level halves the resolution. The last is the width of
             the pooled features.
         num_groups: of every group norm.
-        image_size: what it was trained at, side of a square or (height, width). Others work if they can be halved
+        image_size: (height, width) that it was trained at, or the side of a square. Others work if they can be halved
             often enough.
     """
 
@@ -58,18 +58,17 @@ class JudgeConfig:
     num_seasons: int = len(SEASONS)
     channels: tuple[int, ...] = (24, 48, 64)
     num_groups: int = 8
-    image_size: int | tuple[int, int] = 32
+    image_size: tuple[int, int] = (32, 32)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))  # JSON gives a list
-        sides = (self.image_size,) if isinstance(self.image_size, int) else tuple(self.image_size)
-        if len(sides) == 2:
-            object.__setattr__(self, "image_size", sides)
+        side = self.image_size
+        object.__setattr__(self, "image_size", (side, side) if isinstance(side, int) else tuple(side))
         if len(self.channels) < 2 or any(width % self.num_groups for width in self.channels):
             raise ValueError(
                 f"channels must be two or more multiples of num_groups = {self.num_groups}, got {self.channels}"
             )
-        if len(sides) > 2 or any(side % self.divisor for side in sides):
+        if len(self.image_size) != 2 or any(side % self.divisor for side in self.image_size):
             raise ValueError(
                 f"image_size must be divisible by {self.divisor}, one halving a level, got {self.image_size}"
             )
@@ -86,8 +85,8 @@ class Reading(NamedTuple):
     Attributes:
         logits: (B, K, H, W), of classes.
         features: (B, C), see `Judge.features`.
-        time_of_day: (B, num_times_of_day) logits.
-        season: (B, num_seasons) logits.
+        time_of_day: (B, num_times_of_day) logits, in the order of scenes.TIMES_OF_DAY.
+        season: (B, num_seasons) logits, in the order of scenes.SEASONS.
     """
 
     logits: Tensor
@@ -119,6 +118,11 @@ class Judge(nn.Module):
         # Of the pooled features of true pictures, so that no feature outweighs another in the Frechet distance.
         self.register_buffer("feature_mean", torch.zeros(widths[-1]))
         self.register_buffer("feature_std", torch.ones(widths[-1]))
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.feature_mean.device
 
     def layers(self, images: Tensor) -> list[Tensor]:
         """Features of every encoder level.
@@ -190,14 +194,6 @@ class Judge(nn.Module):
         """
         return (pool(self.layers(images)) - self.feature_mean) / self.feature_std
 
-    def time_of_day(self, images: Tensor) -> Tensor:
-        """Logits (B, num_times_of_day) in the order of scenes.TIMES_OF_DAY."""
-        return self.time_of_day_head(pool(self.layers(images)))
-
-    def season(self, images: Tensor) -> Tensor:
-        """Logits (B, num_seasons) in the order of scenes.SEASONS."""
-        return self.season_head(pool(self.layers(images)))
-
     def perceptual_distance(self, a: Tensor, b: Tensor) -> Tensor:
         """LPIPS' formula on the layers of the Scenes judge. Not LPIPS: another network, and unit weights.
 
@@ -240,12 +236,10 @@ def save_judge(path: str | Path, judge: Judge, *, facts: dict[str, object] | Non
     Args:
         path: of the safetensors file.
         judge: to save.
-        facts: anything JSON can hold that a reader should know: command, steps, seconds, scores.
+        facts: anything JSON can hold, nan as null, that a reader should know: command, steps, seconds, scores.
     """
-    config = json.dumps(dataclasses.asdict(judge.config))
-    checkpoints.save_tensors(
-        path, judge.state_dict(), {"format": FORMAT, "config": config, "facts": json.dumps(facts or {})}
-    )
+    metadata = {"config": to_json(dataclasses.asdict(judge.config)), "facts": to_json(facts or {})}
+    checkpoints.save_tensors(path, judge.state_dict(), {"format": FORMAT, **metadata})
 
 
 def load_judge(name_or_path: str | Path = "judge-32", *, device: str | torch.device = "cpu") -> Judge:

@@ -10,24 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-
-from sdm_lite.batches import collate
+from sdm_lite.batches import Batch, collate
 from sdm_lite.datasets.photographs import Photographs
-from sdm_lite.judge.network import JudgeConfig, metric_name
-from sdm_lite.judge.training import JudgeData
+from sdm_lite.judge.network import JudgeConfig
 
-OWN_JUDGE = "own judge, trained on this data set's training split"
+OWN_JUDGE = "own judge, trained on this data set's training split"  # in the names of its metrics, for `metric_name`
 NUM_STEPS = 1200  # fewer than for Scenes, of which there are thousands: here more would be learned by heart
-
-
-def own_metric_name(metric: str) -> str:
-    """The name of a metric that was measured with a judge of one's own, for tables and axes.
-
-    >>> own_metric_name("FID")
-    "FID (own judge, trained on this data set's training split)"
-    """
-    return metric_name(metric, OWN_JUDGE)
 
 
 def own_judge_config(dataset: Photographs, channels: Sequence[int] = JudgeConfig.channels) -> JudgeConfig:
@@ -51,15 +39,13 @@ def own_judge_config(dataset: Photographs, channels: Sequence[int] = JudgeConfig
     )
 
 
-def judge_data(photographs: Photographs) -> JudgeData:
+def read_photographs(photographs: Photographs) -> Batch:
     """All photographs of a data set as `judge.training` takes them, in memory, 8 bits a value.
 
     Raises:
         ValueError: if one is bad and may not be skipped, or all are.
     """
-    batch = collate(photographs.read_all(), photographs.num_classes, has_instances=False)
-    nothing = torch.zeros(len(batch.images), dtype=torch.int64)
-    return JudgeData(batch.images, batch.label_map, nothing, nothing)
+    return collate(photographs.read_all(), photographs.num_classes, has_instances=False)
 
 
 def own_judge_facts(dataset: Photographs) -> dict[str, object]:

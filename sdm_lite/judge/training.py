@@ -2,7 +2,7 @@
 
 Apart from the network because those who score with a judge need none of it; `python -m sdm_lite.judge` runs it.
 
-Shapes: B batch, K classes, N images, C channels, H x W pixels.
+Shapes: B batch, K classes, N pictures, C channels, H x W pixels.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sdm_lite import metrics
+from sdm_lite.batches import Batch
 from sdm_lite.judge.network import Judge, JudgeConfig, pool
 from sdm_lite.progress import Progress
 from sdm_lite.scenes.dataset import Scenes
@@ -27,64 +28,32 @@ LEARNING_RATE = 4e-3
 HEAD_WEIGHT = 0.1  # of each head's loss, next to that of the pixels
 
 
-# Data.
-
-
-class JudgeData(NamedTuple):
-    """Pictures of Scenes with everything the judge is to tell from them.
-
-    Attributes:
-        images: (N, 3, H, W) uint8.
-        label_maps: (N, H, W) uint8.
-        times_of_day: (N,) int64, indices into scenes.TIMES_OF_DAY.
-        seasons: (N,) int64, indices into scenes.SEASONS.
-    """
-
-    images: Tensor
-    label_maps: Tensor
-    times_of_day: Tensor
-    seasons: Tensor
-
-
-def draw_data(size: int, num_images: int, seed: int) -> JudgeData:
-    """The first pictures of a Scenes data set, each with its own layout and appearance.
-
-    Args:
-        size: height and width in pixels.
-        num_images: N.
-        seed: of Scenes.
+def read_scenes(scenes: Scenes) -> tuple[Batch, Tensor]:
+    """All pictures of a Scenes data set, each with its own layout, and what the heads are to read.
 
     Returns:
-        N pictures with their labels.
+        The pictures, and their appearances (N, 2) int64: time of day and season.
     """
-    scenes = Scenes(size, length=num_images, seed=seed)
-    with Progress(f"drawing {num_images} scenes", total=num_images) as count:
-        pictures = scenes.materialize(range(num_images), progress=lambda _: count.update())
-    appearances = [scenes.own_appearance(i) for i in range(num_images)]
-    times = torch.tensor([appearance.time_of_day for appearance in appearances])
-    seasons = torch.tensor([appearance.season for appearance in appearances])
-    return JudgeData(pictures.images, pictures.label_map, times, seasons)
-
-
-def as_images(pixels: Tensor) -> Tensor:
-    """Pictures in 8 bits as the judge reads them: float32 in [-1, 1]."""
-    return pixels.float() / 127.5 - 1
+    with Progress(f"drawing {len(scenes)} scenes", total=len(scenes)) as count:
+        pictures = scenes.materialize(range(len(scenes)), progress=lambda _: count.update())
+    own = [scenes.own_appearance(i) for i in range(len(scenes))]
+    return pictures, torch.tensor([[appearance.time_of_day, appearance.season] for appearance in own])
 
 
 # Training.
 
 
 class JudgeStep(NamedTuple):
-    """One step of training: how many are done, the loss of its batch, and the judge as it now is."""
+    """One step of training: the loss of its batch, and the judge as it now is."""
 
-    num_done: int
     loss: float
     judge: Judge
 
 
 def train_judge(
     config: JudgeConfig,
-    data: JudgeData,
+    pictures: Batch,
+    appearances: Tensor | None = None,
     *,
     num_steps: int = NUM_STEPS,
     batch_size: int = BATCH_SIZE,
@@ -99,7 +68,8 @@ def train_judge(
 
     Args:
         config: of the judge.
-        data: what to train on.
+        pictures: N of them, to train on.
+        appearances: (N, 2) int64, time of day and season; None = all 0, for heads of one outcome.
         num_steps: how many updates.
         batch_size: pictures an update.
         learning_rate: at its peak.
@@ -113,8 +83,30 @@ def train_judge(
     Raises:
         ValueError: before any work, if a number is out of range.
     """
-    check_training(len(data.images), num_steps, batch_size, learning_rate)
-    return _train_steps(config, data, num_steps, batch_size, learning_rate, seed, torch.device(device))
+    check_training(len(pictures.images), num_steps, batch_size, learning_rate)
+    appearances = _appearances(pictures, appearances)
+
+    def steps() -> Iterator[JudgeStep]:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            judge = Judge(config).train().to(device)
+        generator = torch.Generator().manual_seed(seed)
+        optimizer = torch.optim.AdamW(judge.parameters(), lr=learning_rate, weight_decay=0.01)
+        class_weights = _class_weights(pictures.label_map, config.num_classes).to(device)
+        for step in range(num_steps):
+            optimizer.param_groups[0]["lr"] = learning_rate * _schedule((step + 1) / num_steps)
+            chosen = torch.randint(len(pictures.images), (batch_size,), generator=generator)
+            mirrored = torch.rand(batch_size, generator=generator) < 0.5
+            batch = pictures.at(chosen).mirrored(mirrored).to(device)
+            loss = _loss(judge, batch, appearances[chosen].to(device), class_weights)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            if step == num_steps - 1:
+                _finish(judge, pictures)
+            yield JudgeStep(loss.item(), judge)
+
+    return steps()
 
 
 def check_training(num_images: int, num_steps: int, batch_size: int, learning_rate: float) -> None:
@@ -126,31 +118,9 @@ def check_training(num_images: int, num_steps: int, batch_size: int, learning_ra
         )
 
 
-def _train_steps(
-    config: JudgeConfig,
-    data: JudgeData,
-    num_steps: int,
-    batch_size: int,
-    learning_rate: float,
-    seed: int,
-    device: torch.device,
-) -> Iterator[JudgeStep]:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        judge = Judge(config).train().to(device)
-    generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(judge.parameters(), lr=learning_rate, weight_decay=0.01)
-    class_weights = _class_weights(data.label_maps, config.num_classes).to(device)
-    for step in range(num_steps):
-        optimizer.param_groups[0]["lr"] = learning_rate * _schedule((step + 1) / num_steps)
-        batch = JudgeData(*(column.to(device) for column in _batch(data, batch_size, generator)))
-        loss = _loss(judge, batch, class_weights)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if step == num_steps - 1:
-            _finish(judge, data, device)
-        yield JudgeStep(step + 1, loss.item(), judge)
+def _appearances(pictures: Batch, appearances: Tensor | None) -> Tensor:
+    """(N, 2) int64; 0 where there is nothing to read."""
+    return torch.zeros(len(pictures.images), 2, dtype=torch.int64) if appearances is None else appearances
 
 
 def _schedule(progress: float) -> float:
@@ -165,30 +135,21 @@ def _class_weights(label_maps: Tensor, num_classes: int) -> Tensor:
     return (weights / (weights * share).sum()).float()
 
 
-def _batch(data: JudgeData, batch_size: int, generator: torch.Generator) -> JudgeData:
-    index = torch.randint(len(data.images), (batch_size,), generator=generator)
-    batch = JudgeData(*(column[index] for column in data))
-    mirrored = torch.rand(batch_size, generator=generator) < 0.5
-    images = torch.where(mirrored[:, None, None, None], batch.images.flip(-1), batch.images)
-    label_maps = torch.where(mirrored[:, None, None], batch.label_maps.flip(-1), batch.label_maps)
-    return batch._replace(images=images, label_maps=label_maps)
-
-
-def _loss(judge: Judge, batch: JudgeData, class_weights: Tensor) -> Tensor:
-    reading = judge.read(as_images(batch.images))
+def _loss(judge: Judge, batch: Batch, appearances: Tensor, class_weights: Tensor) -> Tensor:
+    reading = judge.read(batch.x0)
     return (
-        F.cross_entropy(reading.logits, batch.label_maps.long(), weight=class_weights)
-        + HEAD_WEIGHT * F.cross_entropy(reading.time_of_day, batch.times_of_day)
-        + HEAD_WEIGHT * F.cross_entropy(reading.season, batch.seasons)
+        F.cross_entropy(reading.logits, batch.label_map.long(), weight=class_weights)
+        + HEAD_WEIGHT * F.cross_entropy(reading.time_of_day, appearances[:, 0])
+        + HEAD_WEIGHT * F.cross_entropy(reading.season, appearances[:, 1])
     )
 
 
 @torch.no_grad()
-def _finish(judge: Judge, data: JudgeData, device: torch.device) -> None:
+def _finish(judge: Judge, pictures: Batch) -> None:
     """Measure the spread of the features on (at most 2048 of) the training pictures."""
     judge.eval()
-    pictures = data.images[:2048].split(256)
-    pooled = torch.cat([pool(judge.layers(as_images(pixels.to(device)))) for pixels in pictures])
+    parts = torch.arange(len(pictures.images))[:2048].split(256)
+    pooled = torch.cat([pool(judge.layers(pictures.at(part).to(judge.device).x0)) for part in parts])
     judge.feature_mean.copy_(pooled.mean(0))
     judge.feature_std.copy_(pooled.std(0).clamp(min=1e-6))
 
@@ -215,26 +176,31 @@ class JudgeScores(NamedTuple):
 
 
 @torch.no_grad()
-def score_judge(judge: Judge, data: JudgeData, *, batch_size: int = 128) -> JudgeScores:
+def score_judge(
+    judge: Judge, pictures: Batch, appearances: Tensor | None = None, *, batch_size: int = 128
+) -> JudgeScores:
     """Measure a judge on true pictures.
 
     Args:
         judge: in evaluation mode, on any device.
-        data: pictures that it was not trained on.
+        pictures: N that it was not trained on.
+        appearances: as for `train_judge`.
         batch_size: pictures at a time.
 
     Returns:
         Its scores.
     """
-    num_classes, device = judge.config.num_classes, judge.feature_mean.device
+    num_images, num_classes = len(pictures.images), judge.config.num_classes
+    appearances = _appearances(pictures, appearances)
     confusion = torch.zeros(num_classes, num_classes, dtype=torch.long)
-    right_times = right_seasons = 0
-    for columns in zip(*(column.split(batch_size) for column in data), strict=True):
-        batch = JudgeData(*columns)
-        reading = judge.read(as_images(batch.images.to(device)))
-        confusion += metrics.confusion_matrix(reading.logits.argmax(1).cpu(), batch.label_maps, num_classes)
-        right_times += (reading.time_of_day.argmax(1).cpu() == batch.times_of_day).sum().item()
-        right_seasons += (reading.season.argmax(1).cpu() == batch.seasons).sum().item()
-    num = len(data.images)
-    iou = metrics.intersection_over_union(confusion).tolist()
-    return JudgeScores(iou, metrics.mean_iou(confusion), right_times / num, right_seasons / num, num)
+    right = torch.zeros(2)  # of times of day and of seasons
+    for part in torch.arange(num_images).split(batch_size):
+        batch = pictures.at(part)
+        reading = judge.read(batch.to(judge.device).x0)
+        confusion += metrics.confusion_matrix(reading.logits.argmax(1).cpu(), batch.label_map, num_classes)
+        read = torch.stack([reading.time_of_day.argmax(1), reading.season.argmax(1)], dim=1).cpu()  # (B, 2)
+        right += (read == appearances[part]).sum(0)
+    accuracies = (right.double() / num_images).tolist()
+    return JudgeScores(
+        metrics.intersection_over_union(confusion).tolist(), metrics.mean_iou(confusion), *accuracies, num_images
+    )

@@ -21,7 +21,6 @@ from sdm_lite.evaluate import photographs as photographs_module
 from sdm_lite.evaluate.photographs import (
     PhotographSizes,
     bound_measure,
-    check_evaluation,
     detail_measure,
     evaluate_photographs,
     find_lpips,
@@ -192,22 +191,24 @@ def test_every_measure_is_a_row_and_names_its_judge(model, val, training, judge)
         ({"guidance_interval": (0, 5)}, "guidance_interval must be"),
     ],
 )
-def test_bad_numbers_are_refused(model, val, wrong, message):
+def test_bad_numbers_are_refused_before_anything_is_read(model, val, training, monkeypatch, wrong, message):
+    monkeypatch.setattr(type(val), "read_all", lambda _: pytest.fail("work had begun"))
     settings = dataclasses.replace(SETTINGS, **{k: v for k, v in wrong.items() if k not in PhotographSizes._fields})
     sizes = SIZES._replace(**{k: v for k, v in wrong.items() if k in PhotographSizes._fields})
     with pytest.raises(ValueError, match=message):
-        check_evaluation(model, val, settings, sizes)
+        evaluate_photographs(model, val, training, settings, sizes)
 
 
-def test_what_does_not_go_together_is_refused(model, root, val, judge):
+def test_what_does_not_go_together_is_refused(model, root, val, training, judge):
     square = open_dataset("folder", root, "val", size=(16, 16))
     with pytest.raises(ValueError, match=r"draws \(16, 24\) pixels, folder was opened at \(16, 16\)"):
-        check_evaluation(model, square, SETTINGS, SIZES)
+        evaluate_photographs(model, square, training, SETTINGS, SIZES)
     other = Model(SDMUNet(dataclasses.replace(UNET, num_classes=5)), model.diffusion)
     with pytest.raises(ValueError, match="reads 5 classes and instance edges, folder has 11 classes"):
-        check_evaluation(other, val, SETTINGS, SIZES)
+        evaluate_photographs(other, val, training, SETTINGS, SIZES)
     with pytest.raises(ValueError, match="the judge knows 3 classes, folder has 11"):
-        check_evaluation(model, val, SETTINGS, SIZES, Judge(type(judge.config)(num_classes=3)))
+        wrong = Judge(type(judge.config)(num_classes=3))
+        evaluate_photographs(model, val, training, SETTINGS, SIZES, judge=wrong)
 
 
 # The command.

@@ -80,7 +80,7 @@ def test_evaluate_images_reads_every_picture_once_whatever_the_batch(judge):
     for column, same in zip(whole, evaluate.evaluate_images(judge, images, label_maps, batch_size=5), strict=True):
         torch.testing.assert_close(column, same)
     torch.testing.assert_close(whole.features[1, 2], judge.features(images[1, 2][None])[0])
-    assert whole.season[2, 3] == judge.season(images[2, 3][None]).argmax()
+    assert whole.season[2, 3] == judge.read(images[2, 3][None]).season.argmax()
     assert torch.equal(whole.confusion.sum((1, 2)), torch.full((3,), 4 * 16 * 16))
     counts = torch.bincount(label_maps[0].flatten(), minlength=11)
     assert torch.equal(whole.confusion[0].sum(1), 4 * counts)  # rows are the label map's classes
@@ -247,13 +247,20 @@ def test_a_card_says_how_the_model_was_made_and_what_it_scores(tmp_path, model, 
     save_model(tmp_path / "found.safetensors", model.unet, DiffusionConfig())
     save_judge(tmp_path / "judge.safetensors", judge)
     options = "--num-layouts 6 --num-renders 3 --samples-per-layout 2 --num-diversity-layouts 4 --num-steps 2".split()
-    options += ["--judge", str(tmp_path / "judge.safetensors"), "--device", "cpu", "--card", str(tmp_path / "card.md")]
+    options += [
+        "--judge",
+        str(tmp_path / "judge.safetensors"),
+        "--device",
+        "cpu",
+        "--card",
+        str(tmp_path / "new" / "card.md"),
+    ]
     options += ["--guidance-interval", "1", "800"]
     with pytest.raises(SystemExit, match="does not say how it was made"):
         evaluate_command.main([str(tmp_path / "found.safetensors"), *options])
-    assert not (tmp_path / "card.md").exists()
+    assert not (tmp_path / "new").exists(), "a refused command left a folder"
     evaluate_command.main([str(tmp_path / "made.safetensors"), *options])
-    card = (tmp_path / "card.md").read_text()
+    card = (tmp_path / "new" / "card.md").read_text()
     assert "train it" in card and "1,234 steps of 8 images" in card
     assert "--guidance-scale 1.5 --guidance-interval 1 800 --num-steps 2 --samples-per-layout 2 --num-layouts 6" in card
     table = capsys.readouterr().out.strip()

@@ -7,16 +7,17 @@ import pytest
 import torch
 
 from sdm_lite import checkpoints
+from sdm_lite.batches import Batch
 from sdm_lite.judge import Judge, JudgeConfig
 from sdm_lite.judge import __main__ as judge_command
 from sdm_lite.judge import network as judge
 from sdm_lite.judge import training as judge_training
-from sdm_lite.judge.training import JudgeData
+from sdm_lite.scenes import Scenes
 
 TINY = JudgeConfig(num_classes=3, num_times_of_day=2, num_seasons=2, channels=(8, 16), num_groups=4, image_size=16)
 
 
-def coloured_blocks(num_images: int, seed: int) -> JudgeData:
+def coloured_blocks(num_images: int, seed: int) -> tuple[Batch, torch.Tensor]:
     """Pictures whose classes are colours in noise; dark ones are of time 1, and season 1 has the colours reversed."""
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.randint(3, (num_images, 4, 4), generator=generator)
@@ -28,12 +29,13 @@ def coloured_blocks(num_images: int, seed: int) -> JudgeData:
     images = torch.where(times[:, None, None, None] == 1, images // 2, images)
     images = images + torch.randint(-20, 21, images.shape, generator=generator)
     label_maps = torch.where(seasons[:, None, None] == 1, 2 - label_maps, label_maps)
-    return JudgeData(images.clamp(0, 255).to(torch.uint8), label_maps.to(torch.uint8), times, seasons)
+    pictures = Batch(images.clamp(0, 255).to(torch.uint8), label_maps.to(torch.uint8), None, 3)
+    return pictures, torch.stack([times, seasons], dim=1)
 
 
 def trained(num_steps: int = 40, seed: int = 0) -> Judge:
-    data = coloured_blocks(200, seed=0)
-    *_, step = judge_training.train_judge(TINY, data, num_steps=num_steps, batch_size=16, learning_rate=1e-2, seed=seed)
+    options = {"num_steps": num_steps, "batch_size": 16, "learning_rate": 1e-2, "seed": seed}
+    *_, step = judge_training.train_judge(TINY, *coloured_blocks(200, seed=0), **options)
     return step.judge
 
 
@@ -43,18 +45,22 @@ def tiny_judge():
 
 
 def test_training_teaches_classes_and_reports_what_is_measured(tiny_judge):
-    held_out = coloured_blocks(100, seed=1)
-    untrained = judge_training.score_judge(Judge(TINY).eval(), held_out)
-    scores = judge_training.score_judge(tiny_judge, held_out, batch_size=32)
+    held_out, appearances = coloured_blocks(100, seed=1)
+    untrained = judge_training.score_judge(Judge(TINY).eval(), held_out, appearances)
+    scores = judge_training.score_judge(tiny_judge, held_out, appearances, batch_size=32)
     assert untrained.miou < 0.5
     assert scores.miou > 0.9
     assert scores.num_images == 100
-    predicted = tiny_judge.predict(judge_training.as_images(held_out.images))
-    target = held_out.label_maps.long()
+    predicted = tiny_judge.predict(held_out.x0)
+    target = held_out.label_map.long()
     by_hand = [((predicted == k) & (target == k)).sum() / ((predicted == k) | (target == k)).sum() for k in range(3)]
     assert scores.iou == pytest.approx([iou.item() for iou in by_hand], abs=1e-6)
-    right = tiny_judge.time_of_day(judge_training.as_images(held_out.images)).argmax(1) == held_out.times_of_day
-    assert scores.time_of_day_accuracy == pytest.approx(right.float().mean().item(), abs=1e-6)
+    reading = tiny_judge.read(held_out.x0)
+    for column, (head, accuracy) in enumerate(
+        ((reading.time_of_day, scores.time_of_day_accuracy), (reading.season, scores.season_accuracy))
+    ):
+        right = head.argmax(1) == appearances[:, column]
+        assert accuracy == pytest.approx(right.float().mean().item(), abs=1e-6)
 
 
 def test_training_is_a_function_of_its_seed_and_leaves_the_global_stream_alone():
@@ -70,7 +76,7 @@ def test_training_is_a_function_of_its_seed_and_leaves_the_global_stream_alone()
 
 
 def test_features_are_in_units_of_their_spread_over_true_pictures(tiny_judge):
-    features = tiny_judge.features(judge_training.as_images(coloured_blocks(200, seed=0).images))
+    features = tiny_judge.features(coloured_blocks(200, seed=0)[0].x0)
     assert features.shape == (200, 16)
     torch.testing.assert_close(features.mean(0), torch.zeros(16), atol=1e-4, rtol=0)
     spread = features.std(0)  # a feature that is constant stays constant
@@ -78,19 +84,17 @@ def test_features_are_in_units_of_their_spread_over_true_pictures(tiny_judge):
 
 
 def test_one_reading_says_what_the_single_questions_say(tiny_judge):
-    images = judge_training.as_images(coloured_blocks(5, seed=2).images)
+    images = coloured_blocks(5, seed=2)[0].x0
     reading = tiny_judge.read(images)
     torch.testing.assert_close(reading.logits, tiny_judge(images))
     torch.testing.assert_close(reading.features, tiny_judge.features(images))
-    torch.testing.assert_close(reading.time_of_day, tiny_judge.time_of_day(images))
-    torch.testing.assert_close(reading.season, tiny_judge.season(images))
     predicted = tiny_judge.predict(images)
     assert predicted.dtype == torch.int64 and torch.equal(predicted, reading.logits.argmax(1))
 
 
 @torch.no_grad()
 def test_perceptual_distance_is_the_formula_pixel_by_pixel(tiny_judge):
-    a, b = judge_training.as_images(coloured_blocks(6, seed=3).images).split(3)
+    a, b = coloured_blocks(6, seed=3)[0].x0.split(3)
     expected = []
     for n in range(3):
         total = 0.0
@@ -106,15 +110,6 @@ def test_perceptual_distance_is_the_formula_pixel_by_pixel(tiny_judge):
     assert torch.equal(got, tiny_judge.perceptual_distance(b, a))
     assert tiny_judge.perceptual_distance(a, a).abs().max() == 0
     assert 0 < got.min() and got.max() <= 4 * len(TINY.channels)
-
-
-def test_mirrored_pictures_take_their_label_maps_with_them():
-    ramp = torch.arange(16, dtype=torch.uint8).expand(4, 16, 16)
-    data = JudgeData(ramp[:, None].expand(4, 3, 16, 16), ramp, torch.zeros(4).long(), torch.zeros(4).long())
-    batch = judge_training._batch(data, 64, torch.Generator().manual_seed(0))
-    assert torch.equal(batch.images[:, 0], batch.label_maps)
-    num_mirrored = int((batch.label_maps[:, 0, 0] == 15).sum())
-    assert 16 < num_mirrored < 48
 
 
 def test_class_weights_favour_rare_classes_and_average_to_one():
@@ -150,7 +145,7 @@ def test_the_shipped_configuration_is_small():
     [
         ({"channels": (24,)}, "two or more multiples of num_groups"),
         ({"channels": (24, 30)}, "two or more multiples of num_groups"),
-        ({"image_size": 30}, "divisible by 4, one halving a level, got 30"),
+        ({"image_size": 30}, "divisible by 4, one halving a level, got .30, 30."),
     ],
 )
 def test_config_rejects_what_cannot_be_built(wrong, message):
@@ -161,7 +156,7 @@ def test_config_rejects_what_cannot_be_built(wrong, message):
 @pytest.mark.parametrize("wrong", [{"num_steps": 0}, {"batch_size": 0}, {"batch_size": 21}, {"learning_rate": 0.0}])
 def test_training_rejects_numbers_out_of_range_at_the_call(wrong):
     with pytest.raises(ValueError, match="batch_size in 1..20"):
-        judge_training.train_judge(TINY, coloured_blocks(20, seed=0), **wrong)
+        judge_training.train_judge(TINY, *coloured_blocks(20, seed=0), **wrong)
 
 
 # Files.
@@ -171,7 +166,7 @@ def test_a_saved_judge_comes_back_the_same(tmp_path, tiny_judge):
     path = tmp_path / "tiny.safetensors"
     judge.save_judge(path, tiny_judge, facts={"steps": 60})
     back = judge.load_judge(path)
-    images = judge_training.as_images(coloured_blocks(4, seed=4).images)
+    images = coloured_blocks(4, seed=4)[0].x0
     assert back.config == tiny_judge.config
     assert torch.equal(back(images), tiny_judge(images))
     assert torch.equal(back.features(images), tiny_judge.features(images))
@@ -208,9 +203,9 @@ def test_the_command_trains_measures_and_writes_weights_with_a_card(tmp_path, ca
     options = "--size 16 --steps 4 --num-images 24 --batch-size 8 --num-held-out 12 --seed 3".split()
     judge_command.main(["train", "--output", str(output), *options])
     printed = capsys.readouterr().out
-    facts = checkpoints.load_facts(output)
+    facts, held_out = checkpoints.load_facts(output), Scenes(16, length=12, seed=judge.HELD_OUT_SEED)
     assert facts["scores"]["num_images"] == 12
-    again = judge_training.score_judge(judge.load_judge(output), judge_training.draw_data(16, 12, judge.HELD_OUT_SEED))
+    again = judge_training.score_judge(judge.load_judge(output), *judge_training.read_scenes(held_out))
     assert again.miou == pytest.approx(facts["scores"]["miou"])
     card = output.with_suffix(".md").read_text()
     assert facts["command"] in card and "--num-steps 4" in card and "--seed 3" in card and str(tmp_path) not in card
@@ -227,15 +222,16 @@ def test_the_command_trains_measures_and_writes_weights_with_a_card(tmp_path, ca
         (["--output", "judge.pt"], "must end in .safetensors"),
         (["--output", "judge.safetensors", "--num-steps", "0"], "num_steps >= 1"),
         (["--output", "judge.safetensors", "--num-held-out", "0"], "--num-held-out must be at least 1"),
-        (["--output", "judge.safetensors", "--size", "30"], "divisible by 4"),
+        (["--output", "judge.safetensors", "--size", "30"], "size: expected a multiple of 8"),
         (["--output", "file/judge.safetensors"], "file"),
+        (["--output", "new/judge.safetensors", "--learning-rate", "0"], "learning_rate > 0"),
         (["--output", "judge.safetensors", "--device", "tpu9"], "device 'tpu9' cannot be used here"),
     ],
 )
 def test_the_command_refuses_in_one_line_before_any_work(tmp_path, monkeypatch, options, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("in the way of a folder")
-    monkeypatch.setattr(judge_command, "draw_data", lambda *_: pytest.fail("work had begun"))
+    monkeypatch.setattr(judge_command, "read", lambda *_: pytest.fail("work had begun"))
     with pytest.raises(SystemExit) as caught:
         judge_command.main(["train", *options])
     assert str(caught.value).startswith("error: ") and message in str(caught.value) and "\n" not in str(caught.value)
@@ -247,6 +243,7 @@ def test_the_shipped_judge_reaches_what_its_card_says():
     facts = checkpoints.load_facts("judge-32")
     assert facts["scores"]["miou"] >= 0.90
     shipped = judge.load_judge()
-    scores = judge_training.score_judge(shipped, judge_training.draw_data(32, 150, judge.HELD_OUT_SEED))
+    pictures = judge_training.read_scenes(Scenes(32, length=150, seed=judge.HELD_OUT_SEED))
+    scores = judge_training.score_judge(shipped, *pictures)
     assert scores.miou == pytest.approx(facts["scores"]["miou"], abs=0.02)
     assert scores.time_of_day_accuracy > 0.97 and scores.season_accuracy > 0.95

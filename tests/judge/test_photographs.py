@@ -8,7 +8,7 @@ from sdm_lite.datasets.export import render_scenes
 from sdm_lite.evaluate import SampleSettings, Sizes, evaluate_model
 from sdm_lite.judge import Judge, JudgeConfig, load_judge
 from sdm_lite.judge import __main__ as judge_command
-from sdm_lite.judge.photographs import check_own_judge, judge_data, own_judge_config, own_judge_facts
+from sdm_lite.judge.photographs import check_own_judge, own_judge_config, own_judge_facts, read_photographs
 from sdm_lite.judge.training import score_judge, train_judge
 
 pytest.importorskip("PIL.Image")
@@ -22,9 +22,9 @@ def root(tmp_path_factory):
 def test_it_learns_classes_from_photographs(root):
     training, val = (open_dataset("folder", root, split, size=(16, 16)) for split in ("train", "val"))
     config = own_judge_config(training, channels=(8, 16))
-    data = judge_data(training)
+    data = read_photographs(training)
     *_, step = train_judge(config, data, num_steps=60, batch_size=8, learning_rate=1e-2)
-    held_out = judge_data(val)
+    held_out = read_photographs(val)
     scores = score_judge(step.judge, held_out)
     assert scores.miou > 2 * score_judge(Judge(config).eval(), held_out).miou
     assert scores.time_of_day_accuracy == scores.season_accuracy == 1, "heads of one outcome cannot err"
