@@ -3,8 +3,8 @@
 Apart from the widget that shows the pairs, so that votes can be counted, and a study continued, with no browser. Wang
 et al. (2022), section 4.3, report such a study (Table 2); they give shares only, here each has its interval.
 
-Votes lie in a CSV file, a line each, written through to the disk as they are cast: after a crash every vote that was
-counted is still there, and half a line at the end is passed over.
+Votes lie in a CSV file, a line each. The file is written whole as a vote is cast, by one voter at a time: after a crash
+every vote that was counted is still there.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from __future__ import annotations
 import csv
 import io
 import math
-import os
 import random
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from statistics import NormalDist
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
+
+from sdm_lite.files import expanded, hold, write_whole
+from sdm_lite.metrics import Interval
 
 COLUMNS = ("time", "voter", "pair", "left", "right", "chosen")
 
@@ -41,7 +43,7 @@ class Preference(NamedTuple):
         wins: votes for the first.
         num_votes: all votes.
         share: wins / num_votes; NaN without votes.
-        interval: the Wilson interval of the share.
+        interval: of the share, see `wilson_interval`.
         votes_needed: further votes until the interval leaves 1/2 out, if the share stays; 0 if it does already, None if
             it never would (the share is 1/2, or there are no votes).
     """
@@ -49,11 +51,11 @@ class Preference(NamedTuple):
     wins: int
     num_votes: int
     share: float
-    interval: tuple[float, float]
+    interval: Interval
     votes_needed: int | None
 
 
-def wilson_interval(wins: int, num_votes: int, *, confidence: float = 0.95) -> tuple[float, float]:
+def wilson_interval(wins: float, num_votes: int, *, confidence: float = 0.95) -> Interval:
     """The interval of a binomial probability p. Wilson (1927).
 
         (p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)
@@ -63,15 +65,21 @@ def wilson_interval(wins: int, num_votes: int, *, confidence: float = 0.95) -> t
         num_votes: n, at least 0; without votes the interval is [0, 1].
         confidence: in (0, 1).
 
-    Returns:
-        Lower and upper end.
-
     Raises:
         ValueError: if there are more wins than votes, or the confidence lies outside (0, 1).
     """
     if not 0 <= wins <= num_votes:
         raise ValueError(f"expected 0 <= wins <= num_votes, got {wins} of {num_votes}")
-    return _wilson(wins / num_votes if num_votes else 0.5, num_votes, confidence)
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie in (0, 1), got {confidence}")
+    kind = f"{100 * confidence:g} % Wilson over {num_votes} votes"
+    if not num_votes:
+        return Interval(0.0, 1.0, kind)
+    share, z = wins / num_votes, NormalDist().inv_cdf((1 + confidence) / 2)
+    spread = z * math.sqrt(share * (1 - share) / num_votes + (z / (2 * num_votes)) ** 2)
+    centre = share + z * z / (2 * num_votes)
+    scale = 1 + z * z / num_votes
+    return Interval(max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale), kind)
 
 
 def preference(wins: int, num_votes: int, *, confidence: float = 0.95) -> Preference:
@@ -139,23 +147,21 @@ class PairStudy:
         if len(names) != 2 or names[0] == names[1] or not all(names):
             raise ValueError(f"expected two different names, got {names!r}")
         self.num_pairs, self.names, self.voter = num_pairs, tuple(names), voter
-        self.votes_file = Path(votes_file)
+        self.votes_file = expanded(votes_file)
         stream = random.Random(f"{seed}/{voter}")
-        self._order = stream.sample(range(num_pairs), num_pairs)
-        self._swapped = [stream.random() < 0.5 for _ in range(num_pairs)]
-        self._voted = {vote.pair for vote in self.votes() if vote.voter == voter}
+        order = stream.sample(range(num_pairs), num_pairs)
+        swapped = [stream.random() < 0.5 for _ in range(num_pairs)]
+        voted = {vote.pair for vote in self.votes() if vote.voter == voter}
+        self._left = [(pair, swapped[pair]) for pair in order if pair not in voted]
 
     @property
     def num_left(self) -> int:
         """How many pairs this voter has not voted on."""
-        return sum(pair not in self._voted for pair in self._order)
+        return len(self._left)
 
     def current(self) -> tuple[int, bool] | None:
         """The pair to vote on now and whether its second stands on the left; None when all are done."""
-        for pair in self._order:
-            if pair not in self._voted:
-                return pair, self._swapped[pair]
-        return None
+        return self._left[0] if self._left else None
 
     def vote(self, *, left: bool) -> Vote:
         """Casts this voter's vote on the current pair: for the left picture, or for the right one.
@@ -165,14 +171,19 @@ class PairStudy:
         Raises:
             ValueError: if all pairs are done, or the file cannot be written.
         """
-        if self.current() is None:
+        if not self._left:
             raise ValueError(f"{self.voter!r} has voted on all {self.num_pairs} pairs: take another voter name")
-        pair, swapped = self.current()
+        pair, swapped = self._left[0]
         sides = self.names[::-1] if swapped else self.names
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         cast = Vote(now, self.voter, pair, *sides, sides[0] if left else sides[1])
-        _append(self.votes_file, cast)
-        self._voted.add(pair)
+        lock = self.votes_file.with_name(f".{self.votes_file.name}.lock")
+        try:
+            with hold(lock, tell=lambda _: None):  # another voter's vote takes a moment
+                write_whole(self.votes_file, _as_text([*read_votes(self.votes_file), cast]))
+        except OSError as error:
+            raise ValueError(f"the vote could not be written: {error}") from None
+        self._left.pop(0)
         return cast
 
     def votes(self) -> list[Vote]:
@@ -189,7 +200,7 @@ def read_votes(votes_file: str | Path) -> list[Vote]:
     """The votes in a file, in the order in which they were cast; none if there is no file.
 
     Raises:
-        ValueError: naming the line that is no vote. Half a line at the end, as a crash leaves it, is passed over.
+        ValueError: naming the line that is no vote.
     """
     path = Path(votes_file)
     try:
@@ -198,38 +209,26 @@ def read_votes(votes_file: str | Path) -> list[Vote]:
         return []
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read as votes: {error}") from None
-    rows = list(csv.reader(io.StringIO(text[: text.rfind("\n") + 1])))
+    rows = list(csv.reader(io.StringIO(text)))
     if rows and tuple(rows[0]) != COLUMNS:
         raise ValueError(f"{path} holds no votes: its first line must be {','.join(COLUMNS)}; give another file")
     return [_vote(path, number, row) for number, row in enumerate(rows[1:], start=2) if row]
 
 
-def summary(found: Preference, names: Sequence[str], *, confidence: float = 0.95) -> str:
+def summary(found: Preference, names: Sequence[str]) -> str:
     """A sentence on how a study stands."""
     if not found.num_votes:
         return "No votes yet."
-    low, high = found.interval
+    low, high, kind = found.interval
     text = (
         f"{names[0]} was preferred in {found.wins} of {found.num_votes} votes: {found.share:.0%}, "
-        f"{confidence:.0%} interval {low:.0%} to {high:.0%}."
+        f"interval {low:.0%} to {high:.0%} ({kind})."
     )
     if found.votes_needed is None:
         return f"{text} At exactly one half, no number of votes would show a preference."
     if found.votes_needed == 0:
         return f"{text} The interval leaves one half out: {names[found.share < 0.5]} is preferred."
     return f"{text} About {found.votes_needed} more votes like these would settle it."
-
-
-def _wilson(share: float, num_votes: int, confidence: float) -> tuple[float, float]:
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie in (0, 1), got {confidence}")
-    if not num_votes:
-        return 0.0, 1.0
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    spread = z * math.sqrt(share * (1 - share) / num_votes + (z / (2 * num_votes)) ** 2)
-    centre = share + z * z / (2 * num_votes)
-    scale = 1 + z * z / num_votes
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
 def _votes_needed(share: float, num_votes: int, confidence: float) -> int | None:
@@ -250,28 +249,7 @@ def _vote(path: Path, number: int, row: list[str]) -> Vote:
         raise ValueError(f"{path}, line {number} is no vote: {','.join(row)[:80]}; remove the line") from None
 
 
-def _append(path: Path, vote: Vote) -> None:
-    """Adds a line to the file and waits until it is on the disk."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "ab+") as file:
-            _lock(file)
-            file.seek(0)
-            whole = file.read().rfind(b"\n") + 1
-            file.truncate(whole)  # a crash may have left half a line
-            text = io.StringIO()
-            csv.writer(text, lineterminator="\n").writerows([vote] if whole else [COLUMNS, vote])
-            file.write(text.getvalue().encode())
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise ValueError(f"the vote could not be written to {path}: {error.strerror or error}") from None
-
-
-def _lock(file: BinaryIO) -> None:
-    """Waits until no other voter writes; the lock ends when the file is closed. Windows has no such lock."""
-    try:
-        import fcntl
-    except ImportError:
-        return
-    fcntl.flock(file, fcntl.LOCK_EX)
+def _as_text(votes: Sequence[Vote]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *votes])
+    return text.getvalue()
