@@ -19,9 +19,9 @@ from collections.abc import Callable
 import torch
 
 from sdm_lite import SampleNoise, Scenes, denoiser, encode_labels, last, load_model, sample_ddim
-from sdm_lite.widgets import LabelPainter, SamplingPanel, Settings, label_painter, sampling_panel
+from sdm_lite.widgets import LabelPainter, SampleSettings, SamplingPanel
 
-SETTINGS = Settings()
+SETTINGS = SampleSettings(guidance_interval=(1, 800))
 LAYOUT = 12
 PAUSE_SECONDS = 0.002
 
@@ -57,8 +57,8 @@ def main() -> None:
     os.environ["SDM_LITE_STATIC"] = "0"  # a widget, whatever the shell says
     model, scenes = load_model("scenes-32"), Scenes(32, seed=1)
     ways = {
-        "sampling panel": lambda: shown(lambda: sampling_panel(model, scenes, [LAYOUT])),
-        "label painter": lambda: shown(lambda: label_painter(model, scenes, [LAYOUT])),
+        "sampling panel": lambda: shown(lambda: SamplingPanel(model, scenes, [LAYOUT], settings=SETTINGS)),
+        "label painter": lambda: shown(lambda: LabelPainter(model, scenes, [LAYOUT], settings=SETTINGS)),
         "no widget": lambda: drawn(model, scenes),
     }
     print(f"CPU, {torch.get_num_threads()} threads, torch {torch.__version__}, {SETTINGS.num_steps} steps at 32 px")

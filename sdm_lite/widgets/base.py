@@ -3,13 +3,17 @@
 Apart because it is the one door of ipywidgets. A picture goes into an HTML widget and not into an Image: only there can
 it have a text alternative and a caption in the colours of the page's theme. It is sent at its own size, and enlarged by
 the browser, pixel by pixel.
+
+Widgets change by `observe` and by the value of an HTML widget; `Output` and `interact` are not used, because nbclient
+(papermill, nbconvert, voila) hangs on them.
 """
 
 from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -31,38 +35,44 @@ class Tile(NamedTuple):
     description: str | None = None
 
 
-class Static:
-    """What a widget is where nothing can move: figures that a notebook shows once, in order.
+class Shown:
+    """What a notebook shows as the last expression of a cell: a widget, or figures where nothing can move.
 
     Attributes:
-        figures: the figures.
+        widget: the ipywidgets box; None where nothing can move.
     """
 
-    def __init__(self, figures: Sequence[Figure]):
-        self.figures = list(figures)
+    widget: Any = None
+    _runner: Any = None  # the `jobs.Runner` of what goes on beside the cells, if anything does
+
+    def figures(self) -> list[Figure]:
+        """What stands in the place of the widget, drawn now."""
+        raise NotImplementedError
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Returns True: everything is drawn already. So that a cell that waits for a widget runs here too."""
-        return True
+        """Waits until everything is drawn, which without widgets it is; False if not within `timeout` seconds."""
+        return self._runner is None or self._runner.wait(timeout)
 
     def cancel(self) -> None:
-        """Does nothing: there is nothing that goes on."""
+        """Stops drawing at the next step, if anything is being drawn."""
+        if self._runner is not None:
+            self._runner.cancel()
+
+    @contextmanager
+    def _telling(self, tell: Callable[[str], None]) -> Iterator[None]:
+        """Tells in one line what the user got wrong, and leaves the block; where there is no widget, it is raised."""
+        try:
+            yield
+        except ValueError as error:
+            if self.widget is None:
+                raise
+            tell(one_line(error))
 
     def _ipython_display_(self) -> None:
-        _display(self.figures)
+        from IPython.display import display
 
-
-class Live:
-    """What a notebook shows as a widget.
-
-    Attributes:
-        widget: the ipywidgets box.
-    """
-
-    widget: Any
-
-    def _ipython_display_(self) -> None:
-        _display([self.widget])
+        for thing in self.figures() if self.widget is None else [self.widget]:
+            display(thing)
 
 
 def find_ipywidgets() -> Any:
@@ -74,6 +84,12 @@ def find_ipywidgets() -> Any:
     except ImportError:
         return None
     return ipywidgets
+
+
+def sized(control: Any, width: int) -> Any:
+    """The control, made so many CSS pixels wide, its whole name among them."""
+    control.style.description_width, control.layout.width = "initial", f"{width}px"
+    return control
 
 
 def picture_tag(picture: np.ndarray, description: str, *, side: int) -> str:
@@ -97,10 +113,10 @@ def tiles_html(tiles: Sequence[Tile], *, side: int = 160) -> str:
     return f'<div style="display:flex;flex-wrap:wrap;gap:10px;align-items:flex-start">{"".join(figures)}</div>'
 
 
-def table_html(rows: Sequence[tuple[str, Sequence[Tile]]], *, caption: str, side: int = 64) -> str:
+def table_html(rows: Mapping[str, Sequence[Tile]], *, caption: str, side: int = 64) -> str:
     """Pictures in a table: a name before each row, a caption under each picture."""
     body = []
-    for name, tiles in rows:
+    for name, tiles in rows.items():
         cells = "".join(
             f'<td style="padding:1px 3px;vertical-align:top;text-align:center">'
             f"{picture_tag(tile.picture, tile.description or f'{name}, {tile.caption}', side=side)}"
@@ -136,10 +152,3 @@ def one_line(error: Exception) -> str:
     """What went wrong in one line: the message alone where it was written for the user, else the error's name too."""
     text = " ".join(str(error).split())
     return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}"
-
-
-def _display(things: Sequence[Any]) -> None:
-    from IPython.display import display
-
-    for thing in things:
-        display(thing)

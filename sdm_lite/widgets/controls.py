@@ -1,15 +1,31 @@
-"""The controls of the sampling panel.
+"""The controls of the sampling panel, and the two of them that the painter has too.
 
-Apart so that the panel need only ask what they say.
+Apart so that a widget need only ask what they say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
+from sdm_lite.evaluate.drawing import SampleSettings
 from sdm_lite.sampling import SAMPLERS
-from sdm_lite.widgets.drawing import Settings
+from sdm_lite.widgets.base import sized
+from sdm_lite.widgets.drawing import sampler_name
+
+ROW = {"flex_flow": "row wrap", "align_items": "center"}
+
+
+def seed_field(widgets: Any, seed: int) -> Any:
+    """A field for the seed of the noise."""
+    return sized(widgets.BoundedIntText(description="Seed", min=0, max=2**32 - 1, value=seed), 130)
+
+
+def scale_field(widgets: Any, guidance_scale: float) -> Any:
+    """A field for a guidance scale; text, so that what is no scale can be told instead of changed."""
+    field = widgets.Text(description="Guidance scale s", value=f"{guidance_scale:g}", continuous_update=False)
+    return sized(field, 200)
 
 
 class Controls:
@@ -27,41 +43,31 @@ class Controls:
     """
 
     def __init__(
-        self, widgets: Any, layouts: Sequence[str], scales: list[float], settings: Settings, num_timesteps: int
+        self, widgets: Any, layouts: Sequence[str], scales: list[float], settings: SampleSettings, num_timesteps: int
     ):
-        def made(kind: Any, description: str, width: int, **more: Any) -> Any:
-            return kind(
-                description=description, style={"description_width": "initial"}, layout={"width": f"{width}px"}, **more
-            )
+        def number(name: str, least: int, value: int) -> Any:
+            return widgets.BoundedIntText(description=name, min=least, max=num_timesteps, value=value)
 
-        self._layout = made(widgets.Dropdown, "Layout", 170, options=list(layouts))
-        self._seed = made(widgets.BoundedIntText, "Seed", 130, value=settings.seed, min=0, max=2**32 - 1)
-        self._num_steps = made(widgets.BoundedIntText, "Steps", 130, value=settings.num_steps, min=1, max=num_timesteps)
-        self._sampler = made(widgets.Dropdown, "Sampler", 230, options=list(SAMPLERS), value=settings.sampler)
-        self._first, last = settings.guidance_interval or (1, num_timesteps)
-        self._last = made(
-            widgets.BoundedIntText, "Guided for t <=", 180, value=last, min=self._first, max=num_timesteps
-        )
+        self._given, self._everywhere = settings, (1, num_timesteps)
+        self._first, last = settings.guidance_interval or self._everywhere
+        samplers = list((SAMPLERS | {sampler_name(settings.sampler): settings.sampler}).items())
+        choices, scale = [(f"{one:g}", one) for one in scales], settings.guidance_scale
+        self._layout = sized(widgets.Dropdown(description="Layout", options=list(layouts)), 170)
+        self._seed = seed_field(widgets, settings.seed)
+        self._num_steps = sized(number("Steps", 1, settings.num_steps), 130)
+        self._sampler = sized(widgets.Dropdown(description="Sampler", options=samplers, value=settings.sampler), 230)
+        self._last = sized(number("Guided for t <=", self._first, last), 180)
         self._mode = widgets.ToggleButtons(
             options=[("scrub", False), ("live", True)],
             tooltips=["Scrub scales that are drawn once", "Type any scale and watch every step"],
             style={"button_width": "70px"},
         )
-        self._slider = made(
-            widgets.SelectionSlider,
-            "Guidance scale s",
-            380,
-            options=[(f"{scale:g}", scale) for scale in scales],
-            value=settings.guidance_scale,
-        )
-        self._typed = made(
-            widgets.Text, "Guidance scale s", 200, value=f"{settings.guidance_scale:g}", continuous_update=False
-        )
+        self._slider = widgets.SelectionSlider(description="Guidance scale s", options=choices, value=scale)
+        self._typed = scale_field(widgets, scale)
         self._typed.layout.display = "none"
-        row = {"flex_flow": "row wrap", "align_items": "center"}
         self.rows = [
-            widgets.HBox([self._layout, self._seed, self._num_steps, self._sampler], layout=row),
-            widgets.HBox([self._mode, self._slider, self._typed, self._last], layout=row),
+            widgets.HBox([self._layout, self._seed, self._num_steps, self._sampler], layout=ROW),
+            widgets.HBox([self._mode, sized(self._slider, 380), self._typed, self._last], layout=ROW),
         ]
 
     @property
@@ -75,11 +81,17 @@ class Controls:
         return self._mode.value
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> SampleSettings:
         """All settings as they were typed, so not checked."""
-        scale = self._typed.value if self.is_live else self._slider.value
         interval = (self._first, self._last.value)
-        return Settings(scale, self._seed.value, self._num_steps.value, self._sampler.value, interval)
+        return replace(
+            self._given,
+            guidance_scale=self._typed.value if self.is_live else self._slider.value,
+            num_steps=self._num_steps.value,
+            sampler=self._sampler.value,
+            guidance_interval=None if interval == self._everywhere else interval,
+            seed=self._seed.value,
+        )
 
     def observe(self, on_change: Callable[[], None]) -> None:
         """Calls a function after every change."""
@@ -89,6 +101,6 @@ class Controls:
             self._typed.layout.display = "" if change["new"] else "none"
 
         self._mode.observe(switch, names="value")
-        scale = (self._mode, self._slider, self._typed, self._last)
-        for control in (self._layout, self._seed, self._num_steps, self._sampler, *scale):
-            control.observe(lambda _: on_change(), names="value")
+        for row in self.rows:
+            for control in row.children:
+                control.observe(lambda _: on_change(), names="value")

@@ -17,7 +17,7 @@ from sdm_lite.widgets.base import message_html, one_line, progress_html
 TURN = threading.Lock()
 
 WAIT_SECONDS = 0.3  # how long a wait may be before it is mentioned
-SHOW_SECONDS = 0.1  # at most so often is the bar redrawn
+SHOW_SECONDS = 0.1  # at least so long is between two steps that are shown
 PAUSE_SECONDS = 0.01
 
 BUTTON = {"width": "80px", "flex": "0 0 auto"}  # else a long line beside it would squeeze it
@@ -27,78 +27,67 @@ class Cancelled(Exception):
     """Raised inside a job at its next step after somebody cancelled it."""
 
 
-class Job:
-    """A function that runs in a thread of its own as soon as no other job runs.
+class Job(threading.Thread):
+    """Work in a thread of its own, as soon as no other job runs; its steps are told to a runner.
+
+    A daemon, because a kernel that shuts down must not wait for a picture.
 
     Args:
-        work: called with the job once it is its turn; it calls `job.check()` between its steps.
-        on_wait: called, in the thread, if the job has to wait for another.
-        on_end: called last, in the thread, with None, Cancelled or what `work` raised.
+        runner: shows how far the job is.
+        work: called with the job once it is its turn; it calls `job.step()` after each of its steps, and returns a line
+            that says what was done.
+        num_steps: how many steps there will be.
+        description: what is being done, such as "drawing".
+
+    Attributes:
+        cancelled: an event that ends the job at its next step.
     """
 
-    def __init__(
-        self,
-        work: Callable[[Job], None],
-        *,
-        on_wait: Callable[[], None],
-        on_end: Callable[[Exception | None], None],
-    ):
-        self._work, self._on_wait, self._on_end = work, on_wait, on_end
-        self._stop, self._ended = threading.Event(), threading.Event()
-        self._has_turn = False
+    def __init__(self, runner: Runner, work: Callable[[Job], str], *, num_steps: int, description: str):
+        super().__init__(daemon=True, name="sdm_lite widget")
+        self.num_steps, self.description = max(1, num_steps), description
+        self.num_done = 0
+        self._runner, self._work = runner, work
+        self.cancelled, self._has_turn = threading.Event(), False
 
-    def start(self) -> None:
-        """Starts the thread; a daemon, because a kernel that shuts down must not wait for a picture."""
-        threading.Thread(target=self._run, daemon=True, name="sdm_lite widget").start()
-
-    def check(self) -> None:
-        """Raises Cancelled if the job was cancelled."""
-        if self._stop.is_set():
-            raise Cancelled
+    def step(self, show: Callable[[], object] | None = None) -> None:
+        """Counts a step, and ends the job here if it was cancelled; some times a second, calls `show` too."""
+        self.num_done += 1
+        self._check()
+        if self._runner.show_step(self) and show is not None:
+            show()
 
     def pause(self) -> None:
-        """Lets another job that waits have its turn, between two pictures, and waits for the next one."""
+        """Lets another job that waits have its turn: to be called when a picture is finished."""
         TURN.release()
         self._has_turn = False
         time.sleep(PAUSE_SECONDS)  # a lock that is taken again at once never goes to who waits for it
         self._take_turn()
 
-    def cancel(self) -> None:
-        """Asks the job to end at its next step."""
-        self._stop.set()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Waits until the job has ended; False if it has not within `timeout` seconds."""
-        return self._ended.wait(timeout)
-
-    @property
-    def is_running(self) -> bool:
-        """Whether the job has neither ended nor been told to; it may still wait for its turn."""
-        return not (self._ended.is_set() or self._stop.is_set())
-
-    def _run(self) -> None:
-        error: Exception | None = None
+    def run(self) -> None:
+        """What the thread does."""
         try:
             self._take_turn()
-            self._work(self)
-        except Exception as caught:  # whatever it is, it belongs into the widget's line and not over the picture
-            error = caught
+            self._runner.show_start(self)
+            outcome = self._work(self)
+        except Exception as error:  # whatever it is, it belongs into the widget's line and not over the picture
+            outcome = error
         try:
-            self._on_end(error)
+            self._runner.show_end(self, outcome)
         finally:
             if self._has_turn:
                 TURN.release()
-            self._ended.set()
+
+    def _check(self) -> None:
+        if self.cancelled.is_set():
+            raise Cancelled
 
     def _take_turn(self) -> None:
-        self._has_turn = TURN.acquire(timeout=WAIT_SECONDS)
-        if not self._has_turn:
-            self.check()
-            self._on_wait()
-        while not self._has_turn:
-            self.check()
-            self._has_turn = TURN.acquire(timeout=WAIT_SECONDS)
-        self.check()
+        while not TURN.acquire(timeout=WAIT_SECONDS):
+            self._check()
+            self._runner.say("waiting for another picture to be finished")
+        self._has_turn = True
+        self._check()
 
 
 class Runner:
@@ -124,48 +113,31 @@ class Runner:
         self._line = widgets.HTML(layout={"flex": "1 1 auto", "min_width": "0"})
         self.box = widgets.HBox([self._button, self._bar, self._line], layout={"align_items": "center"})
         self._job: Job | None = None
+        self._started = self._shown = 0.0
 
     @property
     def is_running(self) -> bool:
-        """Whether a job is running or waits for its turn."""
-        return self._job is not None and self._job.is_running
+        """Whether a job is running or waits for its turn, and has not been told to end."""
+        return self._job is not None and self._job.is_alive() and not self._job.cancelled.is_set()
 
-    @property
-    def text(self) -> str:
-        """The line of text as HTML."""
-        return self._line.value
-
-    def start(self, work: Callable[[Steps], str], *, num_steps: int, description: str) -> None:
-        """Runs `work` beside the notebook, in place of what this runner was doing.
-
-        Args:
-            work: called with the Steps to count on; returns a line that says what was done.
-            num_steps: how many steps there will be.
-            description: what is being done, such as "drawing".
-        """
+    def start(self, work: Callable[[Job], str], *, num_steps: int, description: str) -> None:
+        """Runs `work` beside the notebook, in place of what this runner was doing; arguments as for `Job`."""
         self.cancel()
-
-        def run(job: Job) -> None:
-            done.append(work(Steps(self, job, num_steps, description)))
-
-        def end(error: Exception | None) -> None:
-            if self._job is job:
-                self._end(error, done)
-
-        done: list[str] = []
-        job = Job(run, on_wait=lambda: self.say("waiting for another picture to be finished"), on_end=end)
-        self._job = job
+        self._job = Job(self, work, num_steps=num_steps, description=description)
         self._button.disabled = False
-        job.start()
+        self._job.start()
 
     def cancel(self) -> None:
         """Ends the running job, if there is one, at its next step."""
         if self._job is not None:
-            self._job.cancel()
+            self._job.cancelled.set()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Waits until the job that runs now has ended; False if it has not within `timeout` seconds."""
-        return self._job is None or self._job.wait(timeout)
+        job = self._job
+        if job is not None:
+            job.join(timeout)
+        return job is None or not job.is_alive()
 
     def say(self, text: str, *, alert: bool = False) -> None:
         """Shows a line of text; an alert says why something could not be done."""
@@ -178,43 +150,35 @@ class Runner:
         self._rest()
         self.say(text, alert=True)
 
+    def show_start(self, job: Job) -> None:
+        """Shows, in the job's thread, that its turn has come."""
+        self._started = self._shown = time.perf_counter()
+        self._bar.value, self._bar.max = 0, job.num_steps
+        self._bar.layout.display = ""
+        self.say(job.description)
+
+    def show_step(self, job: Job) -> bool:
+        """Shows, some times a second, how far a job is and how long it will still take; says whether it did now."""
+        now = time.perf_counter()
+        is_due = now - self._shown >= SHOW_SECONDS
+        if is_due:
+            self._shown = now
+            left = (now - self._started) / job.num_done * max(0, job.num_steps - job.num_done)
+            text = f"{job.description}: step {job.num_done} of {job.num_steps}, {left:.0f} s left"
+            self._bar.value = job.num_done
+            self._line.value = progress_html(text, job.num_done, job.num_steps)
+        return is_due
+
+    def show_end(self, job: Job, outcome: str | Exception) -> None:
+        """Shows what a job has done or why it ended, unless another has taken its place."""
+        if job is not self._job:
+            return
+        self._rest()
+        if isinstance(outcome, Cancelled):
+            outcome = "cancelled; what was drawn stays"
+        is_error = isinstance(outcome, Exception)
+        self.say(one_line(outcome) if is_error else outcome, alert=is_error)
+
     def _rest(self) -> None:
         self._button.disabled = True
         self._bar.layout.display = "none"
-
-    def _end(self, error: Exception | None, done: list[str]) -> None:
-        self._rest()
-        if error is None:
-            self.say(done[0])
-        elif isinstance(error, Cancelled):
-            self.say("cancelled; what was drawn stays")
-        else:
-            self.say(one_line(error), alert=True)
-
-
-class Steps:
-    """The steps of one job, counted on its runner's bar."""
-
-    def __init__(self, runner: Runner, job: Job, num_steps: int, description: str):
-        self._runner, self._job, self._description = runner, job, description
-        self._num_steps, self._num_done = num_steps, 0
-        self._start = self._shown = time.perf_counter()
-        runner._bar.value, runner._bar.max = 0, max(1, num_steps)
-        runner._bar.layout.display = ""
-        runner.say(description)
-
-    def step(self) -> None:
-        """Counts a step, and ends the job here if it was cancelled."""
-        self._num_done += 1
-        self._job.check()
-        now = time.perf_counter()
-        if now - self._shown >= SHOW_SECONDS:
-            self._shown = now
-            left = (now - self._start) / self._num_done * max(0, self._num_steps - self._num_done)
-            text = f"{self._description}: step {self._num_done} of {self._num_steps}, {left:.0f} s left"
-            self._runner._bar.value = self._num_done
-            self._runner._line.value = progress_html(text, self._num_done, self._num_steps)
-
-    def pause(self) -> None:
-        """Lets another widget draw first, if one waits: to be called when a picture is finished."""
-        self._job.pause()

@@ -41,18 +41,14 @@ class LiveImage:
         if not is_static():
             self._show()
 
-    def close(self) -> None:
-        """Shows the last picture, if it is not shown already."""
-        if self.png is not self._shown:
-            self._show()
-
     def __enter__(self) -> LiveImage:
         """Returns itself; nothing is shown before the first update."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Shows the last picture and lets any exception pass."""
-        self.close()
+        """Shows the last picture, if it is not shown already, and lets any exception pass."""
+        if self.png is not self._shown:
+            self._show()
 
     def _show(self) -> None:
         self._shown = self.png

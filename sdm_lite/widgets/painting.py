@@ -13,6 +13,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import torch
+
+from sdm_lite.labels import check_labels
 
 Place = tuple[float, float]
 
@@ -137,10 +140,6 @@ class LabelMap:
         """Makes again what was last undone; says whether there was such."""
         return self._step(self._undone, self._done)
 
-    def shares(self) -> np.ndarray:
-        """The share of the map that each class covers: (num_classes,) float64 that sum to 1."""
-        return np.bincount(self._labels.ravel(), minlength=self.num_classes) / self._labels.size
-
     def _paint(self, mask: np.ndarray, label: int) -> bool:
         own = self._labels == self._label(label)
         changed = mask & ~own
@@ -179,28 +178,25 @@ class LabelMap:
 
     def _checked(self, label_map: np.ndarray, instance_map: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Both maps as int64 arrays of their own; the ids of objects counted from 0."""
-        labels = np.array(label_map)
-        if labels.ndim != 2 or not labels.size or not np.issubdtype(labels.dtype, np.integer):
+        labels = np.asarray(label_map)
+        if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.integer):
             raise ValueError(f"expected a label map (H, W) of whole numbers, got {labels.dtype} {labels.shape}")
-        if labels.min() < 0 or labels.max() >= self.num_classes:
-            raise ValueError(
-                f"label ids must lie in 0..{self.num_classes - 1}, got {labels.min()}..{labels.max()}: map others to a "
-                "class of their own"
-            )
+        labels = labels.astype(np.int64)
+        check_labels(torch.from_numpy(labels)[None], self.num_classes)
         instances = labels if instance_map is None else np.asarray(instance_map)
         if instances.shape != labels.shape:
             raise ValueError(f"instance_map must have the label map's shape {labels.shape}, got {instances.shape}")
         ids = np.unique(instances, return_inverse=True)[1]
-        return labels.astype(np.int64), ids.reshape(labels.shape).astype(np.int64)
+        return labels, ids.reshape(labels.shape).astype(np.int64)
 
 
-def paint(label_map: LabelMap, gesture: dict) -> bool:
+def apply_gesture(label_map: LabelMap, gesture: dict) -> bool:
     """Does to a label map what a gesture says, as a browser sends it.
 
     Args:
         label_map: changed in place.
         gesture: "kind" is one of brush (places, label, diameter), rectangle (places: two, label), fill (places: one,
-            label), swap (old, new), undo, redo.
+            label), clear (label: of the whole map), swap (old, new), undo, redo.
 
     Returns:
         Whether anything changed.
@@ -221,6 +217,7 @@ GESTURES: dict[str, Callable[[LabelMap, dict], bool]] = {
     "brush": lambda m, g: m.brush(g["places"], g["label"], diameter=g["diameter"]),
     "rectangle": lambda m, g: m.rectangle(*g["places"], g["label"]),
     "fill": lambda m, g: m.fill(*g["places"], g["label"]),
+    "clear": lambda m, g: m.rectangle((0, 0), m.shape, g["label"]),
     "swap": lambda m, g: m.swap(g["old"], g["new"]),
     "undo": lambda m, g: m.undo(),
     "redo": lambda m, g: m.redo(),
@@ -275,13 +272,8 @@ def _connected(mask: np.ndarray, row: int, column: int) -> np.ndarray:
     """The part of a mask that is connected with one of its pixels by shared sides."""
     found = np.zeros_like(mask)
     found[row, column] = True
-    front = [(row, column)]
-    while front:
-        row, column = front.pop()
-        for y, x in ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)):
-            if 0 <= y < mask.shape[0] and 0 <= x < mask.shape[1] and mask[y, x] and not found[y, x]:
-                found[y, x] = True
-                front.append((y, x))
+    while (grown := _grown(found) & mask).sum() > found.sum():
+        found = grown
     return found
 
 

@@ -1,8 +1,8 @@
 """The sampling panel: a scale to scrub, seed, steps, sampler and layout, the denoising strip, and a live mode.
 
-Apart from widgets.py because it is the largest of them. A grid of scales is drawn once, from one noise, in the
-background; scrubbing shows what is drawn and interpolates nothing. In live mode any scale can be typed, and every step
-is shown as it comes.
+Apart because it is the largest of the widgets. A grid of scales is drawn once, from one noise, in the background;
+scrubbing shows what is drawn and interpolates nothing. In live mode any scale can be typed, and every step is shown as
+it comes.
 """
 
 from __future__ import annotations
@@ -10,54 +10,53 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sdm_lite.checkpoints import Model
-from sdm_lite.progress import Progress, counted
+from sdm_lite.evaluate.drawing import SampleSettings
+from sdm_lite.progress import counted
 from sdm_lite.viz import colorize, show_grid, to_uint8
-from sdm_lite.widgets.base import Live, Static, Tile, find_ipywidgets, one_line, table_html, tiles_html
+from sdm_lite.widgets.base import Shown, Tile, find_ipywidgets, table_html, tiles_html
 from sdm_lite.widgets.controls import Controls
 from sdm_lite.widgets.drawing import (
     DEFAULT,
-    NUM_COLUMNS,
-    Column,
+    NUM_FRAMES,
     Drawing,
-    Layout,
-    Moment,
-    Settings,
-    World,
-    column_of,
+    Frame,
+    condition_of,
+    draw_now,
     draw_sample,
+    examples_of,
     in_words,
+    label_difference,
+    sampler_name,
 )
-from sdm_lite.widgets.jobs import BUTTON, Runner, Steps
+from sdm_lite.widgets.jobs import BUTTON, Job, Runner
 from sdm_lite.widgets.names import names_and_keys
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SCALES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0)
 
-MAX_KEPT = 400  # drawings; one is about 100 kB at 32 pixels
+MAX_KEPT = 100  # drawings; one is about 300 kB at 32 pixels
 
 STRIP_CAPTION = (
     "From noise to picture. Below, what the label adds to the predicted noise at each step (cond - null): grey is "
     "nothing, each enlarged to full colour; its root mean square is underneath."
 )
 
+Key = tuple[str, SampleSettings]  # a layout by its name, and all else that a drawing depends on
 
-Key = tuple[str, Settings]  # a layout by its name, and all else that a drawing depends on
 
-
-def sampling_panel(
-    model: Model,
-    dataset: Any,
-    indices: Sequence[int] = tuple(range(6)),
-    *,
-    scales: Sequence[float] = SCALES,
-    settings: Settings = DEFAULT,
-) -> SamplingPanel | Static:
+class SamplingPanel(Shown):
     """A panel that samples: guidance scale, seed, number of steps, sampler and layout.
+
+    Without widgets it shows the first layout at every scale, and the denoising strip of the first setting, once.
 
     Args:
         model: network and process, as `load_model` gives them.
@@ -66,57 +65,45 @@ def sampling_panel(
         scales: guidance scales to scrub, each at least 0.
         settings: what is shown first; its scale becomes the nearest of `scales`.
 
-    Returns:
-        Something a notebook shows as the last expression of a cell. Without widgets: the first layout at every scale,
-        and the denoising strip of the first setting, drawn once.
+    Attributes:
+        widget: the ipywidgets box; None without widgets.
 
     Raises:
         ValueError: in one line and before anything is drawn, if network, data set, layouts, scales or settings do not
             fit.
     """
-    scales = sorted({float(scale) for scale in scales})
-    world = World(model, dataset)
-    if not scales:
-        raise ValueError("expected at least one guidance scale, got none")
-    for scale in scales:
-        world.check(settings._replace(guidance_scale=scale))
-    nearest = min(scales, key=lambda scale: abs(scale - world.check(settings).guidance_scale))
-    layouts = world.layouts(indices)
-    settings = settings._replace(guidance_scale=nearest)
-    widgets = find_ipywidgets()
-    if widgets is None:
-        return _static(world, layouts, scales, settings)
-    return SamplingPanel(widgets, world, layouts, scales, settings)
 
-
-class SamplingPanel(Live):
-    """The panel as it lives in a notebook; made by `sampling_panel`.
-
-    Attributes:
-        widget: what is shown.
-    """
-
-    def __init__(self, widgets: Any, world: World, layouts: dict[str, Layout], scales: list[float], settings: Settings):
-        self._world, self._layouts, self._scales = world, layouts, scales
-        self._kept: dict[Key, Drawing] = {}
-        self._now: Key | None = None  # what is shown
+    def __init__(
+        self,
+        model: Model,
+        dataset: Any,
+        indices: Sequence[int] = tuple(range(6)),
+        *,
+        scales: Sequence[float] = SCALES,
+        settings: SampleSettings = DEFAULT,
+    ):
+        self._model, self._dataset = model, dataset
+        self._examples, self._scales = examples_of(model, dataset, indices), sorted({float(scale) for scale in scales})
+        if not self._scales:
+            raise ValueError("expected at least one guidance scale, got none")
+        asked = settings.check(model.diffusion).guidance_scale
+        for scale in self._scales:
+            replace(settings, guidance_scale=scale).check(model.diffusion)
+        nearest = min(self._scales, key=lambda scale: abs(scale - asked))
+        self._now: Key = (next(iter(self._examples)), replace(settings, guidance_scale=nearest))  # what is shown
         self._wanted: list[Key] = []  # what the slider can reach
+        self._kept: dict[Key, Drawing] = {}
         self._showing = threading.RLock()
-        self._runner = Runner(widgets)
-        self._controls = Controls(widgets, layouts, scales, settings, world.model.diffusion.num_timesteps)
-        self._pictures, self._strip = widgets.HTML(), widgets.HTML()
-        again = widgets.Button(description="Draw", tooltip="Draw what is not drawn yet", layout=BUTTON)
-        again.on_click(lambda _: self._draw())
-        buttons = widgets.HBox([again, self._runner.box], layout={"align_items": "center"})
-        parts = [*self._controls.rows, buttons, self._pictures, self._strip]
-        self.widget = widgets.VBox(parts + names_and_keys())
-        self._controls.observe(self._change)
-        self._change()
+        widgets = find_ipywidgets()
+        if widgets is not None:
+            self.widget = self._built(widgets)
+            self._controls.observe(self._change)
+            self._change()
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> SampleSettings:
         """What the controls say now; ValueError if the typed scale is none."""
-        return self._world.check(self._controls.settings)
+        return self._now[1] if self.widget is None else self._controls.settings.check(self._model.diffusion)
 
     @property
     def sample(self) -> np.ndarray | None:
@@ -124,37 +111,62 @@ class SamplingPanel(Live):
         drawing = self._kept.get(self._now)
         return None if drawing is None else drawing.picture
 
-    def wait(self, timeout: float | None = None) -> bool:
-        """Waits until everything is drawn; False if it is not within `timeout` seconds."""
-        return self._runner.wait(timeout)
+    def figures(self) -> list[Figure]:
+        """The first layout at every scale, and the strip of the first setting."""
+        name, settings = self._now
+        keys, example, tiles = self._keys(self._now, self._scales), self._examples[name], self._tiles(name)
+        drawings = draw_now(self._model, [(example, key[1]) for key in keys], "sampling")
+        self._kept = dict(zip(keys, drawings, strict=True))
+        explained = label_difference(self._model, condition_of(self._model, example))
+        frames = [explained(frame) for frame in self._kept[self._now].frames]
+        tiles[1:1] = [Tile(self._kept[key].picture, f"s = {key[1].guidance_scale:g}") for key in keys]
+        grid = show_grid(
+            [[tile.picture for tile in tiles]],
+            column_labels=[tile.caption for tile in tiles],
+            title=f"One map, one noise, {len(keys)} guidance scales",
+            caption=f"{name}, {_in_words(settings)}.",
+        )
+        rows = _strip(frames)
+        sizes = ", ".join(tile.caption for tile in rows["cond - null"])
+        strip = show_grid(
+            [[tile.picture for tile in tiles] for tiles in rows.values()],
+            row_labels=["$x_t$", "predicted $x_0$", "cond - null"],
+            column_labels=[f"$t$ = {frame.t}" for frame in frames],
+            scale=max(1, 64 // max(tiles[0].picture.shape)),  # noise does not compress: larger, it fills a file
+            title=f"The way there at s = {settings.guidance_scale:g}",
+            caption=f"{STRIP_CAPTION[:-1]}: {sizes}.",
+        )
+        return [grid, strip]
 
-    def cancel(self) -> None:
-        """Stops drawing at the next step."""
-        self._runner.cancel()
+    def _built(self, widgets: Any) -> Any:
+        self._runner = Runner(widgets)
+        num_timesteps = self._model.diffusion.num_timesteps
+        self._controls = Controls(widgets, list(self._examples), self._scales, self._now[1], num_timesteps)
+        self._pictures, self._strip = widgets.HTML(), widgets.HTML()
+        again = widgets.Button(description="Draw", tooltip="Draw what is not drawn yet", layout=BUTTON)
+        again.on_click(lambda _: self._draw())
+        buttons = widgets.HBox([again, self._runner.box], layout={"align_items": "center"})
+        return widgets.VBox([*self._controls.rows, buttons, self._pictures, self._strip, *names_and_keys()])
 
     def _change(self) -> None:
-        try:
+        with self._telling(self._runner.refuse):
             now = (self._controls.layout, self.settings)
-        except ValueError as error:
-            self._runner.refuse(one_line(error))
-            return
-        before, wanted = self._wanted, self._keys(now)
-        # Both the kernel's thread and the job's show pictures: what was asked for last must be shown last.
-        with self._showing:
-            self._now, self._wanted = now, wanted
-            self._show(now)
-        # Scrubbing draws nothing that is drawn, and leaves a job alone that draws it: that looks where the slider is.
-        if before != wanted or not (self._runner.is_running or self._is_complete(now)):
-            self._draw()
+            before = self._wanted
+            # Both the kernel's thread and the job's show pictures: what was asked for last must be shown last.
+            with self._showing:
+                # What is to be drawn: every scale of the slider, or in live mode the one that was typed.
+                scales = [now[1].guidance_scale] if self._controls.is_live else self._scales
+                self._now, self._wanted = now, self._keys(now, scales)
+                self._show(now)
+            # Scrubbing draws nothing that is drawn, and leaves a job alone that draws it: it looks where the slider is.
+            if before != self._wanted or not (self._runner.is_running or self._is_complete(now)):
+                self._draw()
 
-    def _keys(self, now: Key) -> list[Key]:
-        """What is to be drawn: every scale of the slider, or in live mode the one that was typed."""
-        scales = [now[1].guidance_scale] if self._controls.is_live else self._scales
-        return [(now[0], now[1]._replace(guidance_scale=scale)) for scale in scales]
+    def _keys(self, now: Key, scales: Sequence[float]) -> list[Key]:
+        return [(now[0], replace(now[1], guidance_scale=scale)) for scale in scales]
 
     def _is_complete(self, key: Key) -> bool:
-        drawing = self._kept.get(key)
-        return drawing is not None and not drawing.moments
+        return key in self._kept and self._kept[key].is_complete
 
     def _draw(self) -> None:
         todo = [key for key in self._wanted if not self._is_complete(key)]
@@ -163,30 +175,27 @@ class SamplingPanel(Live):
             self._runner.say("drawn")
             return
         length = self._now[1].num_steps
-        num_steps = length * sum(key not in self._kept for key in todo) + min(NUM_COLUMNS, length) * len(todo)
+        num_steps = length * sum(key not in self._kept for key in todo) + min(NUM_FRAMES, length) * len(todo)
         description = f"drawing {counted(len(todo), 'scale')}"
-        self._runner.start(lambda steps: self._work(todo, steps), num_steps=num_steps, description=description)
+        self._runner.start(partial(self._work, todo), num_steps=num_steps, description=description)
 
-    def _work(self, todo: list[Key], steps: Steps) -> str:
+    def _work(self, todo: list[Key], job: Job) -> str:
         start = time.perf_counter()
-        layout = self._layouts[todo[0][0]]
-        condition = self._world.condition(layout)
-        difference = self._world.label_difference(condition)
+        condition = condition_of(self._model, self._examples[todo[0][0]])
+        explained = label_difference(self._model, condition)
         while (key := self._next(todo)) is not None:
-            drawing = self._kept.get(key)
-            if drawing is None:
-                watch = partial(self._show_moment, key)
-                self._keep(key, draw_sample(self._world, condition, key[1], steps.step, watch))
-                self._show_if_current(key)
-            columns = []
-            drawing = self._kept[key]
-            for moment in drawing.moments:
-                columns.append(column_of(moment, difference(moment)))
-                steps.step()
-            self._keep(key, Drawing(drawing.picture, tuple(columns)))
-            self._show_if_current(key)
-            steps.pause()
+            if key not in self._kept:
+                self._keep(key, draw_sample(self._model, condition, key[1], partial(self._watch, job, key)))
+            frames = []
+            for frame in self._kept[key].frames:
+                frames.append(explained(frame))
+                job.step()
+            self._keep(key, self._kept[key]._replace(frames=tuple(frames)))
+            job.pause()
         return f"drawn in {time.perf_counter() - start:.1f} s"
+
+    def _watch(self, job: Job, key: Key, frame: Frame) -> None:
+        job.step(partial(self._show, key, frame))
 
     def _next(self, todo: list[Key]) -> Key | None:
         """What to draw now: of what is not complete, that nearest to where the slider stands."""
@@ -199,79 +208,49 @@ class SamplingPanel(Live):
         others = [one for one in self._kept if one not in self._wanted]
         for oldest in others[: max(0, len(self._kept) - MAX_KEPT)]:
             del self._kept[oldest]
+        self._show(key)
 
-    def _show_if_current(self, key: Key) -> None:
+    def _show(self, key: Key, frame: Frame | None = None) -> None:
+        """Shows what there is of a drawing, perhaps only a frame on its way, if it is what is wanted now."""
         with self._showing:
-            if key == self._now:
-                self._show(key)
+            if key != self._now:
+                return
+            drawing, scale = self._kept.get(key), f"s = {key[1].guidance_scale:g}"
+            tiles = self._tiles(key[0])
+            if drawing is not None:
+                sample = Tile(drawing.picture, f"sample, {scale}")
+            elif frame is not None:
+                sample = Tile(to_uint8(frame.x0), f"{scale}: predicted x0 at t = {frame.t}")
+            else:
+                sample = Tile(np.full_like(tiles[0].picture, 128), f"{scale}: not drawn yet")
+            self._pictures.value = tiles_html([tiles[0], sample, tiles[1]])
+            self._strip.value = "" if drawing is None else table_html(_strip(drawing.frames), caption=STRIP_CAPTION)
 
-    def _show(self, key: Key) -> None:
-        layout, drawing = self._layouts[key[0]], self._kept.get(key)
-        if drawing is not None:
-            caption = f"sample, s = {key[1].guidance_scale:g}"
-            self._pictures.value = tiles_html(self._tiles(layout, Tile(drawing.picture, caption)))
-            self._strip.value = strip_html(drawing.columns)
-        else:
-            blank = np.full((*layout.label_map.shape, 3), 128, np.uint8)
-            tile = Tile(blank, f"s = {key[1].guidance_scale:g}: not drawn yet")
-            self._pictures.value, self._strip.value = tiles_html(self._tiles(layout, tile)), ""
-
-    def _show_moment(self, key: Key, moment: Moment) -> None:
-        with self._showing:
-            if key == self._now:
-                tile = Tile(to_uint8(moment.x0), f"s = {key[1].guidance_scale:g}: predicted x0 at t = {moment.t}")
-                self._pictures.value = tiles_html(self._tiles(self._layouts[key[0]], tile))
-
-    def _tiles(self, layout: Layout, sample: Tile) -> list[Tile]:
-        dataset = self._world.dataset
-        words = in_words(layout.label_map, dataset.class_names)
-        tiles = [Tile(colorize(layout.label_map, dataset.palette), "label map", f"label map: {words}"), sample]
-        return tiles + ([Tile(to_uint8(layout.image), "a true picture")] if layout.image is not None else [])
+    def _tiles(self, name: str) -> list[Tile]:
+        """The label map and the true picture of a layout."""
+        example, dataset = self._examples[name], self._dataset
+        words = in_words(example.label_map, dataset.class_names)
+        label_map = Tile(colorize(example.label_map, dataset.palette), "label map", f"label map: {words}")
+        return [label_map, Tile(to_uint8(example.image), "a true picture")]
 
 
-def strip_html(columns: Sequence[Column]) -> str:
+def _strip(frames: Sequence[Frame]) -> dict[str, list[Tile]]:
     """The denoising strip: x_t, the clean image predicted from it, and what the label adds, if that is computed."""
-    rows = [
-        ("x_t", [Tile(column.x_t, f"t = {column.t}") for column in columns]),
-        ("predicted x0", [Tile(column.x0, "") for column in columns]),
-    ]
-    if all(column.difference is not None for column in columns):
-        rows.append(("cond - null", [Tile(column.difference, f"{column.size:.2g}") for column in columns]))
-    return table_html(rows, caption=STRIP_CAPTION)
+    rows = {
+        "x_t": [Tile(to_uint8(frame.x_t), f"t = {frame.t}") for frame in frames],
+        "predicted x0": [Tile(to_uint8(frame.x0), "") for frame in frames],
+    }
+    added = [frame.difference for frame in frames if frame.difference is not None]
+    if len(added) == len(frames):
+        coloured = [to_uint8(one / one.abs().max().clamp(min=1e-12)) for one in added]
+        sizes = [one.square().mean().sqrt().item() for one in added]
+        rows["cond - null"] = [Tile(picture, f"{size:.2g}") for picture, size in zip(coloured, sizes, strict=True)]
+    return rows
 
 
-def _in_words(settings: Settings) -> str:
-    words = f"seed {settings.seed}, {settings.num_steps} steps of {settings.sampler}"
+def _in_words(settings: SampleSettings) -> str:
+    words = f"seed {settings.seed}, {settings.num_steps} steps of {sampler_name(settings.sampler)}"
     if settings.guidance_interval is None:
         return words
     first, last = settings.guidance_interval
     return f"{words}; what goes beyond s = 1 is applied at {first} <= t <= {last} only"
-
-
-def _static(world: World, layouts: dict[str, Layout], scales: list[float], settings: Settings) -> Static:
-    """The first layout at every scale, and the strip of the first setting."""
-    name, layout = next(iter(layouts.items()))
-    condition, dataset = world.condition(layout), world.dataset
-    with Progress("sampling", total=len(scales) * settings.num_steps) as count:
-        drawings = {
-            scale: draw_sample(world, condition, settings._replace(guidance_scale=scale), count.update)
-            for scale in scales
-        }
-    difference = world.label_difference(condition)
-    columns = [column_of(moment, difference(moment)) for moment in drawings[settings.guidance_scale].moments]
-    truth = [] if layout.image is None else [layout.image]
-    grid = show_grid(
-        [[colorize(layout.label_map, dataset.palette), *(one.picture for one in drawings.values()), *truth]],
-        column_labels=["label map", *(f"s = {scale:g}" for scale in scales), *(["a true picture"] if truth else [])],
-        title=f"One map, one noise, {len(scales)} guidance scales",
-        caption=f"{name}, {_in_words(settings)}.",
-    )
-    strip = show_grid(
-        [[getattr(column, part) for column in columns] for part in ("x_t", "x0", "difference")],
-        row_labels=["$x_t$", "predicted $x_0$", "cond - null"],
-        column_labels=[f"$t$ = {column.t}" for column in columns],
-        scale=max(1, 64 // max(layout.label_map.shape)),  # noise does not compress: larger, it fills a notebook's file
-        title=f"The way there at s = {settings.guidance_scale:g}",
-        caption=f"{STRIP_CAPTION[:-1]}: {', '.join(f'{column.size:.2g}' for column in columns)}.",
-    )
-    return Static([grid, strip])

@@ -6,17 +6,22 @@ Apart from preference.py, which counts and keeps the votes and knows no widget.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from sdm_lite.checkpoints import Model
-from sdm_lite.progress import Progress
+from sdm_lite.evaluate.drawing import SampleSettings
 from sdm_lite.viz import colorize, show_grid
-from sdm_lite.widgets.base import Live, Static, Tile, find_ipywidgets, message_html, one_line, tiles_html
-from sdm_lite.widgets.drawing import DEFAULT, Settings, World, draw_sample
+from sdm_lite.widgets.base import Shown, Tile, find_ipywidgets, message_html, sized, tiles_html
+from sdm_lite.widgets.drawing import DEFAULT, draw_now, examples_of
 from sdm_lite.widgets.preference import PairStudy, summary
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 QUESTION = "Which picture looks more real and shows what the label map asks for?"
 
@@ -35,7 +40,7 @@ def sample_pairs(
     indices: Sequence[int],
     *,
     guidance_scales: tuple[float, float] = (1.5, 1.0),
-    settings: Settings = DEFAULT,
+    settings: SampleSettings = DEFAULT,
 ) -> list[Pair]:
     """Draws pairs for a study: each layout at two guidance scales, from the same noise.
 
@@ -52,31 +57,18 @@ def sample_pairs(
     Raises:
         ValueError: before anything is drawn, if network, data set, layouts, scales or settings do not fit.
     """
-    world, pairs = World(model, dataset), []
-    layouts = list(world.layouts(indices).values())
-    for scale in guidance_scales:
-        world.check(settings._replace(guidance_scale=scale))
-    with Progress("sampling pairs", total=2 * len(layouts) * settings.num_steps) as count:
-        for number, layout in enumerate(layouts):
-            condition, own = world.condition(layout), settings._replace(seed=settings.seed + number)
-            first, second = (
-                draw_sample(world, condition, own._replace(guidance_scale=float(scale)), count.update).picture
-                for scale in guidance_scales
-            )
-            pairs.append(Pair(colorize(layout.label_map, dataset.palette), first, second))
-    return pairs
+    examples = list(examples_of(model, dataset, indices).values())
+    both = [replace(settings, guidance_scale=scale).check(model.diffusion) for scale in guidance_scales]
+    asked = [(example, replace(one, seed=settings.seed + n)) for n, example in enumerate(examples) for one in both]
+    pictures = [drawing.picture for drawing in draw_now(model, asked, "sampling pairs")]
+    maps = [colorize(example.label_map, dataset.palette) for example in examples]
+    return [Pair(*three) for three in zip(maps, pictures[::2], pictures[1::2], strict=True)]
 
 
-def user_study(
-    pairs: Sequence[Pair],
-    names: tuple[str, str],
-    votes_file: str | Path,
-    *,
-    voter: str = "anonymous",
-    seed: int = 0,
-    question: str = QUESTION,
-) -> UserStudy:
+class UserStudy(Shown):
     """A study of pairs: asks which of two pictures is better, and counts. After Wang et al. (2022), Table 2.
+
+    Without widgets it shows some of the pairs side by side, and what the votes in the file say.
 
     Args:
         pairs: what to vote on, as `sample_pairs` draws them.
@@ -86,53 +78,57 @@ def user_study(
         seed: of order and sides.
         question: what is asked.
 
-    Returns:
-        Something a notebook shows as the last expression of a cell. Without widgets: some of the pairs side by side,
-        and what the votes in the file say.
+    Attributes:
+        study: the `PairStudy` of the voter of the moment; its `result()` can be used in any other cell.
+        widget: the ipywidgets box; None without widgets.
 
     Raises:
         ValueError: in one line, if there are no pairs or the file holds no votes.
     """
-    pairs = list(pairs)
-    study = PairStudy(len(pairs), names, votes_file, voter=voter, seed=seed)
-    return UserStudy(find_ipywidgets(), pairs, study, seed, question)
 
-
-class UserStudy(Live):
-    """The study as it lives in a notebook; made by `user_study`.
-
-    Attributes:
-        study: the `PairStudy` of the voter of the moment; its `result()` can be used in any other cell.
-        widget: what is shown; None without widgets.
-    """
-
-    def __init__(self, widgets: Any, pairs: list[Pair], study: PairStudy, seed: int, question: str):
-        self.study, self._pairs, self._seed, self._question = study, pairs, seed, question
-        self.widget = None if widgets is None else self._built(widgets)
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        names: tuple[str, str],
+        votes_file: str | Path,
+        *,
+        voter: str = "anonymous",
+        seed: int = 0,
+        question: str = QUESTION,
+    ):
+        self._pairs, self._question = list(pairs), question
+        self._study_of = partial(PairStudy, len(self._pairs), names, votes_file, seed=seed)
+        self.study = self._study_of(voter=voter)
+        widgets = find_ipywidgets()
         if widgets is not None:
+            self.widget = self._built(widgets)
             self._show()
 
-    def _ipython_display_(self) -> None:
-        if self.widget is None:
-            Static([self._figure()])._ipython_display_()
-        else:
-            super()._ipython_display_()
-
-    def _figure(self) -> Any:
+    def figures(self) -> list[Figure]:
+        """Some of the pairs, and the votes so far."""
         shown = self._pairs[:6]
-        return show_grid(
+        figure = show_grid(
             [list(pair) for pair in shown],
             row_labels=[f"pair {number + 1} of {len(self._pairs)}" for number in range(len(shown))],
             column_labels=["label map", *self.study.names],
             title=self._question,
             caption=summary(self.study.result(), self.study.names),
         )
+        return [figure]
+
+    def vote(self, *, left: bool) -> None:
+        """Votes for the left or the right picture of the pair that is shown, and shows the next.
+
+        Raises:
+            ValueError: as for `PairStudy.vote`, where there is no widget to tell it.
+        """
+        with self._telling(self._alert):
+            self.study.vote(left=left)
+            self._show()
 
     def _built(self, widgets: Any) -> Any:
-        study = self.study
-        self._voter = widgets.Text(
-            value=study.voter, description="Your name", continuous_update=False, layout={"width": "260px"}
-        )
+        voter = widgets.Text(description="Your name", value=self.study.voter, continuous_update=False)
+        self._voter = sized(voter, 260)
         self._voter.observe(lambda _: self._change_voter(), names="value")
         self._pictures, self._line, self._result = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self._left = widgets.Button(description="Left is better", layout={"width": "150px"})
@@ -146,52 +142,28 @@ class UserStudy(Live):
         buttons = widgets.HBox([self._left, self._right, show], layout={"flex_flow": "row wrap"})
         return widgets.VBox([self._voter, asked, self._pictures, buttons, self._line, self._result])
 
-    def vote(self, *, left: bool) -> None:
-        """Votes for the left or the right picture of the pair that is shown, and shows the next.
-
-        Raises:
-            ValueError: as for `PairStudy.vote`, where there is no widget to tell it.
-        """
-        if self.widget is None:
-            self.study.vote(left=left)
-            return
-        try:
-            self.study.vote(left=left)
-        except ValueError as error:
-            self._line.value = message_html(one_line(error), alert=True)
-            return
-        self._result.value = ""
-        self._show()
+    def _alert(self, text: str) -> None:
+        self._line.value = message_html(text, alert=True)
 
     def _change_voter(self) -> None:
-        before = self.study
-        try:
-            name = self._voter.value.strip() or "anonymous"
-            self.study = PairStudy(before.num_pairs, before.names, before.votes_file, voter=name, seed=self._seed)
-        except ValueError as error:
-            self._line.value = message_html(one_line(error), alert=True)
-            return
-        self._result.value = ""
-        self._show()
+        with self._telling(self._alert):
+            self.study = self._study_of(voter=self._voter.value.strip() or "anonymous")
+            self._show()
 
     def _show(self) -> None:
-        current = self.study.current()
-        self._left.disabled = self._right.disabled = current is None
-        if current is None:
-            self._pictures.value = ""
-            self._line.value = message_html(f"All {self.study.num_pairs} pairs are done. Thank you!")
+        if self.widget is None:
             return
-        number, swapped = current
-        pair = self._pairs[number]
-        sides = (pair.second, pair.first) if swapped else (pair.first, pair.second)
-        self._pictures.value = tiles_html(
-            [Tile(pair.label_map, "label map"), Tile(sides[0], "left"), Tile(sides[1], "right")]
-        )
-        done = self.study.num_pairs - self.study.num_left
-        self._line.value = message_html(f"pair {done + 1} of {self.study.num_pairs}")
+        self._result.value, current = "", self.study.current()
+        self._left.disabled = self._right.disabled = current is None
+        tiles, line = [], f"All {self.study.num_pairs} pairs are done. Thank you!"
+        if current is not None:
+            number, swapped = current
+            label_map, *sides = self._pairs[number]
+            left, right = reversed(sides) if swapped else sides
+            tiles = [Tile(label_map, "label map"), Tile(left, "left"), Tile(right, "right")]
+            line = f"pair {self.study.num_pairs - self.study.num_left + 1} of {self.study.num_pairs}"
+        self._pictures.value, self._line.value = tiles_html(tiles), message_html(line)
 
     def _show_result(self) -> None:
-        try:
+        with self._telling(self._alert):
             self._result.value = message_html(summary(self.study.result(), self.study.names))
-        except ValueError as error:
-            self._result.value = message_html(one_line(error), alert=True)

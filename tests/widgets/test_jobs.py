@@ -46,7 +46,7 @@ def count(num_steps):
 def test_a_job_ends_with_its_line_and_a_full_bar():
     runner = Runner(ipywidgets)
     start(runner, count(4), 4)
-    assert runner.wait(10) and "4 steps" in runner.text and not runner.is_running
+    assert runner.wait(10) and "4 steps" in runner._line.value and not runner.is_running
     assert runner._bar.value == runner._bar.max == 4 and runner._bar.layout.display == "none"
     assert runner._button.disabled
 
@@ -64,7 +64,7 @@ def test_the_button_cancels_at_the_next_step():
     start(runner, work)
     assert work.started.wait(10) and not runner._button.disabled
     runner._button.click()
-    assert runner.wait(10) and "cancelled" in runner.text and runner._button.disabled
+    assert runner.wait(10) and "cancelled" in runner._line.value and runner._button.disabled
 
 
 def test_a_new_job_takes_the_place_of_the_old():
@@ -72,7 +72,7 @@ def test_a_new_job_takes_the_place_of_the_old():
     start(runner, first)
     assert first.started.wait(10)
     start(runner, count(2))
-    assert runner.wait(10) and "2 steps" in runner.text
+    assert runner.wait(10) and "2 steps" in runner._line.value
     done = first.num_steps
     assert not first.let_go.wait(0.05) and first.num_steps == done  # the old one has stopped
 
@@ -87,7 +87,7 @@ def test_the_second_of_two_widgets_waits_and_says_so():
     assert said.wait(10) and b.is_running
     work.let_go.set()
     assert a.wait(10) and b.wait(10)
-    assert "done" in a.text and "3 steps" in b.text
+    assert "done" in a._line.value and "3 steps" in b._line.value
 
 
 def test_two_jobs_never_run_at_once():
@@ -147,7 +147,7 @@ def test_a_pause_can_be_cancelled_and_leaves_the_turn_free():
     start(b, hold)
     assert hold.started.wait(10)
     a.cancel()
-    assert a.wait(10) and "cancelled" in a.text and b.is_running
+    assert a.wait(10) and "cancelled" in a._line.value and b.is_running
     b.cancel()
     assert b.wait(10) and not widgets_jobs.TURN.locked()
 
@@ -158,7 +158,7 @@ def test_one_that_waits_can_be_cancelled():
     assert work.started.wait(10)
     start(b, count(3))
     b.cancel()
-    assert b.wait(10) and "cancelled" in b.text and a.is_running
+    assert b.wait(10) and "cancelled" in b._line.value and a.is_running
     a.cancel()
     assert a.wait(10)
 
@@ -172,9 +172,9 @@ def test_an_error_is_one_line_and_the_next_job_runs(error, line):
 
     runner = Runner(ipywidgets)
     start(runner, fail)
-    assert runner.wait(10) and line in runner.text and 'role="alert"' in runner.text
+    assert runner.wait(10) and line in runner._line.value and 'role="alert"' in runner._line.value
     start(runner, count(1))
-    assert runner.wait(10) and "1 steps" in runner.text
+    assert runner.wait(10) and "1 steps" in runner._line.value
 
 
 def test_cancelling_nothing_does_nothing():
@@ -190,4 +190,8 @@ def test_a_refusal_ends_the_job_and_stays_on_the_line():
     runner.refuse("the scale is no number")
     while widgets_jobs.TURN.locked():
         pass
-    assert "the scale is no number" in runner.text and 'role="alert"' in runner.text and runner._button.disabled
+    assert (
+        "the scale is no number" in runner._line.value
+        and 'role="alert"' in runner._line.value
+        and runner._button.disabled
+    )

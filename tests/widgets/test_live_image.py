@@ -63,7 +63,6 @@ def test_static_live_image_shows_the_last_once_also_when_interrupted(static, mon
             image.update(np.full((4, 4, 3), value, np.uint8))
         assert notebook.cells == []
         raise KeyboardInterrupt
-    image.close()
     assert notebook.num_messages == 1 and decode(notebook.cells[0])[0, 0, 0] == 20
 
 

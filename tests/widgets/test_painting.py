@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sdm_lite.labels import instance_edges
-from sdm_lite.widgets.painting import GESTURES, MAX_UNDO, LabelMap, paint
+from sdm_lite.widgets.painting import GESTURES, MAX_UNDO, LabelMap, apply_gesture
 
 
 def empty(height=9, width=12, num_classes=4):
@@ -151,7 +151,7 @@ def test_every_object_has_one_class():
         a, b = rng.integers(0, 16, (2, 2)).tolist()
         kind = str(rng.choice(["brush", "rectangle", "fill"]))
         places = [a] if kind == "fill" else [a, b]
-        paint(m, {"kind": kind, "places": places, "label": int(rng.integers(5)), "diameter": 2})
+        apply_gesture(m, {"kind": kind, "places": places, "label": int(rng.integers(5)), "diameter": 2})
         for one in np.unique(m.instance_map):
             assert len(np.unique(m.label_map[m.instance_map == one])) == 1
 
@@ -172,20 +172,14 @@ def test_the_maps_handed_out_are_copies():
     assert m.label_map.max() == m.instance_map.max() == 0
 
 
-def test_shares_sum_to_one():
-    m = empty(10, 10)
-    m.rectangle((0, 0), (9, 2), 3)
-    assert m.shares() == pytest.approx([0.7, 0, 0, 0.3])
-
-
 @pytest.mark.parametrize(
     "label_map, message",
     [
-        (np.zeros((0, 3), int), "whole numbers"),
+        (np.zeros((0, 3), int), "empty"),
         (np.zeros(3, int), "whole numbers"),
         (np.zeros((3, 3)), "float64"),
-        (np.full((3, 3), 4), "0..3, got 4..4"),
-        (np.full((3, 3), -1), "got -1..-1"),
+        (np.full((3, 3), 4), "0..3, got 4 .9 pixels"),
+        (np.full((3, 3), -1), "got -1 .9 pixels"),
     ],
 )
 def test_no_label_map(label_map, message):
@@ -199,17 +193,20 @@ def test_a_gesture_does_what_its_method_does():
         {"kind": "brush", "places": [[1, 1], [4, 6]], "label": 1, "diameter": 3},
         {"kind": "rectangle", "places": [[5, 2], [7, 9]], "label": 2},
         {"kind": "fill", "places": [[0, 11]], "label": 3},
+        {"kind": "clear", "label": 2},
+        {"kind": "undo"},
         {"kind": "swap", "old": 2, "new": 1},
         {"kind": "undo"},
         {"kind": "redo"},
     ]
     assert {gesture["kind"] for gesture in gestures} == set(GESTURES)
-    assert all(paint(a, gesture) for gesture in gestures)
+    assert all(apply_gesture(a, gesture) for gesture in gestures)
     b.brush([(1, 1), (4, 6)], 1, diameter=3)
     b.rectangle((5, 2), (7, 9), 2)
     b.fill((0, 11), 3)
     b.swap(2, 1)
     assert np.array_equal(a.label_map, b.label_map)
+    assert apply_gesture(a, {"kind": "clear", "label": 2}) and (a.label_map == 2).all()
 
 
 @pytest.mark.parametrize(
@@ -228,6 +225,8 @@ def test_a_gesture_does_what_its_method_does():
         {"kind": "brush", "places": [[0, 0]], "label": "1", "diameter": 1},
         {"kind": "rectangle", "places": [[0, 0]], "label": 1},
         {"kind": "fill", "places": [[0, 0], [1, 1]], "label": 1},
+        {"kind": "clear"},
+        {"kind": "clear", "label": 4},
         {"kind": "swap", "old": 0},
         {"kind": "swap", "old": -1, "new": 1},
     ],
@@ -235,6 +234,6 @@ def test_a_gesture_does_what_its_method_does():
 def test_a_bad_gesture_is_one_line_and_changes_nothing(gesture):
     m = empty()
     with pytest.raises(ValueError) as error:
-        paint(m, gesture)
+        apply_gesture(m, gesture)
     assert "\n" not in str(error.value)
     assert not m.label_map.any() and not m.undo()

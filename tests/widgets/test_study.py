@@ -1,13 +1,15 @@
 """The study as a widget: votes land in the file under the right name, whichever side it stood on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tiny_world import tiny_model, tiny_scenes
 
 from sdm_lite.pictures import to_uint8
-from sdm_lite.widgets import Pair, Settings, sample_pairs, user_study
+from sdm_lite.widgets import Pair, SampleSettings, UserStudy, sample_pairs
 from sdm_lite.widgets.base import picture_tag
-from sdm_lite.widgets.drawing import World, draw_sample
+from sdm_lite.widgets.drawing import condition_of, draw_sample
 from sdm_lite.widgets.preference import read_votes
 
 pytest.importorskip("ipywidgets")
@@ -35,7 +37,7 @@ def guided_is_left(study):
 
 
 def test_votes_are_counted_by_what_was_chosen_and_not_by_its_side(live, tmp_path):
-    study = user_study(PAIRS, NAMES, tmp_path / "votes.csv", voter="Ada")
+    study = UserStudy(PAIRS, NAMES, tmp_path / "votes.csv", voter="Ada")
     sides = []
     for number in range(5):
         assert f"pair {number + 1} of 5" in study._line.value
@@ -51,7 +53,7 @@ def test_votes_are_counted_by_what_was_chosen_and_not_by_its_side(live, tmp_path
 
 
 def test_the_result_is_shown_when_asked_for_and_hidden_by_the_next_vote(live, tmp_path):
-    study = user_study(PAIRS, NAMES, tmp_path / "votes.csv")
+    study = UserStudy(PAIRS, NAMES, tmp_path / "votes.csv")
     study.vote(left=True)
     assert study._result.value == ""
     study._show_result()
@@ -61,7 +63,7 @@ def test_the_result_is_shown_when_asked_for_and_hidden_by_the_next_vote(live, tm
 
 
 def test_another_voter_starts_anew_and_the_first_may_come_back(live, tmp_path):
-    study = user_study(PAIRS, NAMES, tmp_path / "votes.csv", voter="Ada")
+    study = UserStudy(PAIRS, NAMES, tmp_path / "votes.csv", voter="Ada")
     study.vote(left=True)
     study._voter.value = "Bob"
     assert "pair 1 of 5" in study._line.value and study.study.voter == "Bob"
@@ -69,13 +71,13 @@ def test_another_voter_starts_anew_and_the_first_may_come_back(live, tmp_path):
     study._voter.value = "Ada"
     assert "pair 2 of 5" in study._line.value
     assert study.study.result().num_votes == 2
-    again = user_study(PAIRS, NAMES, tmp_path / "votes.csv", voter="Ada")  # a kernel that was restarted
+    again = UserStudy(PAIRS, NAMES, tmp_path / "votes.csv", voter="Ada")  # a kernel that was restarted
     assert "pair 2 of 5" in again._line.value
 
 
 def test_a_vote_that_cannot_be_kept_is_a_line_and_the_pair_stays(live, tmp_path):
     (tmp_path / "file").write_text("")
-    study = user_study(PAIRS, NAMES, tmp_path / "votes.csv")
+    study = UserStudy(PAIRS, NAMES, tmp_path / "votes.csv")
     study.study.votes_file = tmp_path / "file" / "votes.csv"
     before = study._pictures.value
     study.vote(left=True)
@@ -83,23 +85,22 @@ def test_a_vote_that_cannot_be_kept_is_a_line_and_the_pair_stays(live, tmp_path)
 
 
 def test_a_file_that_goes_bad_meanwhile_is_a_line(live, tmp_path):
-    study = user_study(PAIRS, NAMES, tmp_path / "votes.csv")
+    study = UserStudy(PAIRS, NAMES, tmp_path / "votes.csv")
     (tmp_path / "votes.csv").write_text("something else\n")
     study._show_result()
-    assert 'role="alert"' in study._result.value
+    assert 'role="alert"' in study._line.value
+    study._line.value = ""
     study._voter.value = "Bob"
     assert 'role="alert"' in study._line.value
 
 
 def test_without_widgets_pairs_and_result_stand_in_a_figure(monkeypatch, tmp_path):
-    shown = []
     monkeypatch.setenv("SDM_LITE_STATIC", "1")
-    monkeypatch.setattr("sdm_lite.widgets.base._display", shown.extend)
-    study = user_study(PAIRS, NAMES, tmp_path / "votes.csv")
-    study._ipython_display_()
+    study = UserStudy(PAIRS, NAMES, tmp_path / "votes.csv")
+    shown = study.figures()
     study.vote(left=True)  # as any cell may
     assert study.study.result().num_votes == 1
-    study._ipython_display_()
+    shown += study.figures()
     before, after = (" ".join(text.get_text() for text in figure.axes[0].texts) for figure in shown)
     assert [label.get_text() for label in shown[0].axes[0].get_xticklabels()] == ["label map", *NAMES]
     assert "No votes yet" in before and "of 1 votes" in " ".join(after.split())
@@ -107,20 +108,20 @@ def test_without_widgets_pairs_and_result_stand_in_a_figure(monkeypatch, tmp_pat
 
 def test_pairs_are_samples_from_one_noise_at_two_scales(capsys, monkeypatch):
     monkeypatch.setenv("SDM_LITE_STATIC", "1")
-    settings = Settings(num_steps=3, seed=5)
+    settings = SampleSettings(num_steps=3, seed=5)
     pairs = sample_pairs(tiny_model(), tiny_scenes(), [3, 8], guidance_scales=(2.0, 1.0), settings=settings)
-    world = World(tiny_model(), tiny_scenes())
+    model = tiny_model()
     for number, index in enumerate((3, 8)):
-        condition = world.condition(world.layouts([index])[f"layout {index}"])
+        condition = condition_of(model, tiny_scenes()[index])
         for scale, picture in ((2.0, pairs[number].first), (1.0, pairs[number].second)):
-            expected = settings._replace(guidance_scale=scale, seed=5 + number)
-            assert np.array_equal(picture, draw_sample(world, condition, expected, lambda: None).picture)
+            expected = replace(settings, guidance_scale=scale, seed=5 + number)
+            assert np.array_equal(picture, draw_sample(model, condition, expected, list).picture)
     assert pairs[0].label_map.shape == to_uint8(tiny_scenes()[3].image).shape
     assert "sampling pairs: 12 steps" in capsys.readouterr().out
 
 
 def test_bad_arguments(live, tmp_path):
     with pytest.raises(ValueError, match="at least one pair"):
-        user_study([], NAMES, tmp_path / "votes.csv")
+        UserStudy([], NAMES, tmp_path / "votes.csv")
     with pytest.raises(ValueError, match="guidance_scale"):
         sample_pairs(tiny_model(), tiny_scenes(), [1], guidance_scales=(1.0, -1.0))
