@@ -22,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from sdm_lite.presets import PRESETS
 from sdm_lite.scenes import Scenes
 from sdm_lite.train import LITE_DIFFUSION, ImageBatches, TrainConfig, train
-from sdm_lite.train.processes import OneProcess
+from sdm_lite.train.processes import Processes
 from sdm_lite.unet import SDMUNet
 
 
@@ -48,7 +48,7 @@ def operations_per_image(unet: SDMUNet, size: int, device: str) -> float:
     return counter.get_total_flops()
 
 
-class Way(OneProcess):
+class Way(Processes):
     """One process, compiled and in mixed precision or not."""
 
     def __init__(self, device: str, *, compiled: bool, bf16: bool):

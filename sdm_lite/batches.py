@@ -65,9 +65,9 @@ class Batch(NamedTuple):
         """The same batch in memory that a GPU reads without a detour."""
         return self._map(Tensor.pin_memory)
 
-    def at(self, indices: Tensor) -> Batch:
-        """Some of its examples, by their places (B',) int64."""
-        return self._map(lambda tensor: tensor[indices])
+    def at(self, places: Tensor | slice) -> Batch:
+        """Some of its examples, by their places, (B',) int64 or a slice."""
+        return self._map(lambda tensor: tensor[places])
 
     def mirrored(self, flip: Tensor) -> Batch:
         """The same batch, examples mirrored left and right where `flip` (B,) is true."""

@@ -64,7 +64,7 @@ class Progress:
         self.num_done = 0
         self._start = time.perf_counter()
         self._closed = False
-        self._bar = None if is_static() else _bar(description, total)
+        self._bar = None if is_static() else tqdm_bar(description, total)
 
     def update(self, n: int = 1) -> None:
         """Counts n more steps as done."""
@@ -131,8 +131,8 @@ def _length(iterable: Iterable) -> int | None:
         return None
 
 
-def _bar(description: str, total: int | None):
-    """A tqdm bar fit for the place it is shown in, or None without tqdm."""
+def tqdm_bar(description: str | None, total: int | None, *, initial: int = 0):
+    """A tqdm bar fit for the place it is shown in, some steps done already, or None without tqdm."""
     try:
         with warnings.catch_warnings():
             # Without ipywidgets tqdm falls back to text, which is what we want: no need to warn of it.
@@ -140,7 +140,7 @@ def _bar(description: str, total: int | None):
             from tqdm.auto import tqdm
     except ImportError:
         return None
-    return tqdm(desc=description, total=total, mininterval=0.3, dynamic_ncols=True)
+    return tqdm(desc=description, total=total, initial=initial, mininterval=0.3, dynamic_ncols=True)
 
 
 def _duration(seconds: float) -> str:

@@ -61,6 +61,7 @@ class Scenes(Dataset):
         num_classes: 11.
         class_names: in the order of the label ids.
         palette: (11, 3) uint8, a colour for each class.
+        has_instances: whether two objects of one class are told apart: always.
 
     Args:
         size: height and width in pixels: a multiple of 8 from 16 to 256.
@@ -74,6 +75,7 @@ class Scenes(Dataset):
     num_classes = len(CLASS_NAMES)
     class_names = CLASS_NAMES
     palette = PALETTE
+    has_instances = True
 
     def __init__(self, size: int = 64, length: int = 50_000, seed: int = 0):
         if size not in range(16, 257, 8):

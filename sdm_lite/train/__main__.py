@@ -9,7 +9,6 @@ import dataclasses
 import os
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,31 +17,20 @@ import torch
 
 from sdm_lite.checkpoints import Model, load_model, load_tensors, read_configs, resolve
 from sdm_lite.checkpoints.fit import check_fit, shapes_of
-from sdm_lite.presets import preset
+from sdm_lite.files import check_writable, check_writable_folder, hold, write_whole
+from sdm_lite.presets import UNetConfig, preset
 from sdm_lite.train.config import RunConfig
-from sdm_lite.train.data import Data, image_size, open_data
+from sdm_lite.train.data import Data, image_size, open_data, open_splits
 from sdm_lite.train.held_out import Evaluator
-from sdm_lite.train.lock import hold_folder
 from sdm_lite.train.log import Follower, Log
-from sdm_lite.train.loop import TrainStep, train
+from sdm_lite.train.loop import train
 from sdm_lite.train.options import parse
-from sdm_lite.train.processes import OneProcess, join_processes
+from sdm_lite.train.processes import Processes, join_processes
 from sdm_lite.train.recipe import to_yaml
 from sdm_lite.train.results import Results
-from sdm_lite.train.resume import Run, check_same_recipe, new_run, resume_run, write_whole
+from sdm_lite.train.resume import Run, check_same_recipe, new_run, resume_run
 from sdm_lite.train.signals import StopSignals
 from sdm_lite.unet import SDMUNet
-
-
-def check_output(folder: Path) -> None:
-    """Raise ValueError, before any work, unless files can be written to the folder."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".writable.{os.getpid()}.tmp"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ValueError(f"cannot write to --output {folder} ({error.strerror}): give another folder") from None
 
 
 def check_packages() -> None:
@@ -51,21 +39,25 @@ def check_packages() -> None:
         raise ValueError("sample grids need Pillow: pip install 'sdm_lite[train]'")
 
 
-def check_network(config: RunConfig) -> Model | None:
-    """What can be told about the network without making it, and the model it starts from, if there is one.
+def check_source(config: RunConfig, unet_config: UNetConfig) -> Model | None:
+    """The model that a run starts from, if there is one, checked against the network and the process of the run.
 
     Raises:
-        ValueError: if the size does not suit the network, or `start_from` is of another network or process.
+        FileNotFoundError: if there is no such model.
+        ValueError: if it reads other labels, or is of another network or process.
     """
-    source = load_model(config.start_from) if config.start_from else None
-    read = (source.unet.config.num_classes, source.unet.config.instance_edges) if source else (None, None)
-    with torch.device("meta"):  # the paper's network takes a minute to fill with random numbers
-        unet = SDMUNet(preset(config.preset, *read, image_size(config)))
-    if source is None:
+    if config.start_from is None:
         return None
-    check_fit(shapes_of(unet.state_dict()), shapes_of(source.unet.state_dict()), config.start_from)
-    weights = resolve(config.start_from)
-    _, process = read_configs(load_tensors(weights)[1], weights)
+    path = resolve(config.start_from)
+    _, process = read_configs(load_tensors(path)[1], path)
+    source = load_model(path)
+    classes, edges = unet_config.num_classes, unet_config.instance_edges
+    source.unet.config.check_data(config.dataset, classes, has_instances=edges)
+    if edges and not source.unet.config.instance_edges:
+        raise ValueError(f"{config.start_from} reads no instance edges, {config.dataset} has instances")
+    with torch.device("meta"):  # the paper's network takes a minute to fill with random numbers
+        wanted = SDMUNet(unet_config).state_dict()
+    check_fit(shapes_of(wanted), shapes_of(source.unet.state_dict()), config.start_from)
     theirs, ours = dataclasses.asdict(process), dataclasses.asdict(config.diffusion)
     different = ", ".join(f"{name} {theirs[name]}, not {ours[name]}" for name in ours if theirs[name] != ours[name])
     if different:
@@ -73,52 +65,53 @@ def check_network(config: RunConfig) -> Model | None:
     return source
 
 
-def make_network(config: RunConfig, data: Data, source: Model | None) -> SDMUNet:
-    """The network at the start: random weights from the seed, or those of `source`.
+def prepare(config: RunConfig, processes: Processes, held: ExitStack) -> tuple[Run, Data]:
+    """Network, optimizer and data, resumed if the output folder has a checkpoint; `held` then holds that folder.
 
     Raises:
-        ValueError: if `source` reads other classes than the data has.
+        OSError: if a file cannot be read or written.
+        ValueError: if anything of it does not go together, before the first step; where it can, before any work and
+            before the folder is made.
     """
-    unet_config = preset(config.preset, data.num_classes, data.has_instances, image_size(config))
-    if source is not None:
-        source.unet.config.check_data(config.dataset, data.num_classes, has_instances=data.has_instances)
-        if source.unet.config.instance_edges != data.has_instances:
-            raise ValueError(f"{config.start_from} reads no instance edges, {config.dataset} has instances")
+    folder = Path(config.output)
+    training, held_out = open_splits(config)
+    unet_config = preset(config.preset, training.num_classes, training.has_instances, image_size(config))
+    source = check_source(config, unet_config)
+    if processes.is_main:
+        check_writable_folder(folder)
+        if config.save:
+            check_writable(config.save, option="--save")
+        busy = f"another run is writing to {folder}: wait until it ends, stop it, or give another --output"
+        held.enter_context(hold(folder / ".lock", busy=busy))
+    check_same_recipe(config)
+    data = open_data(config, training, held_out, processes)
     torch.manual_seed(config.train.seed)
     unet = SDMUNet(unet_config)
     if source is not None:
         unet.load_state_dict(source.unet.state_dict())
-    return unet
-
-
-def prepare(config: RunConfig, processes: OneProcess) -> tuple[Run, Data]:
-    """Network, optimizer and data, resumed if the output folder has a checkpoint.
-
-    Raises:
-        ValueError: if anything of it does not go together, before the first step; where it can, before any work.
-    """
-    folder = Path(config.output)
-    source = check_network(config)
-    check_same_recipe(config)
-    data = open_data(config, processes)
-    run = new_run(make_network(config, data, source).to(processes.device), config.train)
     tell = None if processes.is_main else (lambda line: None)
-    run = resume_run(run, config, data=data.fingerprint, tell=tell)
+    run = resume_run(new_run(unet.to(processes.device), config.train), config, data=data.fingerprint, tell=tell)
     processes.load_state_dict(run.precision)
     if processes.is_main:
         if run.step:
             print(f"resuming at step {run.step} of {config.train.num_steps} from {folder}")
-        write_whole(folder / "config.yaml", lambda file: file.write(to_yaml(config).encode()))
+        write_whole(folder / "config.yaml", to_yaml(config))
     processes.wait()
     return run, data
 
 
-def start_loop(run: Run, data: Data, config: RunConfig, processes: OneProcess) -> Iterator[TrainStep]:
-    """The steps that are left of a run."""
-    return train(
+def train_and_tell(run: Run, results: Results, signals: StopSignals) -> Run:
+    """Run the loop: log, checkpoints, sample grids, evaluations, until it is done, stopped, or not improving."""
+    if results.has_stopped_improving(run):
+        return run
+    config, data, processes = results.config, results.data, results.processes
+    log = Log(results.folder, run.step) if processes.is_main else None
+    follower = Follower(log, config, run, processes.device)
+    evaluator = Evaluator(data, config, processes.device) if config.evaluate_steps else None
+    steps = train(
         run.unet,
         run.ema,
-        config.diffusion.build().to(processes.device),
+        results.diffusion,
         data.batches,
         config.train,
         optimizer=run.optimizer,
@@ -126,28 +119,9 @@ def start_loop(run: Run, data: Data, config: RunConfig, processes: OneProcess) -
         processes=processes,
         max_skipped_steps=config.max_skipped_steps,
     )
-
-
-def train_and_tell(
-    run: Run, data: Data, config: RunConfig, processes: OneProcess, results: Results, signals: StopSignals
-) -> Run:
-    """Run the loop: log, checkpoints, sample grids, evaluations, until it is done, stopped, or not improving."""
-    if results.has_stopped_improving(run):
-        return run
-    log = Log(results.folder, run.step) if processes.is_main else None
-    follower = Follower(
-        log,
-        num_steps=config.train.num_steps,
-        start=run.step,
-        batch_size=config.train.batch_size,
-        every=config.log_steps,
-        device=processes.device,
-        num_skipped=run.num_skipped,
-    )
-    evaluator = Evaluator(data, config, processes.device) if config.evaluate_steps else None
     before, started = run.seconds, time.monotonic()
     with closing(follower):
-        for step in start_loop(run, data, config, processes):
+        for step in steps:
             run = run._replace(
                 step=step.step,
                 seconds=before + time.monotonic() - started,
@@ -188,23 +162,20 @@ def main(argv: list[str] | None = None) -> int:
         return _told(error, 2)
     with closing(processes), ExitStack() as held:
         try:
-            if processes.is_main:
-                check_output(Path(config.output))
-                held.enter_context(hold_folder(Path(config.output)))
-            run, data = prepare(config, processes)
+            run, data = prepare(config, processes, held)
         except (ValueError, OSError) as error:
             return _told(error, 2, everywhere=True)
         except KeyboardInterrupt:
             return _told("interrupted before the first step", 130, plain=True)
         with closing(data), StopSignals() as signals:
-            return go(run, data, config, processes, signals, argv)
+            return go(run, Results(config, data, processes, argv), signals)
 
 
-def go(run: Run, data: Data, config: RunConfig, processes: OneProcess, signals: StopSignals, argv: list[str]) -> int:
+def go(run: Run, results: Results, signals: StopSignals) -> int:
     """Train and write the results, and return the exit status; what cannot be gone on from is told in one line."""
-    results = Results(config, data, processes, argv)
+    config = results.config
     try:
-        run = train_and_tell(run, data, config, processes, results, signals)
+        run = train_and_tell(run, results, signals)
         if signals.received is not None:
             line = f"stopped at step {run.step}; the same command goes on from {config.output}"
             return _told(line, signals.exit_status, plain=True)

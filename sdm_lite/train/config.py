@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from sdm_lite.diffusion import DiffusionConfig
+from sdm_lite.files import expanded
 
 
 def _option(default: object, text: str) -> object:
@@ -77,8 +78,6 @@ def _check(config: object, allowed: str, *names: str) -> None:
 # 1e-4; in the lite recipe the first phase peaks at 2e-3 and this keeps about that proportion.
 FINE_TUNE = {"null_probability": 0.2, "learning_rate": 5e-4}
 
-MIXED_PRECISIONS = ("no", "bf16", "fp16")
-
 LITE_DIFFUSION = DiffusionConfig("cosine", 1000, "v")  # the process of the lite recipe
 # What DiffusionConfig, of the core, means on a command line.
 PROCESS_HELP = {
@@ -136,19 +135,18 @@ class RunConfig:
     def __post_init__(self) -> None:
         if self.size is not None:
             object.__setattr__(self, "size", tuple(self.size))
+        for name in ("root", "start_from", "output", "save"):
+            if (path := getattr(self, name)) is not None:
+                object.__setattr__(self, name, str(expanded(path)))
         _check(self, "at least 1", "num_images", "accumulation_steps", "keep_checkpoints", "max_skipped_steps")
         _check(self, "at least 1", "log_steps", "num_samples", "evaluate_images", "crops")
         _check(self, "at least 0", "checkpoint_steps", "sample_steps", "evaluate_steps", "stop_after_no_improvement")
         _check(self, "at least 0", "checkpoint_minutes", "sample_minutes", "num_workers", "data_seed", "guidance_scale")
         self.diffusion.build()  # which knows what is wrong with it
-        if self.mixed_precision not in MIXED_PRECISIONS:
-            raise ValueError(
-                f"mixed_precision must be one of {', '.join(MIXED_PRECISIONS)}, got {self.mixed_precision!r}"
-            )
+        if self.mixed_precision not in ("no", "bf16", "fp16"):
+            raise ValueError(f"mixed_precision must be no, bf16 or fp16, got {self.mixed_precision!r}")
         if self.stop_after_no_improvement and not self.evaluate_steps:
-            raise ValueError(
-                f"stop_after_no_improvement = {self.stop_after_no_improvement} needs evaluations: give evaluate_steps"
-            )
+            raise ValueError("stop_after_no_improvement needs evaluations: give evaluate_steps")
 
     @property
     def sample_guidance_scale(self) -> float:

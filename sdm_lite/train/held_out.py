@@ -19,7 +19,7 @@ from sdm_lite.evaluate import SampleSettings, Sizes, Truth, evaluate_model, meas
 from sdm_lite.judge.network import HELD_OUT_SEED, Judge, load_judge, metric_name
 from sdm_lite.train.config import RunConfig
 from sdm_lite.train.data import Data, image_size
-from sdm_lite.train.loop import draw_step, hybrid_losses
+from sdm_lite.train.loop import Draws, draw_step, hybrid_losses
 
 LEAST_IMPROVEMENT = 0.01  # of the best so far: less than that is noise, and would keep a run going for ever
 NUM_DRAWS = 4  # of timestep and noise for each held-out example
@@ -87,15 +87,16 @@ def held_out_loss(model: Model, data: Data, config: RunConfig, *, batch_size: in
         batch_size: examples at a time.
     """
     unet, diffusion = model
-    examples = data.held_out[: config.evaluate_images]
+    classes, edges = unet.config.num_classes, unet.config.instance_edges
+    held_out = collate(data.held_out[: config.evaluate_images], classes, has_instances=edges)
     labelled = dataclasses.replace(config.train, null_probability=0.0)
     totals = []
     for number in range(NUM_DRAWS):
-        draws = draw_step(number, (len(examples), *examples[0].image.shape), diffusion.num_timesteps, labelled)
-        for start in range(0, len(examples), batch_size):
+        draws = draw_step(number, held_out.images.shape, diffusion.num_timesteps, labelled)
+        for start in range(0, len(held_out.images), batch_size):
             part = slice(start, start + batch_size)
-            batch = collate(examples[part], data.num_classes, has_instances=data.has_instances).to(unet.device)
-            own = type(draws)(*(values[part].to(unet.device) for values in draws))
+            own = Draws(*(values[part].to(unet.device) for values in draws))
+            batch = held_out.at(part).to(unet.device)
             totals.append(hybrid_losses(unet, diffusion, batch, own, labelled).total)
     return torch.cat(totals).mean().item()
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -16,8 +15,11 @@ from pathlib import Path
 
 import torch
 
+from sdm_lite.files import to_json, write_whole
+from sdm_lite.progress import is_static, tqdm_bar
+from sdm_lite.train.config import RunConfig
 from sdm_lite.train.loop import TrainStep
-from sdm_lite.train.resume import write_whole
+from sdm_lite.train.resume import Run
 
 MEANS = ("loss", "simple", "vlb", "gradient_norm")
 
@@ -47,14 +49,14 @@ class Log:
     def __init__(self, folder: Path, start: int):
         self.path = folder / "log.jsonl"
         if self.path.exists():
-            lines = [line for line in self.path.read_text(encoding="utf-8").splitlines() if _step_of(line) <= start]
-            write_whole(self.path, lambda file: file.write("".join(f"{line}\n" for line in lines).encode()))
+            lines = self.path.read_text(encoding="utf-8").splitlines()
+            write_whole(self.path, "".join(f"{line}\n" for line in lines if _step_of(line) <= start))
         self._file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115 - closed by close()
         self._board = _tensorboard(folder, start)
 
     def write(self, figures: dict[str, object]) -> None:
         """Add a line; numbers that JSON has no word for become null."""
-        self._file.write(json.dumps(_plain(figures)) + "\n")
+        self._file.write(to_json(figures) + "\n")
         self._file.flush()
         if self._board is not None:
             for name in figures.keys() - {"step"}:
@@ -81,31 +83,19 @@ class Follower:
 
     Args:
         log: where lines go, or None in all processes but the main one.
-        num_steps: of the whole run.
-        start: steps already done.
-        batch_size: of all processes together.
-        every: steps a line.
+        config: the run.
+        run: its state before the first step.
         device: whose memory is told.
-        num_skipped: steps skipped so far.
     """
 
-    def __init__(
-        self,
-        log: Log | None,
-        *,
-        num_steps: int,
-        start: int,
-        batch_size: int,
-        every: int,
-        device: torch.device,
-        num_skipped: int = 0,
-    ):
-        self.log, self.every, self.batch_size, self.device = log, every, batch_size, device
-        self.num_steps, self.num_skipped = num_steps, num_skipped
+    def __init__(self, log: Log | None, config: RunConfig, run: Run, device: torch.device):
+        self.log, self.every, self.device = log, config.log_steps, device
+        self.num_steps, self.batch_size = config.train.num_steps, config.train.batch_size
+        self.num_skipped = run.num_skipped
         self._window: list[TrainStep] = []
         self._since = self._printed = time.monotonic()
-        watched = sys.stderr.isatty() and os.environ.get("SDM_LITE_STATIC", "") in ("", "0")
-        self._bar = _bar(num_steps, start) if log is not None and watched else None
+        bar_is_drawn = log is not None and sys.stderr.isatty() and not is_static()
+        self._bar = tqdm_bar(None, self.num_steps, initial=run.step) if bar_is_drawn else None
 
     def add(self, step: TrainStep, seconds: float) -> None:
         """Take notice of a step; `seconds` is how long the run has trained in all."""
@@ -194,14 +184,6 @@ def _step_of(line: str) -> float:
         return math.inf
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def _numbers(name: str, value: object) -> list[tuple[str, float]]:
     """A figure as TensorBoard's scalars: a list is numbered from 1."""
     if isinstance(value, list):
@@ -209,15 +191,6 @@ def _numbers(name: str, value: object) -> list[tuple[str, float]]:
     if isinstance(value, dict):
         return [(f"{name}/{key}", one) for key, one in value.items()]
     return [(name, value)] if isinstance(value, int | float) else []
-
-
-def _bar(num_steps: int, start: int):
-    """A bar, or None without tqdm."""
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        return None
-    return tqdm(total=num_steps, initial=start, mininterval=0.5, dynamic_ncols=True)
 
 
 def _tensorboard(folder: Path, start: int):

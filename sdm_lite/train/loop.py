@@ -24,7 +24,7 @@ from sdm_lite.batches import Batch, encode, step_generator
 from sdm_lite.diffusion import GaussianDiffusion, Losses
 from sdm_lite.labels import drop_condition
 from sdm_lite.train.config import TrainConfig
-from sdm_lite.train.processes import OneProcess
+from sdm_lite.train.processes import Processes
 from sdm_lite.train.resume import make_optimizer
 from sdm_lite.unet import SDMUNet
 
@@ -133,7 +133,7 @@ def train(
     *,
     optimizer: torch.optim.Optimizer | None = None,
     start: int = 0,
-    processes: OneProcess | None = None,
+    processes: Processes | None = None,
     max_skipped_steps: int = 25,
 ) -> Iterator[TrainStep]:
     """Train a network: Wang et al. (2022), Algorithm 1.
@@ -158,7 +158,7 @@ def train(
         FloatingPointError: after `max_skipped_steps` steps in a row whose loss or gradient was not finite; averaged
             weights and optimizer are those of the last good step.
     """
-    processes = processes or OneProcess()
+    processes = processes or Processes()
     optimizer = optimizer or make_optimizer(unet, config)
     unet.train()
     network = processes.wrap(unet)
@@ -172,7 +172,7 @@ def train(
         for part, place in processes.parts(len(batch.images)):
             own = Draws(*(values[place].to(unet.device) for values in draws))
             with processes.gradients(network, last=part.stop == len(batch.images)):
-                losses = hybrid_losses(network, diffusion, _examples(batch, part).to(unet.device), own, config)
+                losses = hybrid_losses(network, diffusion, batch.at(part).to(unet.device), own, config)
                 processes.backward(losses.total.mean() / processes.num_parts)
             parts.append(_statistics(losses, own.t, diffusion.num_timesteps))
         gradient_norm = processes.clip(unet, optimizer, config.max_gradient_norm)
@@ -194,11 +194,6 @@ def train(
                 f"loss or gradient was not finite {skipped} times in a row, up to step {step + 1}: "
                 f"try a learning_rate below {config.learning_rate:g}, a longer warm-up, or no mixed precision"
             )
-
-
-def _examples(batch: Batch, part: slice) -> Batch:
-    edges = None if batch.edges is None else batch.edges[part]
-    return Batch(batch.images[part], batch.label_map[part], edges, batch.num_classes)
 
 
 @torch.no_grad()

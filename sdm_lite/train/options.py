@@ -9,8 +9,7 @@ import argparse
 import difflib
 import typing
 
-from sdm_lite.presets import PRESETS
-from sdm_lite.train.config import FINE_TUNE, MIXED_PRECISIONS, Option, RunConfig, options
+from sdm_lite.train.config import FINE_TUNE, Option, RunConfig, options
 from sdm_lite.train.recipe import load_config, recipe_names
 
 DESCRIPTION = """\
@@ -47,14 +46,12 @@ def make_parser() -> argparse.ArgumentParser:
 def _add_option(group: argparse._ArgumentGroup, option: Option) -> None:
     shown = "" if option.default is None else f" [{option.default}]"
     flag, text = "--" + option.name.replace("_", "-"), (option.help + shown).replace("%", "%%")
-    choices = {"preset": sorted(PRESETS), "mixed_precision": MIXED_PRECISIONS}.get(option.name)
     if option.kind is bool:
         group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=text)
     elif typing.get_origin(option.kind) is tuple:
         group.add_argument(flag, nargs=2, metavar=("H", "W"), help=text)
     else:
-        metavar = None if choices else {int: "N", float: "X", str: "TEXT"}[option.kind]
-        group.add_argument(flag, choices=choices, metavar=metavar, help=text)
+        group.add_argument(flag, metavar={int: "N", float: "X", str: "TEXT"}[option.kind], help=text)
 
 
 def parse(argv: list[str]) -> RunConfig:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -18,30 +19,35 @@ from torch import Tensor, nn
 from sdm_lite.devices import check_device, default_device
 from sdm_lite.train.config import RunConfig
 
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
 # How long processes wait for each other. A launcher ends them all when one has died, so that this is for work that the
 # main one does alone: building the cache of a large data set takes longer than the ten minutes that torch would wait.
 PATIENCE = timedelta(hours=12)
 
 
-class OneProcess:
-    """This process alone, in the network's own precision.
+class Processes:
+    """This process alone in the network's own precision, or all those, and the precision, that Accelerate has found.
 
     Args:
-        num_parts: how many parts a batch is cut into, one after the other, to save memory (gradient accumulation).
+        num_parts: how many parts each process cuts its share of a batch into, one after the other, to save memory
+            (gradient accumulation).
+        device: where this process computes; Accelerate's own choice counts where there is an `accelerator`.
+        accelerator: what torchrun, accelerate launch or SLURM have set up, see `join_processes`; None = nothing.
 
     Attributes:
         rank: of this process, from 0.
         count: how many processes there are.
-        num_parts: of each process's share.
-        device: where it computes.
+        scaler: of fp16 gradients, or None.
     """
 
-    rank = 0
-    count = 1
-
-    def __init__(self, num_parts: int = 1, device: str | torch.device = "cpu"):
-        self.num_parts = num_parts
-        self.device = torch.device(device)
+    def __init__(self, num_parts: int = 1, device: str | torch.device = "cpu", accelerator: Accelerator | None = None):
+        self.num_parts, self.accelerator = num_parts, accelerator
+        self.rank, self.count, self.device, self.scaler = 0, 1, torch.device(device), None
+        if accelerator is not None:
+            self.rank, self.count = accelerator.process_index, accelerator.num_processes
+            self.device, self.scaler = accelerator.device, accelerator.scaler
 
     @property
     def is_main(self) -> bool:
@@ -57,69 +63,6 @@ class OneProcess:
 
     def wrap(self, unet: nn.Module) -> nn.Module:
         """The network to call in training: gradients of its weights become means over processes."""
-        return unet
-
-    @contextmanager
-    def gradients(self, network: nn.Module, *, last: bool) -> Iterator[None]:
-        """The forward and backward pass of one part: precision, and an exchange of gradients after the last."""
-        yield
-
-    def backward(self, loss: Tensor) -> None:
-        """Add the gradients of a loss."""
-        loss.backward()
-
-    def clip(self, unet: nn.Module, optimizer: torch.optim.Optimizer, max_norm: float) -> Tensor:
-        """Scale all gradients down to a norm, and return the norm that they had: a scalar, float32."""
-        return torch.nn.utils.clip_grad_norm_(unet.parameters(), max_norm)
-
-    def step(self, optimizer: torch.optim.Optimizer, *, finite: bool) -> None:
-        """Change the weights, unless a loss or gradient was not finite."""
-        if finite:
-            optimizer.step()
-
-    def mean(self, values: Tensor) -> Tensor:
-        """The mean of each value over processes."""
-        return values
-
-    def any(self, flags: list[bool]) -> list[bool]:
-        """Whether each flag is up in any process: what all must do together, they must agree on."""
-        return flags
-
-    def wait(self) -> None:
-        """Wait until all processes have come here."""
-
-    def state_dict(self) -> dict[str, object]:
-        """What a resumed run needs to know of this: the scale of fp16 gradients."""
-        return {}
-
-    def load_state_dict(self, state: dict[str, object]) -> None:
-        """Take up what `state_dict` gave."""
-
-    def close(self) -> None:
-        """Leave the other processes."""
-
-
-class Accelerated(OneProcess):
-    """Devices, processes and precision as Accelerate finds them: set by torchrun, accelerate launch or SLURM.
-
-    Args:
-        mixed_precision: no, bf16 or fp16.
-        num_parts: how many parts each process's share is cut into.
-        device: "cpu" to stay off GPUs, or None: GPUs if there are any.
-    """
-
-    def __init__(self, mixed_precision: str = "no", num_parts: int = 1, *, device: str | None = None):
-        from accelerate import Accelerator, InitProcessGroupKwargs
-
-        patience = InitProcessGroupKwargs(timeout=PATIENCE)
-        # Without a GPU Accelerate has to be told of the CPU: left to itself, it makes each process a run of its own.
-        on_cpu = torch.device(device or default_device()).type == "cpu"
-        self.accelerator = Accelerator(mixed_precision=mixed_precision, cpu=on_cpu, kwargs_handlers=[patience])
-        super().__init__(num_parts, self.accelerator.device)
-        self.rank, self.count = self.accelerator.process_index, self.accelerator.num_processes
-
-    def wrap(self, unet: nn.Module) -> nn.Module:
-        """The network to call in training: gradients of its weights become means over processes."""
         if self.count == 1:
             return unet
         on_gpu = self.device.type == "cuda"
@@ -129,64 +72,66 @@ class Accelerated(OneProcess):
     def gradients(self, network: nn.Module, *, last: bool) -> Iterator[None]:
         """The forward and backward pass of one part: precision, and an exchange of gradients after the last."""
         quiet = network.no_sync() if self.count > 1 and not last else nullcontext()
-        with quiet, self.accelerator.autocast():
+        with quiet, self.accelerator.autocast() if self.accelerator else nullcontext():
             yield
 
     def backward(self, loss: Tensor) -> None:
         """Add the gradients of a loss."""
-        with torch.autocast(self.device.type, enabled=False):
-            self.accelerator.backward(loss.float())
+        loss = loss.float() if self.scaler is None else self.scaler.scale(loss.float())
+        with torch.autocast(self.device.type, enabled=False) if self.accelerator else nullcontext():
+            loss.backward()
 
     def clip(self, unet: nn.Module, optimizer: torch.optim.Optimizer, max_norm: float) -> Tensor:
         """Scale all gradients down to a norm, and return the norm that they had: a scalar, float32."""
-        if self.accelerator.scaler is not None:
-            self.accelerator.scaler.unscale_(optimizer)
-        return super().clip(unet, optimizer, max_norm)
+        if self.scaler is not None:
+            self.scaler.unscale_(optimizer)
+        return torch.nn.utils.clip_grad_norm_(unet.parameters(), max_norm)
 
     def step(self, optimizer: torch.optim.Optimizer, *, finite: bool) -> None:
-        """Change the weights, unless a loss or gradient was not finite; fp16 then also lowers its scale."""
-        scaler = self.accelerator.scaler
-        if scaler is None:
-            super().step(optimizer, finite=finite)
-            return
-        if finite:
-            scaler.step(optimizer)
-        scaler.update()
+        """Change the weights, unless a loss or gradient was not finite; fp16 then lowers its scale."""
+        if finite and self.scaler is None:
+            optimizer.step()
+        elif finite:
+            self.scaler.step(optimizer)
+        if self.scaler is not None:
+            self.scaler.update()
 
     def mean(self, values: Tensor) -> Tensor:
         """The mean of each value over processes."""
-        return self.accelerator.reduce(values, reduction="mean")
+        return values if self.count == 1 else self.accelerator.reduce(values, reduction="mean")
 
     def any(self, flags: list[bool]) -> list[bool]:
         """Whether each flag is up in any process: what all must do together, they must agree on."""
         if self.count == 1:
             return flags
-        counts = self.accelerator.reduce(torch.tensor(flags, dtype=torch.float32, device=self.device), reduction="sum")
-        return [count > 0 for count in counts.tolist()]
+        shares = self.mean(torch.tensor(flags, dtype=torch.float32, device=self.device))
+        return [share > 0 for share in shares.tolist()]
 
     def wait(self) -> None:
         """Wait until all processes have come here."""
-        self.accelerator.wait_for_everyone()
+        if self.count > 1:
+            self.accelerator.wait_for_everyone()
 
     def state_dict(self) -> dict[str, object]:
         """What a resumed run needs to know of this: the scale of fp16 gradients."""
-        return {} if self.accelerator.scaler is None else self.accelerator.scaler.state_dict()
+        return {} if self.scaler is None else self.scaler.state_dict()
 
     def load_state_dict(self, state: dict[str, object]) -> None:
         """Take up what `state_dict` gave; nothing if the run was not in fp16 then."""
-        if self.accelerator.scaler is not None and state:
-            self.accelerator.scaler.load_state_dict(state)
+        if self.scaler is not None and state:
+            self.scaler.load_state_dict(state)
 
     def close(self) -> None:
         """Leave the other processes."""
-        from accelerate.state import AcceleratorState
+        if self.accelerator is not None:
+            from accelerate.state import AcceleratorState
 
-        AcceleratorState._reset_state(reset_partial_state=True)  # so that a notebook can go on in another precision
+            AcceleratorState._reset_state(reset_partial_state=True)  # so that a notebook can go on in another precision
         if self.count > 1:
             torch.distributed.destroy_process_group()
 
 
-def join_processes(config: RunConfig) -> OneProcess:
+def join_processes(config: RunConfig) -> Processes:
     """The processes that this run has, checked against what was asked for.
 
     Plain runs need no Accelerate: it is asked only where a launcher started several processes, or for mixed precision.
@@ -199,16 +144,24 @@ def join_processes(config: RunConfig) -> OneProcess:
     for plugin in ("DEEPSPEED", "FSDP"):  # asked for by `accelerate launch`
         if os.environ.get(f"ACCELERATE_USE_{plugin}", "").lower() == "true":
             raise ValueError(f"{plugin} is not supported: launch without it, accumulation_steps saves memory")
-    processes: OneProcess = OneProcess(config.accumulation_steps, config.device or default_device())
+    device, accelerator = config.device or default_device(), None
     if _num_launched() > 1 or config.mixed_precision != "no":
         try:
-            processes = Accelerated(config.mixed_precision, config.accumulation_steps, device=config.device)
+            from accelerate import Accelerator, InitProcessGroupKwargs
         except ImportError:
             raise ValueError(
                 "several processes and mixed precision need Accelerate: pip install 'sdm_lite[train]'"
             ) from None
+        # Without a GPU Accelerate has to be told of the CPU: left to itself, it makes each process a run of its own.
+        accelerator = Accelerator(
+            mixed_precision=config.mixed_precision,
+            cpu=torch.device(device).type == "cpu",
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
+        )
+    processes = Processes(config.accumulation_steps, device, accelerator)
     try:
-        _check_precision(config.mixed_precision, processes.device)
+        if config.mixed_precision == "fp16" and processes.device.type == "cpu":  # Accelerate would take float32 unsaid
+            raise ValueError("mixed_precision fp16 needs a GPU, and this run is on the CPU: give bf16 or no")
         check_processes(processes.count, config)
     except ValueError:
         processes.close()
@@ -219,11 +172,6 @@ def join_processes(config: RunConfig) -> OneProcess:
 def _num_launched() -> int:
     """How many processes a launcher says that there are; 1 without one."""
     return int(os.environ.get("WORLD_SIZE", "1"))
-
-
-def _check_precision(mixed_precision: str, device: torch.device) -> None:
-    if mixed_precision == "fp16" and device.type == "cpu":  # Accelerate would compute in float32 and tell nobody
-        raise ValueError("mixed_precision fp16 needs a GPU, and this run is on the CPU: give bf16 or no")
 
 
 def check_processes(count: int, config: RunConfig) -> None:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from sdm_lite.files import expanded
 from sdm_lite.train.config import FINE_TUNE, RunConfig, config_values, converted, make_config, options
 
 RECIPE_DIR = Path(__file__).parent / "recipes"
@@ -59,7 +60,7 @@ def read_recipe(source: str | Path) -> tuple[dict[str, object], dict[str, object
     except ImportError:
         raise ValueError("recipes need PyYAML: pip install 'sdm_lite[train]'") from None
 
-    path = Path(source) if Path(source).is_file() else RECIPE_DIR / f"{source}.yaml"
+    path = expanded(source) if expanded(source).is_file() else RECIPE_DIR / f"{source}.yaml"
     if not path.is_file():
         raise FileNotFoundError(
             f"no recipe called {str(source)!r}: give a YAML file, or one of {', '.join(recipe_names()) or 'none'}"
@@ -78,8 +79,7 @@ def read_recipe(source: str | Path) -> tuple[dict[str, object], dict[str, object
 
 def to_yaml(config: RunConfig) -> str:
     """The whole run as a YAML file that `load_config` reads back: a line a field, with what it means behind it."""
-    helps = {name: option.help for name, option in options().items()}
     # JSON's scalars and lists are YAML's, and quote every text, so that `no` stays a word.
-    lines = [f"{name}: {json.dumps(value)}" for name, value in config_values(config).items()]
-    width = min(44, max(map(len, lines)))
-    return "".join(f"{line:<{width}}  # {helps[line.partition(':')[0]]}\n" for line in lines)
+    known = options()
+    lines = {name: f"{name}: {json.dumps(value)}" for name, value in config_values(config).items()}
+    return "".join(f"{line:<44}  # {known[name].help}\n" for name, line in lines.items())

@@ -11,16 +11,21 @@ import dataclasses
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
+from torch.utils.data import default_collate
 
+from sdm_lite.batches import Example
 from sdm_lite.checkpoints import Model, load_facts, save_model
+from sdm_lite.evaluate import SampleSettings, draw_samples
+from sdm_lite.files import write_whole
+from sdm_lite.pictures import Row, colorize, image_grid, png_bytes
 from sdm_lite.train.config import RunConfig
 from sdm_lite.train.data import Data
 from sdm_lite.train.held_out import Evaluation, Evaluator, Verdict, judge_progress
 from sdm_lite.train.log import Follower, Log
-from sdm_lite.train.processes import OneProcess
+from sdm_lite.train.processes import Processes
 from sdm_lite.train.resume import Run, save_run
-from sdm_lite.train.samples import sample_grid
 
 
 class Results:
@@ -35,9 +40,9 @@ class Results:
         argv: the command line, for the facts in the finished weights.
     """
 
-    def __init__(self, config: RunConfig, data: Data, processes: OneProcess, argv: list[str]):
+    def __init__(self, config: RunConfig, data: Data, processes: Processes, argv: list[str]):
         self.config, self.data, self.processes, self.argv = config, data, processes, argv
-        self.folder = Path(config.output)
+        self.folder, self.diffusion = Path(config.output), config.diffusion.build().to(processes.device)
         self._saved = self._drawn = time.monotonic()
         self._saved_step = -1
 
@@ -69,19 +74,12 @@ class Results:
         self._saved, self._saved_step = time.monotonic(), run.step
         self.processes.wait()
 
-    def averaged(self, run: Run) -> Model:
-        """The averaged weights with their process."""
-        return Model(run.ema, self.config.diffusion.build().to(self.processes.device))
-
     def draw_samples(self, run: Run, log: Log | None) -> None:
         """Write a sample grid of the averaged weights as they are."""
-        from sdm_lite.viz import save_png
-
-        model = self.averaged(run)
         self._drawn = time.monotonic()
         if self.processes.is_main:
-            grid = self._grid(model)
-            save_png(self.folder / "samples" / f"step-{run.step:09d}.png", grid)
+            grid = self._grid(run)
+            write_whole(self.folder / "samples" / f"step-{run.step:09d}.png", png_bytes(grid))
             if log is not None:
                 log.picture("samples", grid, run.step)
 
@@ -91,10 +89,9 @@ class Results:
         Returns:
             The run with the evaluation in it, and whether it has stopped improving for as long as was allowed.
         """
-        model = self.averaged(run)
         enough = False
         if self.processes.is_main:
-            evaluation = evaluator(model, run.step)
+            evaluation = evaluator(Model(run.ema, self.diffusion), run.step)
             run = run._replace(evaluations=(*run.evaluations, evaluation._asdict()))
             verdict = _verdict(run)
             follower.say(verdict.line)
@@ -103,7 +100,7 @@ class Results:
                     {"step": run.step, "evaluation": evaluation.figures, "still_improving": verdict.is_best}
                 )
             if verdict.is_best:
-                save_model(self.folder / "best.safetensors", model.unet, self.config.diffusion, facts=self.facts(run))
+                save_model(self.folder / "best.safetensors", run.ema, self.config.diffusion, facts=self.facts(run))
             enough = self.has_stopped_improving(run)
             if enough:
                 follower.say(f"stopping: stop_after_no_improvement is {self.config.stop_after_no_improvement}")
@@ -111,19 +108,16 @@ class Results:
 
     def finish(self, run: Run) -> None:
         """Write a last checkpoint, the averaged weights with the facts of their making, and a grid of their samples."""
-        from sdm_lite.viz import save_png
-
         self.save(run)
-        model = self.averaged(run)
         if not self.processes.is_main:
             return
         facts = self.facts(run)
-        save_model(self.folder / "model.safetensors", model.unet, self.config.diffusion, facts=facts)
+        save_model(self.folder / "model.safetensors", run.ema, self.config.diffusion, facts=facts)
         print(f"wrote {self.folder / 'model.safetensors'}: the averaged weights after {run.step} steps")
         if self.config.save:
-            save_model(self.config.save, model.unet, self.config.diffusion, facts=facts, dtype=torch.float16)
+            save_model(self.config.save, run.ema, self.config.diffusion, facts=facts, dtype=torch.float16)
             print(f"wrote {self.config.save}")
-        save_png(self.folder / "samples.png", self._grid(model))
+        write_whole(self.folder / "samples.png", png_bytes(self._grid(run)))
         scale = self.config.sample_guidance_scale
         print(f"wrote {self.folder / 'samples.png'}: label map, real image, two samples; guidance scale {scale}")
         if run.evaluations:
@@ -151,12 +145,32 @@ class Results:
             "before": _facts_before(self.config.start_from),
         }
 
-    def _grid(self, model: Model) -> object:
-        scale = self.config.sample_guidance_scale
-        num_steps = min(25, model.diffusion.num_timesteps)
-        return sample_grid(
-            model, self.data, guidance_scale=scale, num_samples=self.config.num_samples, num_steps=num_steps
-        )
+    def _grid(self, run: Run) -> np.ndarray:
+        number = self.config.num_samples
+        apart = max(1, len(self.data.held_out) // number)  # neighbours of a video are much the same picture
+        examples = self.data.held_out[::apart][:number]
+        settings = SampleSettings(self.config.sample_guidance_scale, min(25, self.diffusion.num_timesteps))
+        return sample_grid(Model(run.ema, self.diffusion), examples, self.data.palette, settings)
+
+
+def sample_grid(model: Model, examples: list[Example], palette: np.ndarray, settings: SampleSettings) -> np.ndarray:
+    """A picture of examples: label map, real image, two samples of the network from noise that is always the same.
+
+    Args:
+        model: network, averaged weights as a rule, and process.
+        examples: at least one, a column each.
+        palette: (num_classes, 3) uint8.
+        settings: how to sample.
+
+    Returns:
+        (H', W', 3) uint8.
+    """
+    images, label_maps, instance_maps = default_collate(examples)  # (N, 3, H, W), twice (N, H, W)
+    rows: list[Row] = [colorize(label_maps, palette), images]
+    for first_seed in (0, 1000):
+        seeds = range(first_seed, first_seed + len(images))
+        rows.append(draw_samples(model, label_maps, instance_maps, seeds, settings))
+    return image_grid(rows, scale=max(1, 96 // images.shape[2]))
 
 
 def _verdict(run: Run) -> Verdict:

@@ -1,8 +1,7 @@
 """What a training run must keep to go on as if it had never stopped, and how that is kept on disk.
 
-Apart from the loop because a process may be killed at any moment: a checkpoint is written beside its place, synced and
-renamed, so that there is always a whole one; and since disks fail too, the newest is checked and, if it is damaged, the
-one before is used.
+Apart from the loop because a process may be killed at any moment: a checkpoint is written whole or not at all, and
+since disks fail too, the newest is checked and, if it is damaged, the one before is used.
 
     RUN/checkpoints/step-000001500.pt       the newest, and those of before that are kept
 """
@@ -10,12 +9,10 @@ one before is used.
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 import sys
 import zipfile
 from collections.abc import Callable
-from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +20,7 @@ from typing import NamedTuple
 import torch
 
 from sdm_lite.checkpoints import load_exactly
+from sdm_lite.files import write_whole
 from sdm_lite.train.config import RunConfig, TrainConfig
 from sdm_lite.unet import SDMUNet
 
@@ -75,11 +73,6 @@ def state_of(run: Run) -> dict[str, object]:
     return numbers | {"evaluations": list(run.evaluations)} | tensors
 
 
-def is_finite(state: dict[str, object]) -> bool:
-    """Whether every trained weight in a `state_of` is a finite number; a run that is not is never saved."""
-    return all(bool(torch.isfinite(tensor).all()) for tensor in state["unet"].values())
-
-
 def recipe_of(config: RunConfig) -> dict[str, object]:
     """What a resumed run must have in common with the one that was stopped, by name: how it learns, which process."""
     return dataclasses.asdict(config.train) | dataclasses.asdict(config.diffusion)
@@ -91,42 +84,6 @@ def network_of(run: Run) -> dict[str, object]:
 
 
 # On disk.
-
-
-def write_whole(path: Path, write: Callable[[object], None]) -> None:
-    """Write a file whole or not at all: to a temporary name beside it, synced, then renamed.
-
-    Args:
-        path: of the file; its folder is made if missing.
-        write: called with the open binary file.
-
-    Raises:
-        OSError: if it cannot be written; what was there before is still there.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except RuntimeError as error:  # torch's writer turns a full disk into one
-        raise OSError(f"{path} could not be written ({str(error).splitlines()[0]}): is the disk full?") from None
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut, where the system can."""
-    if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            with suppress(OSError):  # some network disks know no such thing
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
@@ -157,13 +114,12 @@ def save_run(run: Run, config: RunConfig, *, data: str = "", best_step: int | No
     Raises:
         OSError: if it cannot be written; the checkpoints of before are still there.
     """
-    state = state_of(run)
-    if not is_finite(state):
+    if not all(bool(torch.isfinite(weights).all()) for weights in run.unet.parameters()):
         return None
     folder = Path(config.output)
     path = checkpoint_path(folder, run.step)
     facts = {"format": FORMAT, "recipe": recipe_of(config), "network": network_of(run), "data": data}
-    write_whole(path, lambda file: torch.save(facts | state, file))
+    write_whole(path, lambda file: torch.save(facts | state_of(run), file))
     kept = {*list_checkpoints(folder)[-config.keep_checkpoints :], checkpoint_path(folder, best_step or 0)}
     for old in set(list_checkpoints(folder)) - kept:
         old.unlink(missing_ok=True)

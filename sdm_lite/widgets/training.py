@@ -29,7 +29,7 @@ def live_training(
     Args:
         steps: from `train`.
         every: steps between two drawings; each point of the curves is the mean of so many.
-        draw: makes a picture, (H, W, 3) uint8, of the network as it is, such as `train_samples.sample_grid` of the
+        draw: makes a picture, (H, W, 3) uint8, of the network as it is, such as `train.results.sample_grid` of the
             averaged weights.
 
     Yields:

@@ -51,7 +51,7 @@ DOORS = {
     "psutil": {"progress"},
     "pygments": {"reproduce"},
     "safetensors": {"checkpoints"},
-    "tqdm": {"progress", "train"},
+    "tqdm": {"progress"},
     "traitlets": {"widgets"},
     "yaml": {"train"},
 }

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import platform
 import signal
 import sys
 import threading
@@ -13,6 +14,7 @@ from networks import LEAST
 
 from sdm_lite.checkpoints import load_facts, load_model
 from sdm_lite.diffusion import DiffusionConfig
+from sdm_lite.files import hold
 from sdm_lite.presets import PRESETS
 from sdm_lite.train import FINE_TUNE
 from sdm_lite.train import __main__ as train_command
@@ -32,7 +34,7 @@ def tiny(monkeypatch):
 
 def names(folder):
     """The files that a run leaves, but for its lock and what TensorBoard adds where it is installed."""
-    return {path.name for path in folder.iterdir()} - {".lock", "tensorboard"}
+    return {path.name for path in folder.iterdir()} - {".lock", ".lock.holder", "tensorboard"}
 
 
 def log(folder):
@@ -100,7 +102,9 @@ def test_the_stop_rule_stops(tmp_path, capsys):
         (["--fine-tune"], "start_from"),
         (["--dataset", "camvid"], "needs root"),
         (["--dataset", "camvidd", "--root", "x"], "did you mean camvid?"),
-        (["--size", "15", "15"], "divisible by"),
+        (["--size", "15", "15"], "expected a multiple of 8 from 16 to 256, got 15"),
+        (["--preset", "tiiny"], "preset must be one of scenes-32, "),
+        (["--mixed-precision", "int8"], "mixed_precision must be no, bf16 or fp16, got 'int8'"),
         (["--size", "16", "32"], "square"),
         (["--start-from", "nothing"], "no weights called"),
         (["--start-from", "scenes-32"], "does not fit this network"),
@@ -112,6 +116,7 @@ def test_the_stop_rule_stops(tmp_path, capsys):
         (["--shard-weights"], "unknown option --shard-weights"),
         (["--config", "nothing.yaml"], "no recipe called"),
         (["--device", "tpu9"], "device 'tpu9' cannot be used here"),
+        (["--save", "/proc/model.safetensors"], "cannot write to --save"),
         (
             ["--mixed-precision", "fp16"],
             "mixed_precision fp16 needs a GPU, and this run is on the CPU: give bf16 or no",
@@ -122,6 +127,7 @@ def test_command_tells_bad_input_in_one_line(tmp_path, capsys, arguments, messag
     assert main([*OPTIONS, "--output", str(tmp_path / "run"), *arguments]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("error: ") and message in error
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_needs_no_work_is_told_before_any(tmp_path, capsys, monkeypatch):
@@ -129,7 +135,7 @@ def test_what_needs_no_work_is_told_before_any(tmp_path, capsys, monkeypatch):
         raise AssertionError("work has started")
 
     assert main([*OPTIONS, "--output", str(tmp_path)]) == 0
-    monkeypatch.setattr("sdm_lite.train.data._scenes", work)  # renders for a minute
+    monkeypatch.setattr("sdm_lite.train.data._rendered", work)  # for a minute
     monkeypatch.setattr("sdm_lite.train.__main__.new_run", work)
     with pytest.raises(AssertionError, match="work has started"):
         main([*OPTIONS, "--output", str(tmp_path)])
@@ -142,6 +148,19 @@ def test_what_needs_no_work_is_told_before_any(tmp_path, capsys, monkeypatch):
         folder = tmp_path if "learning" in arguments[0] else tmp_path / "other"
         assert main([*OPTIONS, "--output", str(folder), *arguments]) == 2
         assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_second_run_on_a_folder_is_told_who_holds_it_and_touches_nothing(tmp_path, capsys):
+    half_written = tmp_path / "checkpoints" / ".step-000000005.pt.1.tmp"  # what a second run would take for a leftover
+    half_written.parent.mkdir()
+    half_written.write_bytes(b"half")
+    with hold(tmp_path / ".lock"):
+        before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+        assert main([*OPTIONS, "--output", str(tmp_path)]) == 2
+        assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == before
+    told = capsys.readouterr().err.strip().splitlines()
+    assert len(told) == 1 and told[0].startswith(f"error: another run is writing to {tmp_path}: wait until it ends")
+    assert told[0].endswith(f"or give another --output (process {os.getpid()} on {platform.node()})")
 
 
 def test_command_tells_an_output_that_cannot_be_written(tmp_path, capsys):
@@ -215,7 +234,7 @@ def test_a_disk_that_fills_up_stops_the_run_with_one_line_and_a_whole_checkpoint
         def fsync(descriptor):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr(train_checkpoints.os, "fsync", fsync)
+        monkeypatch.setattr(os, "fsync", fsync)
 
     stop_after(monkeypatch, 3, fill)
     assert main([*OPTIONS, "--checkpoint-steps", "2", "--output", str(tmp_path)]) == 1

@@ -47,6 +47,19 @@ def test_what_is_saved_with_a_run_gives_the_run_back(tmp_path):
     assert set(config_values(config)) == set(yaml.safe_load(to_yaml(config))) == set(options())
 
 
+def test_a_home_folder_is_meant_wherever_a_path_is_given(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "run.yaml").write_text("root: ~/photographs\noutput: ~/runs/a\n")
+    config = parse(["--config", "~/run.yaml", "--save=~/a.safetensors", "--start-from=~/b.safetensors"])
+    paths = (config.root, config.output, config.save, config.start_from)
+    assert [path.removeprefix(str(tmp_path)) for path in paths] == [
+        "/photographs",
+        "/runs/a",
+        "/a.safetensors",
+        "/b.safetensors",
+    ]
+
+
 def test_the_command_line_wins_over_the_file_and_the_second_phase_over_its_first(tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text("learning_rate: 0.5\nnum_steps: 7\nfine_tune:\n  learning_rate: 0.25\n  null_probability: 0.3\n")
@@ -79,7 +92,7 @@ def test_the_command_line_wins_over_the_file_and_the_second_phase_over_its_first
         ("prediction_type: x0", "prediction_type must be 'eps' or 'v', got 'x0'"),
         ("shard_weights: true", "unknown field 'shard_weights'"),
         ("stop_after_no_improvement: 3", "needs evaluations: give evaluate_steps"),
-        ("mixed_precision: int8", "mixed_precision must be one of no, bf16, fp16"),
+        ("mixed_precision: int8", "mixed_precision must be no, bf16 or fp16"),
         ("fine_tune:\n  learning_rat: 1", "did you mean learning_rate?"),
     ],
 )

@@ -9,8 +9,9 @@ from networks import LEAST
 from sdm_lite.checkpoints import Model
 from sdm_lite.scenes import Scenes
 from sdm_lite.train.config import LITE_DIFFUSION, RunConfig, TrainConfig
-from sdm_lite.train.data import Data
+from sdm_lite.train.data import open_data, open_splits
 from sdm_lite.train.held_out import FID, HELD_OUT_LOSS, Evaluation, Evaluator, held_out_loss, judge_progress
+from sdm_lite.train.processes import Processes
 from sdm_lite.unet import SDMUNet
 
 
@@ -34,9 +35,9 @@ def test_still_improving(values, best, without):
     assert ("still improving" in verdict.line) == (without == 0)
 
 
-def data(size=32, num=4):
-    scenes = Scenes(size, length=num, seed=1)
-    return Data(lambda step: None, [scenes[i] for i in range(num)], scenes.palette, scenes.num_classes, True, "", num)
+def data(num=4):
+    config = RunConfig(num_samples=num, num_images=8)
+    return open_data(config, *open_splits(config), Processes())
 
 
 def tiny_model(seed):
@@ -44,6 +45,11 @@ def tiny_model(seed):
     unet = SDMUNet(replace(LEAST, image_size=(32, 32)))
     torch.nn.init.normal_(unet.output.weight)
     return Model(unet.eval(), LITE_DIFFUSION.build())
+
+
+def test_held_out_examples_are_of_the_next_seed():
+    for i, example in enumerate(data().held_out):
+        assert all(torch.equal(ours, theirs) for ours, theirs in zip(example, Scenes(32, seed=1)[i], strict=True))
 
 
 def test_the_held_out_loss_depends_on_the_weights_alone():

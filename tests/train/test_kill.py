@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 torch.set_num_threads(1)
-sys.path.append("tests")
+sys.path.append("tests/support")
 from networks import LEAST
 from sdm_lite.presets import PRESETS
 from sdm_lite.train.resume import list_checkpoints

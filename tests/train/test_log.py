@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from sdm_lite.train import TrainStep
+from sdm_lite.train import Run, RunConfig, TrainConfig, TrainStep
 from sdm_lite.train.log import Follower, Log, window_means
 
 
@@ -25,9 +25,9 @@ def test_a_line_is_the_mean_of_its_good_steps():
     assert nothing["steps_averaged"] == 0 and math.isnan(nothing["loss"])
 
 
-def follower(log, **options):
-    settings = {"num_steps": 4, "start": 0, "batch_size": 2, "every": 2, "device": torch.device("cpu")}
-    return Follower(log, **(settings | options))
+def follower(log, start=0, num_steps=4, num_skipped=0):
+    config = RunConfig(log_steps=2, train=TrainConfig(num_steps=num_steps, batch_size=2))
+    return Follower(log, config, Run(None, None, None, start, num_skipped=num_skipped), torch.device("cpu"))
 
 
 def test_a_resumed_log_says_each_step_once(tmp_path):
@@ -39,13 +39,13 @@ def test_a_resumed_log_says_each_step_once(tmp_path):
     with open(tmp_path / "log.jsonl", "a") as file:
         file.write('{"step": 5, "lo')  # as a killed process leaves it
     log = Log(tmp_path, 2)  # the checkpoint was of step 2
-    again = follower(log, start=2)
+    again = follower(log, start=2, num_skipped=1)
     for number in (3, 4):
         again.add(step(number, math.nan, skipped=True), 1.0)
     log.close()
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [2, 4]
-    assert lines[1]["num_skipped"] == 2 and lines[1]["loss"] is None  # JSON has no nan
+    assert lines[1]["num_skipped"] == 3 and lines[1]["loss"] is None  # JSON has no nan
 
 
 def test_where_nobody_watches_lines_are_printed(tmp_path, capsys):

@@ -21,7 +21,7 @@ from sdm_lite.train import (
     new_run,
     train,
 )
-from sdm_lite.train.processes import OneProcess
+from sdm_lite.train.processes import Processes
 from sdm_lite.train.resume import resume_run, save_run
 from sdm_lite.unet import SDMUNet
 
@@ -135,7 +135,7 @@ def test_an_infinite_gradient_under_a_finite_loss_is_skipped_too():
 
 
 def test_parts_of_a_batch_add_up_to_the_batch():
-    whole, parts = list(steps_of(fresh())), list(steps_of(fresh(), processes=OneProcess(num_parts=2)))
+    whole, parts = list(steps_of(fresh())), list(steps_of(fresh(), processes=Processes(num_parts=2)))
     for one, other in zip(whole, parts, strict=True):
         for name in ("loss", "simple", "vlb", "gradient_norm"):
             assert getattr(one, name) == pytest.approx(getattr(other, name), rel=1e-4)

@@ -5,9 +5,7 @@ import math
 import os
 import subprocess
 import sys
-from contextlib import nullcontext
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,7 +15,7 @@ from sdm_lite.checkpoints import load_model
 from sdm_lite.train import train
 from sdm_lite.train.__main__ import main
 from sdm_lite.train.config import RunConfig, TrainConfig
-from sdm_lite.train.processes import Accelerated, OneProcess, check_processes, join_processes
+from sdm_lite.train.processes import Processes, check_processes, join_processes
 
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = (
@@ -112,15 +110,9 @@ def test_what_a_launcher_asks_for_and_is_not_there_is_refused(monkeypatch, plugi
 
 
 def in_fp16(scaler):
-    """Processes as Accelerate makes them in fp16, but on the CPU, where it refuses."""
-    processes = object.__new__(Accelerated)
-    OneProcess.__init__(processes)
-    processes.accelerator = SimpleNamespace(
-        scaler=scaler,
-        autocast=nullcontext,
-        backward=lambda loss: scaler.scale(loss).backward(),
-        reduce=lambda values, reduction: values,
-    )
+    """A process as Accelerate makes it in fp16, but on the CPU, where it refuses."""
+    processes = Processes()
+    processes.scaler = scaler
     return processes
 
 
@@ -138,7 +130,7 @@ def test_steps_that_fp16_skips_while_it_looks_for_a_scale_change_nothing_else():
     assert [step.skipped for step in scaled] == [True, True, False, False, False, False]
     assert scaler.get_scale() == processes.state_dict()["scale"] == 2.0**14
     bad = iter([True, True, False, False, False, False])
-    plain = list(spoiled_steps(theirs, lambda: next(bad), OneProcess()))
+    plain = list(spoiled_steps(theirs, lambda: next(bad), Processes()))
     # A power of two is taken out again without rounding: the norm before clipping and the weights are float32's.
     assert [step.gradient_norm for step in scaled[2:]] == [step.gradient_norm for step in plain[2:]]
     for one, other in zip(ours.unet.parameters(), theirs.unet.parameters(), strict=True):
@@ -155,6 +147,6 @@ def test_the_search_for_a_scale_ends_before_the_run_is_given_up():
 
 
 def test_parts_cover_the_share_of_a_process():
-    third = OneProcess(num_parts=2)
+    third = Processes(num_parts=2)
     third.rank, third.count = 2, 4
     assert list(third.parts(6)) == [(slice(0, 3), slice(12, 15)), (slice(3, 6), slice(15, 18))]

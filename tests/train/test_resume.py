@@ -15,7 +15,6 @@ from sdm_lite.train.resume import (
     read_checkpoint,
     resume_run,
     save_run,
-    write_whole,
 )
 
 
@@ -131,16 +130,3 @@ def test_a_disk_that_is_full_leaves_what_was_there(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert [path] == list(path.parent.iterdir()) and path.read_bytes() == before
     assert read_checkpoint(path)["step"] == 1
-
-
-def test_a_write_that_fails_half_way_leaves_the_old_file(tmp_path):
-    path = tmp_path / "file"
-    write_whole(path, lambda file: file.write(b"old"))
-
-    def fail(file):
-        file.write(b"new")
-        raise RuntimeError("unexpected pos 64 vs 0\nmore")
-
-    with pytest.raises(OSError, match="unexpected pos 64 vs 0.*is the disk full"):
-        write_whole(path, fail)
-    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
