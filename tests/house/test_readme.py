@@ -42,6 +42,14 @@ def test_only_what_stands_between_the_markers_is_replaced():
     assert renewed(page, {"a": lambda: "\\1 new"}) == page.replace("old", "\\1 new", 1)
 
 
+def test_the_ten_lines_of_the_readme_run():
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    names = {}
+    exec(code, names)
+    image = names["image"]
+    assert image.shape == (1, 3, 32, 32) and -1 <= image.min() < image.max() <= 1 and image.std() > 0.1
+
+
 @pytest.mark.skipif(not (ROOT / ".git").exists() or not shutil.which("git"), reason="not a clone")
 def test_the_top_level_is_the_user_s():
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
