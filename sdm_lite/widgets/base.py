@@ -24,6 +24,7 @@ from sdm_lite.viz import png_bytes
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+HEADING = "text-align:right;padding-right:6px;font-weight:600;white-space:nowrap"
 CAPTION = "margin-top:2px;text-align:center;font-size:12px;line-height:1.35"
 
 
@@ -123,7 +124,7 @@ def table_html(rows: Mapping[str, Sequence[Tile]], *, caption: str, side: int = 
             f'<div style="{CAPTION}">{html.escape(tile.caption)}</div></td>'
             for tile in tiles
         )
-        heading = f'<th scope="row" style="text-align:right;padding-right:6px;font-weight:600">{html.escape(name)}</th>'
+        heading = f'<th scope="row" style="{HEADING}">{html.escape(name)}</th>'
         body.append(f'<tr style="background:none">{heading}{cells}</tr>')
     return (
         f'<div style="overflow-x:auto"><table style="border-collapse:collapse;font-size:12px">'

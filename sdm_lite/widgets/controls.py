@@ -14,7 +14,7 @@ from sdm_lite.sampling import SAMPLERS
 from sdm_lite.widgets.base import sized
 from sdm_lite.widgets.drawing import sampler_name
 
-ROW = {"flex_flow": "row wrap", "align_items": "center"}
+ROW = {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "0 10px"}
 
 
 def seed_field(widgets: Any, seed: int) -> Any:

@@ -19,7 +19,7 @@ from sdm_lite.evaluate.drawing import SampleSettings
 from sdm_lite.viz import colorize, show_grid, to_uint8
 from sdm_lite.widgets.base import Shown, Tile, find_ipywidgets, tiles_html
 from sdm_lite.widgets.canvas import PageFront, PlainFront, canvas_class
-from sdm_lite.widgets.controls import scale_field, seed_field
+from sdm_lite.widgets.controls import ROW, scale_field, seed_field
 from sdm_lite.widgets.drawing import DEFAULT, Frame, condition_of, draw_now, draw_sample, examples_of, in_words
 from sdm_lite.widgets.jobs import Job, Runner
 from sdm_lite.widgets.painting import LabelMap, apply_gesture, landscapes
@@ -143,14 +143,13 @@ class LabelPainter(Shown):
         self._seed = seed_field(widgets, self._settings.seed)
         for control in (self._scale, self._seed):
             control.observe(lambda _: self.redraw(), names="value")
-        row = {"flex_flow": "row wrap", "align_items": "flex-start"}
-        settings = widgets.HBox([self._scale, self._seed], layout=row)
+        settings = widgets.HBox([self._scale, self._seed], layout=ROW)
         # Beside the map where there is room for both, below it on a narrow page.
         self._front.widget.layout.flex, self._front.widget.layout.width = "0 0 auto", "430px"
         right = widgets.VBox(
             [self._picture, settings, self._runner.box], layout={"flex": "1 1 330px", "min_width": "0"}
         )
-        return widgets.HBox([self._front.widget, right], layout=row)
+        return widgets.HBox([self._front.widget, right], layout={"flex_flow": "row wrap", "align_items": "flex-start"})
 
     def _paint(self, gesture: dict) -> bool:
         if gesture.get("kind") == "preset":

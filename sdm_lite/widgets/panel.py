@@ -131,7 +131,7 @@ class SamplingPanel(Shown):
         strip = show_grid(
             [[tile.picture for tile in tiles] for tiles in rows.values()],
             row_labels=["$x_t$", "predicted $x_0$", "cond - null"],
-            column_labels=[f"$t$ = {frame.t}" for frame in frames],
+            column_labels=[f"$t$={frame.t}" for frame in frames],
             scale=max(1, 64 // max(tiles[0].picture.shape)),  # noise does not compress: larger, it fills a file
             title=f"The way there at s = {settings.guidance_scale:g}",
             caption=f"{STRIP_CAPTION[:-1]}: {sizes}.",
@@ -220,7 +220,8 @@ class SamplingPanel(Shown):
             if drawing is not None:
                 sample = Tile(drawing.picture, f"sample, {scale}")
             elif frame is not None:
-                sample = Tile(to_uint8(frame.x0), f"{scale}: predicted x0 at t = {frame.t}")
+                words = f"predicted x0, t = {frame.t}"  # no wider than the picture, or the next would move
+                sample = Tile(to_uint8(frame.x0), words, f"{scale}: {words}")
             else:
                 sample = Tile(np.full_like(tiles[0].picture, 128), f"{scale}: not drawn yet")
             self._pictures.value = tiles_html([tiles[0], sample, tiles[1]])

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from sdm_lite.files import expanded, hold, write_whole
 from sdm_lite.metrics import Interval
+from sdm_lite.progress import counted
 
 COLUMNS = ("time", "voter", "pair", "left", "right", "chosen")
 
@@ -72,7 +73,7 @@ def wilson_interval(wins: float, num_votes: int, *, confidence: float = 0.95) ->
         raise ValueError(f"expected 0 <= wins <= num_votes, got {wins} of {num_votes}")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie in (0, 1), got {confidence}")
-    kind = f"{100 * confidence:g} % Wilson over {num_votes} votes"
+    kind = f"{100 * confidence:g} % Wilson over {counted(num_votes, 'vote')}"
     if not num_votes:
         return Interval(0.0, 1.0, kind)
     share, z = wins / num_votes, NormalDist().inv_cdf((1 + confidence) / 2)
@@ -221,14 +222,14 @@ def summary(found: Preference, names: Sequence[str]) -> str:
         return "No votes yet."
     low, high, kind = found.interval
     text = (
-        f"{names[0]} was preferred in {found.wins} of {found.num_votes} votes: {found.share:.0%}, "
+        f"{names[0]} was preferred in {found.wins} of {counted(found.num_votes, 'vote')}: {found.share:.0%}, "
         f"interval {low:.0%} to {high:.0%} ({kind})."
     )
     if found.votes_needed is None:
         return f"{text} At exactly one half, no number of votes would show a preference."
     if found.votes_needed == 0:
         return f"{text} The interval leaves one half out: {names[found.share < 0.5]} is preferred."
-    return f"{text} About {found.votes_needed} more votes like these would settle it."
+    return f"{text} About {counted(found.votes_needed, 'more vote')} like these would settle it."
 
 
 def _votes_needed(share: float, num_votes: int, confidence: float) -> int | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sdm_lite.progress import counted
 from sdm_lite.widgets import preference as p
 
 NAMES = ("guided", "unguided")
@@ -22,7 +23,7 @@ def test_the_interval_is_that_of_scipy(wins, num_votes, confidence):
     expected = stats.binomtest(wins, num_votes).proportion_ci(confidence, method="wilson")
     found = p.wilson_interval(wins, num_votes, confidence=confidence)
     assert found[:2] == pytest.approx(tuple(expected), abs=1e-12)
-    assert found.kind == f"{100 * confidence:g} % Wilson over {num_votes} votes"
+    assert found.kind == f"{100 * confidence:g} % Wilson over {counted(num_votes, 'vote')}"
 
 
 def test_the_interval_covers_what_it_promises():

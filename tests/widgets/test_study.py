@@ -57,7 +57,7 @@ def test_the_result_is_shown_when_asked_for_and_hidden_by_the_next_vote(live, tm
     study.vote(left=True)
     assert study._result.value == ""
     study._show_result()
-    assert "of 1 votes" in study._result.value and "more votes" in study._result.value
+    assert "of 1 vote" in study._result.value and "more votes" in study._result.value
     study.vote(left=True)
     assert study._result.value == ""
 
@@ -103,7 +103,7 @@ def test_without_widgets_pairs_and_result_stand_in_a_figure(monkeypatch, tmp_pat
     shown += study.figures()
     before, after = (" ".join(text.get_text() for text in figure.axes[0].texts) for figure in shown)
     assert [label.get_text() for label in shown[0].axes[0].get_xticklabels()] == ["label map", *NAMES]
-    assert "No votes yet" in before and "of 1 votes" in " ".join(after.split())
+    assert "No votes yet" in before and "of 1 vote" in " ".join(after.split())
 
 
 def test_pairs_are_samples_from_one_noise_at_two_scales(capsys, monkeypatch):
