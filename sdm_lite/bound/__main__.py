@@ -21,24 +21,19 @@ from sdm_lite.progress import progress
 from sdm_lite.scenes.dataset import Scenes
 
 
-def held_out(model: Model, num_images: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pictures and conditions of held-out Scenes, as a model reads them: x0 (N, 3, H, W) and (N, K, H, W)."""
+def measure(model: Model, arguments: argparse.Namespace) -> dict[str, Bound]:
+    """The bound of held-out Scenes under each variance."""
     config, size = model.unet.config, model.unet.config.image_size[0]
     config.check_data("Scenes, on which the bound is measured,", Scenes.num_classes, has_instances=True)
     if config.image_size != (size, size):
         raise ValueError(f"the bound is measured on Scenes, which are square: the model draws {config.image_size}")
-    scenes = Scenes(size, length=num_images, seed=HELD_OUT_SEED)
-    pictures = scenes.materialize(range(num_images))
-    if not config.instance_edges:
-        pictures = pictures._replace(edges=None)
-    return encode(pictures.to(model.unet.device))
-
-
-def measure(model: Model, arguments: argparse.Namespace) -> dict[str, Bound]:
-    """The bound of held-out Scenes under each variance."""
     if arguments.num_images < 2:
         raise ValueError(f"num_images must be at least 2, got {arguments.num_images}")
-    x0, condition = held_out(model, arguments.num_images)
+    scenes = Scenes(size, length=arguments.num_images, seed=HELD_OUT_SEED)
+    pictures = scenes.materialize(range(len(scenes)))
+    if not config.instance_edges:
+        pictures = pictures._replace(edges=None)
+    x0, condition = encode(pictures.to(model.unet.device))  # (N, 3, H, W) and (N, K, H, W)
     return evaluate_bound(
         denoiser(model.unet, model.diffusion, condition, arguments.guidance_scale),
         model.diffusion,

@@ -227,14 +227,18 @@ def test_the_command_prints_every_score_and_writes_json(tmp_path, model, judge, 
     printed = capsys.readouterr().out
     written = json.loads((tmp_path / "out" / "scores.json").read_text())
     for measure in written["measures"].values():
-        low, high, kind = measure["interval"]
-        assert f"{measure['value']:.3f}   [{low:.3f}, {high:.3f}]" in printed and measure["name"] in printed
-        assert f": {kind}\n" in printed
+        for told in filter(None, (measure, measure["yardstick"], measure["ratio"])):
+            low, high, kind = told["interval"]
+            assert f"{told['value']:.3f}   [{low:.3f}, {high:.3f}]" in printed and told["name"] in printed
+            assert f": {kind}\n" in printed
+    assert written["measures"]["miou"]["ratio"] and not written["measures"]["season_tv"]["ratio"]
     assert "FID (Scenes judge)" in printed and set(written["class_iou"]) == set(Scenes.class_names)
     assert written["settings"]["guidance_scale"] == 1.5
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["scores.json"]
     with pytest.raises(SystemExit, match="error: no weights called 'nowhere'"):
         evaluate_command.main(["nowhere", *options])
+    with pytest.raises(SystemExit, match="error: cannot write to --card .*model.safetensors .*: give another folder"):
+        evaluate_command.main([*files, *options, "--card", str(tmp_path / "model.safetensors" / "card.md")])
     with pytest.raises(SystemExit, match="error: device 'tpu9' cannot be used here"):
         evaluate_command.main(["scenes-32", *options, "--device", "tpu9"])
 
