@@ -13,6 +13,7 @@ import torch
 from networks import LEAST
 
 from sdm_lite.checkpoints import load_facts, load_model
+from sdm_lite.datasets.export import render_scenes
 from sdm_lite.diffusion import DiffusionConfig
 from sdm_lite.files import hold
 from sdm_lite.presets import PRESETS
@@ -83,6 +84,23 @@ def test_a_run_tells_how_it_goes(tmp_path, capsys):
     assert expected | {"num_skipped", "images_per_second", "memory_gib", "seconds"} <= set(lines[0])
     assert len(lines[0]["simple_by_quartile"]) == 4 and lines[0]["memory_gib"] > 0
     assert load_facts(tmp_path / "best.safetensors")["steps"] in (2, 4)
+
+
+def test_photographs_are_learned_as_the_same_pictures_in_memory(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("SDM_LITE_CACHE", str(tmp_path / "cache"))
+    root = render_scenes(tmp_path / "photographs", num_train=8, num_val=8, size=16)
+    watch = "--log-steps 1 --evaluate-steps 2 --evaluate-images 8".split()
+    from_files = [*OPTIONS, *watch, "--dataset", "folder", "--root", str(root), "--output", str(tmp_path / "files")]
+    assert main([*OPTIONS, *watch, "--output", str(tmp_path / "memory")]) == main(from_files) == 0
+    told = ("step", "loss", "gradient_norm", "evaluation")
+    ours, theirs = ([[line.get(name) for name in told] for line in log(tmp_path / of)] for of in ("files", "memory"))
+    assert ours == theirs and len(ours) == 6
+    # A bad one among the held-out, not of those that are looked at first, is told by name or left out.
+    (root / "images" / "val" / "3.png").write_bytes(b"no picture")
+    capsys.readouterr()
+    assert main([*from_files[:-1], str(tmp_path / "bad")]) == 2
+    assert "val/3.png" in capsys.readouterr().err
+    assert main([*from_files[:-1], str(tmp_path / "skipped"), "--skip-bad"]) == 0
 
 
 def test_the_stop_rule_stops(tmp_path, capsys):
