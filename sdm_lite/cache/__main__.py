@@ -10,9 +10,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sdm_lite.cache import DESCRIPTION, RECORDS, Cache, cache_root
-from sdm_lite.cache.loading import open_cache
+from sdm_lite.cache import Cache, cache_root, open_cache
+from sdm_lite.cache.stored import DESCRIPTION
 from sdm_lite.datasets.options import add_dataset, open_asked
+from sdm_lite.files import expanded
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -24,7 +25,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add_dataset(build)
     build.add_argument("--split", default="train", help="which split (default: %(default)s)")
     build.add_argument("--crops", type=int, default=1, help="examples made of each picture (default: %(default)s)")
-    build.add_argument("--workers", type=int, help="processes, 0 for this one alone (default: one a core if it pays)")
+    build.add_argument("--workers", type=int, help="threads that read (default: one a core)")
     build.add_argument("--folder", type=Path, default=cache_root(), help="where caches are kept (default: %(default)s)")
     build.set_defaults(run=run_build)
 
@@ -38,24 +39,23 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def run_build(args: argparse.Namespace) -> int:
     """Build, and print where the cache is."""
-    if args.workers is not None and args.workers < 0:
-        raise ValueError(f"--workers must be at least 0, got {args.workers}")
+    if args.workers is not None and args.workers < 1:
+        raise ValueError(f"--workers must be at least 1, got {args.workers}")
     dataset = open_asked(args, args.split, crops=args.crops)
-    print(_line(open_cache(dataset, args.folder, num_workers=args.workers)))
+    print(_line(open_cache(dataset, args.folder, num_threads=args.workers)))
     return 0
 
 
 def run_verify(args: argparse.Namespace) -> int:
     """Verify all caches of a folder, and print a line for each; 1 if one is damaged."""
-    single = (args.folder / DESCRIPTION).exists()
-    folders = [args.folder] if single else sorted(path.parent for path in args.folder.glob(f"*/{RECORDS}"))
-    folders = [folder for folder in folders if folder.suffix != ".partial"]
-    if not folders:
-        raise ValueError(f"there is no cache in {args.folder}")
+    folder = expanded(args.folder)
+    found = [*folder.glob(DESCRIPTION), *sorted(folder.glob(f"*/{DESCRIPTION}"))]
+    if not found:
+        raise ValueError(f"there is no cache in {folder}: give the folder of one, or of several, as --folder")
     num_damaged = 0
-    for folder in folders:
+    for path in found:
         try:
-            cache = Cache(folder)
+            cache = Cache(path.parent)
             cache.verify()
             print(f"as written: {_line(cache)}")
         except ValueError as error:
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _line(cache: Cache) -> str:
-    num_bytes = (cache.folder / RECORDS).stat().st_size
+    num_bytes = sum(path.stat().st_size for path in cache.folder.iterdir())
     left_out = f", {len(cache.left_out)} left out" if cache.left_out else ""
     height, width = cache.size
     return f"{cache.folder}: {len(cache)} examples of {height} x {width}{left_out}, {num_bytes / 1e6:.1f} MB"

@@ -1,204 +1,149 @@
-"""Building a cache: a data set read once, by several processes, into one file that is there whole or not at all.
+"""Opening the cache of a data set, after building it if need be: read once, by threads; there whole or not at all.
 
-Apart from reading it because this is where things go wrong: bad pictures, a full disk, a run that is killed. Records
-are written in order into a folder named `.partial`, each followed by a line with its checksum, so that a build that was
-stopped in any way goes on behind its last good record. The folder gets its name when everything is on the disk.
+Apart from reading it because this is where things go wrong: bad pictures, a full disk, a run that is killed. Rows are
+written into a folder named `.partial`, a checksum after each, so that a build that was stopped in any way reads only
+what has none that fits. The folder gets its name when everything is on the disk.
 """
 
 from __future__ import annotations
 
-import errno
-import json
 import os
 import shutil
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.format import open_memmap
 
-from sdm_lite.cache import DESCRIPTION, EXAMPLES, RECORDS, Readable, describe, folder_names, record_dtype
-from sdm_lite.cache.reading import UNGUARDED, Packed, read_all
+from sdm_lite.batches import Example, collate, label_dtype
+from sdm_lite.cache.stored import DESCRIPTION, Cache, cache_root, checksum, fingerprint, folder_names, identity
+from sdm_lite.datasets import Photographs
+from sdm_lite.datasets.image_files import in_threads
+from sdm_lite.files import expanded, hold, to_json, write_whole
+from sdm_lite.labels import check_labels
 from sdm_lite.progress import Progress
 
 
-def build_cache(dataset: Readable, folder: Path, *, num_workers: int | None = None) -> None:
-    """Read every example of a data set into a cache.
-
-    Does nothing if the cache is there. If another process is building it, waits for that one. Caches of the same data
-    set made before its files changed are deleted at the end; a run that has one open keeps it until it closes it,
-    except on Windows and on network file systems.
+def open_cache(dataset: Photographs, folder: str | Path | None = None, *, num_threads: int | None = None) -> Cache:
+    """Open the cache of a data set, after building it if there is none or if a file has changed since.
 
     Args:
-        dataset: what to read.
-        folder: of the cache, named by `cache.folder_names`.
-        num_workers: processes that read. 0 reads in this one; None begins here, and if that would take long goes on
-            with one for each core. They are started afresh, so a script needs `if __name__ == "__main__":`.
+        dataset: one of `sdm_lite.datasets`, or whatever has the same attributes.
+        folder: where caches are kept; None for `cache_root()`: $SDM_LITE_CACHE, else ~/.cache/sdm_lite.
+        num_threads: that read while it is built; None = one a core.
+
+    Returns:
+        The cache. How many examples were left out is told on the standard error stream, each time.
 
     Raises:
-        ValueError: if an example is bad and the data set does not skip those, the folder cannot be written, the disk
-            is or becomes full, or the files change meanwhile. What was read is kept, and used by the next attempt.
+        ValueError: if the cache cannot be built or is damaged, or lacks bad examples though the data set does not
+            skip those; naming file and remedy.
     """
     stem, digest = folder_names(dataset)
-    dtype = record_dtype(dataset.size, dataset.num_classes, dataset.has_instances)
-    partial = folder.with_name(f"{folder.name}.partial")
-    with _locked(folder.with_name(f"{stem}.lock")):
-        if folder.exists():
-            return
-        with _Writer(partial, dtype) as writer:
-            done = writer.resume()
-            _check_space(partial, (len(dataset) - done) * dtype.itemsize)
-            with Progress(f"reading {dataset.name} {dataset.split}", total=len(dataset)) as bar:
-                bar.update(done)
-                for chunk in read_all(dataset, dtype, done, num_workers):
-                    writer.write(chunk)
-                    bar.update(len(chunk))
-            if folder_names(dataset)[1] != digest:
-                raise ValueError(
-                    f"files of {dataset.root} changed while they were read: start again when they are still"
-                )
-            if not writer.num_records:
-                raise ValueError(f"no example of {dataset.root}, split {dataset.split}, can be read")
-            writer.finish(folder, describe(dataset))
-        for other in folder.parent.glob(f"{stem}-*"):
-            if other != folder:
-                shutil.rmtree(other, ignore_errors=True)
-
-
-class _Writer:
-    """Records and their lines, appended to the two files of a partial cache."""
-
-    def __init__(self, partial: Path, dtype: np.dtype):
-        self.partial, self.dtype, self.num_records = partial, dtype, 0
-
-    def __enter__(self) -> _Writer:
-        with self._told():
-            self.partial.mkdir(parents=True, exist_ok=True)
-            self._records = open(self.partial / RECORDS, "a+b")
-            self._lines = open(self.partial / EXAMPLES, "a+b")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for file in (self._records, self._lines):
-            try:
-                file.close()
-            except OSError:  # a full disk, which was told when it was written to
-                pass
-
-    def resume(self) -> int:
-        """Cut off what was not written whole, and return how many examples are done."""
-        self._records.seek(0)
-        self._lines.seek(0)
-        num_lines = num_bytes = 0
-        for line in self._lines:
-            entry = _parsed(line)
-            if entry is None:
-                break
-            if "crc32" in entry:
-                record = self._records.read(self.dtype.itemsize)
-                if len(record) < self.dtype.itemsize or zlib.crc32(record) != entry["crc32"]:
-                    break
-                self.num_records += 1
-            num_lines, num_bytes = num_lines + 1, num_bytes + len(line)
-        with self._told():
-            self._records.truncate(self.num_records * self.dtype.itemsize)
-            self._lines.truncate(num_bytes)
-        return num_lines
-
-    def write(self, chunk: list[Packed]) -> None:
-        """Append examples: the records first, so that a line always has its record before it."""
-        lines = []
-        for packed in chunk:
-            entry = {"left_out": packed.left_out} if packed.left_out else {"crc32": zlib.crc32(packed.record)}
-            lines.append(json.dumps({"name": packed.name} | entry) + "\n")
-            self.num_records += not packed.left_out
-        with self._told():
-            self._records.write(b"".join(packed.record for packed in chunk))
-            self._records.flush()
-            self._lines.write("".join(lines).encode())
-            self._lines.flush()
-
-    def finish(self, folder: Path, description: dict[str, object]) -> None:
-        """Put everything on the disk, then give the folder its name."""
-        with self._told(), open(self.partial / DESCRIPTION, "wb") as file:
-            file.write(json.dumps(description, indent=1).encode())
-            for written in (self._records, self._lines, file):
-                written.flush()
-                os.fsync(written.fileno())
-        self.__exit__()  # Windows renames no folder with open files
-        with self._told():
-            _sync_folder(self.partial)
-            self.partial.rename(folder)
-            _sync_folder(folder.parent)
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise ValueError(_cannot_write(self.partial, error)) from error
-
-
-def _cannot_write(path: Path, error: OSError) -> str:
-    if error.errno == errno.ENOSPC:
-        return f"the disk is full, writing {path}: make room and start again, what was read is kept; or {ELSEWHERE}"
-    return f"cannot write the cache {path} ({error.strerror}): {ELSEWHERE}"
-
-
-ELSEWHERE = "name a folder on another disk in the environment variable SDM_LITE_CACHE"
-
-
-def _check_space(folder: Path, num_bytes: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < num_bytes:
-        raise ValueError(
-            f"the cache needs {num_bytes / 1e9:.2f} GB, {folder.parent} has {free / 1e9:.2f} GB left: "
-            f"make room, or {ELSEWHERE}"
-        )
-
-
-def _parsed(line: bytes) -> dict[str, object] | None:
-    """A line as it was written, or None if it is not whole."""
+    place = (cache_root() if folder is None else expanded(folder)) / f"{stem}-{digest}"
     try:
-        return json.loads(line) if line.endswith(b"\n") else None
-    except ValueError:
-        return None
-
-
-def _sync_folder(folder: Path) -> None:
-    """Put the names in a folder on the disk, where folders can be opened."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock that ends with the process, however it ends; without one where the system has none (Windows)."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a")
+        if not place.exists():
+            with hold(place.with_name(f"{stem}.lock")):  # waits for another process that builds it
+                if not place.exists():
+                    _build(dataset, place, num_threads)
+                for older in set(place.parent.glob(f"{stem}-*")) - {place}:  # made before its files changed
+                    shutil.rmtree(older, ignore_errors=True)
     except OSError as error:
-        raise ValueError(_cannot_write(path.parent, error)) from error
-    with file:
+        raise ValueError(
+            f"cannot write the cache {place} ({error.strerror or error}): make room, or name a folder on another disk "
+            "in the environment variable SDM_LITE_CACHE"
+        ) from error
+    cache = Cache(place)
+    if cache.left_out:
+        told = f"{len(cache.left_out)} bad, listed in {place / DESCRIPTION}, the first: {cache.left_out[0]}"
+        if not dataset.skip_bad:
+            raise ValueError(f"{told}; repair them, or leave them out with skip_bad")
+        print(f"left out: {told}", file=sys.stderr)
+    return cache
+
+
+def _build(dataset: Photographs, folder: Path, num_threads: int | None) -> None:
+    """Read every example of a data set into a cache; what was read is kept if that fails.
+
+    Raises:
+        ValueError: if an example is bad and the data set does not skip those, or the files change meanwhile.
+        OSError: if the folder cannot be written, or the disk is too full.
+    """
+    partial = folder.with_name(f"{folder.name}.partial")
+    arrays = _make_arrays(partial, dataset)
+    left_out = _fill(arrays, dataset, num_threads)
+    if folder.name != "-".join(folder_names(dataset)):
+        raise ValueError(f"files of {dataset.root} changed while they were read: start again when they are still")
+    if len(left_out) == len(dataset):
+        raise ValueError(f"no example of {dataset.root}, split {dataset.split}, can be read: {left_out[0]}")
+    facts = identity(dataset) | {"names": dataset.names, "left_out": left_out}
+    facts["checksum"] = fingerprint(facts, arrays["checksums"])
+    while arrays:
+        arrays.popitem()[1].flush()  # and close: Windows renames no folder with open files
+    write_whole(partial / DESCRIPTION, to_json(facts, indent=1))
+    partial.rename(folder)
+
+
+def _make_arrays(partial: Path, dataset: Photographs) -> dict[str, np.memmap]:
+    """The arrays of a cache by name, mapped for writing: as they were left, or made, all zeros.
+
+    Their space on the disk is taken now, as writing to a mapped file on a full disk would end the process.
+    """
+    height, width = dataset.size
+    labels = str(label_dtype(dataset.num_classes)).removeprefix("torch.")
+    rows = {"images": np.zeros((3, height, width), np.uint8), "label_maps": np.zeros((height, width), labels)}
+    if dataset.has_instances:
+        rows["edges"] = np.zeros((height, -(-width // 8)), np.uint8)
+    rows["checksums"] = np.zeros((), np.uint32)
+    partial.mkdir(exist_ok=True)
+    num_bytes = len(dataset) * sum(row.nbytes for row in rows.values())
+    left = shutil.disk_usage(partial).free + sum(path.stat().st_size for path in partial.iterdir())
+    if left < num_bytes:
+        raise OSError(f"it needs {num_bytes / 1e9:.2f} GB, and {left / 1e9:.2f} GB are left")
+    arrays = {}
+    for name, row in rows.items():
+        path = partial / f"{name}.npy"
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if path.read_text() == str(os.getppid()):  # we are its worker, and would wait for each other
-                raise ValueError(f"this process runs {UNGUARDED}") from None
-            print(f"waiting for another process that builds {path.with_suffix('')}", flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        path.write_text(str(os.getpid()))
+            arrays[name] = open_memmap(path, mode="r+")
+        except (FileNotFoundError, ValueError):  # or without a whole header
+            arrays[name] = open_memmap(path, mode="w+", dtype=row.dtype, shape=(len(dataset), *row.shape))
+        if hasattr(os, "posix_fallocate"):
+            with open(path, "rb+") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return arrays
+
+
+def _fill(arrays: dict[str, np.memmap], dataset: Photographs, num_threads: int | None) -> list[str]:
+    """Read what has no checksum that fits; a line for each bad example, or ValueError if those may not be skipped."""
+
+    def fill(row: int) -> ValueError | None:
         try:
-            yield
-        finally:
-            path.write_text("")
+            _write(arrays, row, dataset[row], dataset.num_classes)
+        except ValueError as error:
+            return ValueError(f"{dataset.names[row]}: {error}")
+
+    todo = [row for row, crc in enumerate(arrays["checksums"].tolist()) if not crc or checksum(arrays, row) != crc]
+    arrays["checksums"][todo] = 0
+    left_out = []
+    with Progress(f"reading {dataset.name} {dataset.split}", total=len(dataset)) as bar:
+        bar.update(len(dataset) - len(todo))
+        for error in in_threads(fill, todo, num_threads):
+            if error is not None and not dataset.skip_bad:
+                raise error
+            left_out += [] if error is None else [str(error)]
+            bar.update()
+    return left_out
+
+
+def _write(arrays: dict[str, np.memmap], row: int, example: Example, num_classes: int) -> None:
+    """Check and write an example, its checksum last. What is read from a cache is not checked again."""
+    height, width = arrays["label_maps"].shape[1:]
+    shapes = [tuple(part.shape) for part in example]
+    if shapes != [(3, height, width), (height, width), (height, width)]:
+        raise ValueError(f"expected {height} x {width} pixels, got tensors of shapes {shapes}")
+    check_labels(example.label_map[None], num_classes)
+    batch = collate([example], num_classes, has_instances="edges" in arrays)
+    arrays["images"][row], arrays["label_maps"][row] = batch.images[0], batch.label_map[0]
+    if batch.edges is not None:
+        arrays["edges"][row] = np.packbits(batch.edges[0], axis=-1)
+    arrays["checksums"][row] = checksum(arrays, row)

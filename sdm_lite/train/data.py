@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sdm_lite.batches import Batch, Example, ImageBatches
-from sdm_lite.cache.loading import CachedBatches, Prefetch, open_cache
+from sdm_lite.cache import CachedBatches, Prefetch, open_cache
 from sdm_lite.datasets import Photographs, open_dataset
 from sdm_lite.presets import PRESETS
 from sdm_lite.progress import Progress

@@ -7,11 +7,11 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from cached_files import NUM_EXAMPLES, Files, all_of, cut, finished, flip_a_byte, make_files, write
+from cached_files import NUM_EXAMPLES, Files, all_of, cut, finished, flip_a_byte, flip_a_byte_of, make_files, write
 
-from sdm_lite.cache import Cache, cache_root, describe, folder_names
+from sdm_lite.cache import Cache, cache_root, open_cache
 from sdm_lite.cache.__main__ import main
-from sdm_lite.cache.loading import open_cache
+from sdm_lite.cache.stored import folder_names, identity
 from sdm_lite.labels import instance_edges
 
 
@@ -26,10 +26,10 @@ def test_a_cache_holds_what_the_data_set_reads(root, tmp_path):
     assert len(cache) == NUM_EXAMPLES and cache.names == dataset.names and cache.size == (16, 20)
     chosen = torch.tensor([7, 0, 39, 7])
     examples = cache.read(chosen)
-    assert examples.images.dtype == examples.label_maps.dtype == examples.edges.dtype == torch.uint8
+    assert examples.images.dtype == examples.label_map.dtype == examples.edges.dtype == torch.uint8
     for k, i in enumerate(chosen.tolist()):
         assert torch.allclose(examples.images[k] / 127.5 - 1, dataset[i].image)
-        assert torch.equal(examples.label_maps[k].long(), dataset[i].label_map)
+        assert torch.equal(examples.label_map[k].long(), dataset[i].label_map)
         assert torch.equal(examples.edges[k].float(), instance_edges(dataset[i].instance_map[None])[0, 0])
     assert 0 < examples.edges.float().mean() < 1
 
@@ -49,7 +49,7 @@ def test_more_than_256_classes_take_16_bits(root, tmp_path):
             return example._replace(label_map=example.label_map + 290)
 
     dataset = Many(root)
-    label_maps = all_of(open_cache(dataset, tmp_path / "caches")).label_maps
+    label_maps = all_of(open_cache(dataset, tmp_path / "caches")).label_map
     assert label_maps.dtype == torch.int16 and label_maps.min() == 290 and label_maps.max() == 292
 
 
@@ -57,13 +57,13 @@ def test_a_cache_is_built_once(root, tmp_path):
     open_cache(Files(root), tmp_path / "caches")
     again = Files(root)
     open_cache(again, tmp_path / "caches").verify()
-    assert again.num_read == 0
+    assert again.asked == []
 
 
 def test_a_changed_file_makes_another_cache_in_its_place(root, tmp_path):
     before = open_cache(Files(root), tmp_path / "caches")
     (old,) = finished(tmp_path / "caches")
-    write(root / "005.npy", 99)
+    write(root / "005.raw", 99)
     after = open_cache(Files(root), tmp_path / "caches")
     (new,) = finished(tmp_path / "caches")
     assert new != old and after.fingerprint() != before.fingerprint()
@@ -73,10 +73,10 @@ def test_a_changed_file_makes_another_cache_in_its_place(root, tmp_path):
 
 def test_a_file_with_a_new_date_is_read_again_and_found_the_same(root, tmp_path):
     before = open_cache(Files(root), tmp_path / "caches")
-    os.utime(root / "005.npy", (1, 1))
+    os.utime(root / "005.raw", (1, 1))
     dataset = Files(root)
     after = open_cache(dataset, tmp_path / "caches")
-    assert dataset.num_read == NUM_EXAMPLES and after.fingerprint() == before.fingerprint()
+    assert len(dataset.asked) == NUM_EXAMPLES and after.fingerprint() == before.fingerprint()
 
 
 @pytest.mark.parametrize(
@@ -100,31 +100,39 @@ def test_what_decides_the_examples_decides_the_cache(root, attribute, value):
 
 def test_another_folder_with_the_same_names_has_a_cache_of_its_own(root, tmp_path):
     shutil.copytree(root, tmp_path / "copy")
-    assert describe(Files(root)) != describe(Files(tmp_path / "copy"))
+    assert identity(Files(root)) != identity(Files(tmp_path / "copy"))
     open_cache(Files(root), tmp_path / "caches")
     open_cache(Files(tmp_path / "copy"), tmp_path / "caches")
     assert len(finished(tmp_path / "caches")) == 2
 
 
-def test_a_damaged_record_is_told_when_it_is_read(root, tmp_path):
+@pytest.mark.parametrize("name", ["images", "label_maps", "edges"])
+def test_a_damaged_example_is_told_when_it_is_read(root, tmp_path, name):
     folder = open_cache(Files(root), tmp_path / "caches").folder
-    flip_a_byte(folder / "records.bin")  # in the middle: example 20
+    flip_a_byte_of(folder, 20, name)
     cache = Cache(folder)
     cache.read(torch.arange(20))
     for _ in range(2):
-        with pytest.raises(ValueError, match="checksums differ for 020; delete the folder"):
+        with pytest.raises(
+            ValueError, match="checksums of 1 examples differ, the first of them 020; delete the folder"
+        ):
             cache.read(torch.tensor([1, 20]))
-    with pytest.raises(ValueError, match="checksums differ for 020;"):
+    with pytest.raises(ValueError, match="checksums of 1 .* 020;"):
         Cache(folder).verify()
 
 
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda folder: cut(folder / "records.bin", 1), "expected .* bytes in .*records.bin"),
+        (lambda folder: cut(folder / "images.npy", 1), "no whole cache .*greater than file size"),
         (lambda folder: cut(folder / "cache.json", 5), "no whole cache"),
-        (lambda folder: (folder / "examples.jsonl").unlink(), "no whole cache"),
-        (lambda folder: (folder / "cache.json").write_text(json.dumps({"format": "x"})), "expected 'sdm_lite cache"),
+        (lambda folder: (folder / "edges.npy").unlink(), "no whole cache .*edges.npy"),
+        (lambda folder: flip_a_byte(folder / "checksums.npy", -3), "checksums are not those that were written"),
+        (lambda folder: (folder / "cache.json").write_text("{}"), "no whole cache .*format"),
+        (
+            lambda folder: (folder / "cache.json").write_text(json.dumps({"format": "sdm_lite cache 1"})),
+            "expected the format 'sdm_lite cache 2', got 'sdm_lite cache 1'",
+        ),
     ],
 )
 def test_a_damaged_cache_is_told_when_it_is_opened(root, tmp_path, damage, message):
@@ -157,9 +165,9 @@ def test_the_command_builds_verifies_and_tells_what_is_wrong(tmp_path, capsys):
     assert f"{cache}: 3 examples of 16 x 16, 0.0 MB" in capsys.readouterr().out
     assert main(["verify", *where]) == 0 and main(["verify", "--folder", str(cache)]) == 0
     assert capsys.readouterr().out.count("as written") == 2
-    flip_a_byte(cache / "records.bin")
+    flip_a_byte(cache / "images.npy", -1)
     assert main(["verify", *where]) == 1
-    assert "checksums differ for 1" in capsys.readouterr().err
+    assert "checksums of 1 examples differ, the first of them 2;" in capsys.readouterr().err
     assert main([*build, "--workers", "-1"]) == 2
     (folder / "images" / "1.jpg").write_bytes(b"no picture")
     assert main(build) == 2
