@@ -4,7 +4,8 @@ from pathlib import Path
 
 import torch
 
-from sdm_lite import Model, SampleNoise, Scenes, denoiser, encode_labels, last, load_model, sample_ddim
+from sdm_lite import Model, Scenes, load_model
+from sdm_lite.evaluate import SampleSettings, draw_samples
 from sdm_lite.viz import colorize, image_grid, save_png, to_uint8
 
 FOLDER = Path(__file__).parents[1] / "images"
@@ -19,18 +20,15 @@ class Layouts:
     def __init__(self, size: int):
         self.scenes = Scenes(size=size, length=100, seed=1)
         examples = [self.scenes[i] for i in LAYOUTS]
-        label_maps, instance_maps = (
-            torch.stack([getattr(e, n) for e in examples]) for n in ("label_map", "instance_map")
-        )
-        self.maps = [colorize(label_map, self.scenes.palette) for label_map in label_maps]
-        self.pictures = list(to_uint8(torch.stack([e.image for e in examples])))
-        self.condition = encode_labels(label_maps, self.scenes.num_classes, instance_maps)
+        images, self.label_maps, self.instance_maps = (torch.stack(part) for part in zip(*examples, strict=True))
+        self.maps = [colorize(label_map, self.scenes.palette) for label_map in self.label_maps]
+        self.pictures = list(to_uint8(images))
 
     def sample(self, model: Model, guidance_scale: float, first_seed: int, count: int = len(LAYOUTS)) -> list:
         """One sample of each of the first `count` layouts."""
-        x_T = SampleNoise(range(first_seed, first_seed + count))((3, self.scenes.size, self.scenes.size))
-        draw = denoiser(*model, self.condition[:count], guidance_scale, guidance_interval=INTERVAL)
-        return list(to_uint8(last(sample_ddim(draw, model.diffusion, x_T, 25))))
+        settings = SampleSettings(guidance_scale, guidance_interval=INTERVAL)
+        seeds = range(first_seed, first_seed + count)
+        return list(to_uint8(draw_samples(model, self.label_maps[:count], self.instance_maps[:count], seeds, settings)))
 
 
 def main() -> None:
