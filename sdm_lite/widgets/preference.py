@@ -97,8 +97,11 @@ def preference(wins: int, num_votes: int, *, confidence: float = 0.95) -> Prefer
     interval = wilson_interval(wins, num_votes, confidence=confidence)
     if not num_votes:
         return Preference(0, 0, math.nan, interval, None)
-    share = wins / num_votes
-    return Preference(wins, num_votes, share, interval, _votes_needed(share, num_votes, confidence))
+    share, needed = wins / num_votes, None
+    if share != 0.5:  # n > z^2 / (4 (p - 1/2)^2) leaves 1/2 out, as the interval inverts the score test
+        z = NormalDist().inv_cdf((1 + confidence) / 2)
+        needed = max(0, math.floor((z / (2 * share - 1)) ** 2) + 1 - num_votes)
+    return Preference(wins, num_votes, share, interval, needed)
 
 
 def votes_to_show(share: float, *, power: float = 0.8, confidence: float = 0.95) -> int:
@@ -230,14 +233,6 @@ def summary(found: Preference, names: Sequence[str]) -> str:
     if found.votes_needed == 0:
         return f"{text} The interval leaves one half out: {names[found.share < 0.5]} is preferred."
     return f"{text} About {counted(found.votes_needed, 'more vote')} like these would settle it."
-
-
-def _votes_needed(share: float, num_votes: int, confidence: float) -> int | None:
-    """Further votes until the interval leaves 1/2 out: n > z^2 / (4 (p - 1/2)^2), as it inverts the score test."""
-    if share == 0.5:
-        return None
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    return max(0, math.floor((z / (2 * share - 1)) ** 2) + 1 - num_votes)
 
 
 def _vote(path: Path, number: int, row: list[str]) -> Vote:
