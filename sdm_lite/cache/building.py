@@ -143,7 +143,8 @@ def _write(arrays: dict[str, np.memmap], row: int, example: Example, num_classes
         raise ValueError(f"expected {height} x {width} pixels, got tensors of shapes {shapes}")
     check_labels(example.label_map[None], num_classes)
     batch = collate([example], num_classes, has_instances="edges" in arrays)
-    arrays["images"][row], arrays["label_maps"][row] = batch.images[0], batch.label_map[0]
+    arrays["images"][row] = batch.images[0].numpy()
+    arrays["label_maps"][row] = batch.label_map[0].numpy()
     if batch.edges is not None:
-        arrays["edges"][row] = np.packbits(batch.edges[0], axis=-1)
+        arrays["edges"][row] = np.packbits(batch.edges[0].numpy(), axis=-1)
     arrays["checksums"][row] = checksum(arrays, row)
