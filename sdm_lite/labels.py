@@ -27,7 +27,9 @@ def check_labels(label_map: Tensor, num_classes: int) -> None:
     if label_map.is_floating_point() or label_map.is_complex() or label_map.dtype == torch.bool:
         raise ValueError(f"label_map must hold integer class ids, got dtype {label_map.dtype}")
     if label_map.numel() == 0:
-        raise ValueError(f"label_map is empty: shape {tuple(label_map.shape)}")
+        raise ValueError(f"label_map must not be empty, got shape {tuple(label_map.shape)}")
+    if label_map.dtype in (torch.uint16, torch.uint32, torch.uint64):  # torch finds no least or largest of these
+        label_map = label_map.long()
     low, high = int(label_map.min()), int(label_map.max())
     if low < 0 or high >= num_classes:
         bad = listed_ids(label_map[(label_map < 0) | (label_map >= num_classes)])

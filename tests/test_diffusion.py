@@ -5,6 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from processes import processes
 
 from sdm_lite.diffusion import (
     DiffusionConfig,
@@ -86,6 +89,27 @@ def test_posterior_is_bayes_rule(diffusion):
     got = diffusion.posterior(x0, x_t, t, s)
     torch.testing.assert_close(got.mean.double(), mean, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(got.log_variance.double().exp(), 1 / precision, rtol=1e-5, atol=0)
+
+
+@given(processes(), st.integers(0, 2**31), st.data())
+def test_the_algebra_of_any_step_of_any_process(diffusion, seed, data):
+    t = data.draw(st.integers(1, diffusion.num_timesteps))
+    s = data.draw(st.integers(0, t - 1))
+    t, s = torch.tensor([t]), torch.tensor([s])
+    x0, eps = torch.randn(2, 1, 3, 4, 4, generator=torch.Generator().manual_seed(seed))
+    x_t = diffusion.q_sample(x0, t, eps)
+    torch.testing.assert_close(diffusion.eps_from_x0(x0, x_t, t), eps, atol=1e-4, rtol=0)
+    if diffusion.signal[t] > 0.01:  # at the end, where the image is next to gone, rounding decides
+        torch.testing.assert_close(diffusion.x0_from_eps(eps, x_t, t), x0, atol=1e-4, rtol=0)
+    # Of what q(x_t | x_0) can be, q(x_s | x_t, x_0) makes what q(x_s | x_0) can be: its mean, and its variance.
+    (signal_t, sigma_t), (signal_s, sigma_s) = diffusion.signal_and_noise(t), diffusion.signal_and_noise(s)
+    mean, log_variance = diffusion.posterior(x0, signal_t * x0, t, s)
+    torch.testing.assert_close(mean, signal_s * x0, atol=1e-5, rtol=1e-4)
+    of_x_t = diffusion.posterior(torch.zeros_like(x0), torch.ones_like(x0), t, s).mean[:, :1, :1, :1]
+    variance = (of_x_t * sigma_t) ** 2 + (log_variance.exp() if s > 0 else 0)
+    torch.testing.assert_close(variance, sigma_s**2, atol=1e-6, rtol=1e-4)
+    lower, upper = diffusion.log_variance_bounds(t, s)
+    assert lower <= upper and torch.isfinite(lower) and torch.isfinite(upper)
 
 
 def test_two_steps_of_the_forward_process_are_one(diffusion):

@@ -4,6 +4,8 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.utils.data import default_collate
 
 from sdm_lite.diffusion import GaussianDiffusion, Prediction, linear_betas
@@ -161,12 +163,14 @@ def test_resampled_moves_by_hand():
     assert repaint_pairs(100, 4, jump_length=3, num_resamples=1) == timestep_pairs(100, 4)
 
 
-@pytest.mark.parametrize("num_steps, jump_length, num_resamples", [(10, 3, 2), (7, 7, 3), (5, 1, 4), (4, 9, 2)])
-def test_moves_are_connected_and_cost_what_is_said(num_steps, jump_length, num_resamples):
-    moves = repaint_pairs(1000, num_steps, jump_length=jump_length, num_resamples=num_resamples)
-    assert moves[0][0] == 1000 and moves[-1][1] == 0
+@given(st.data(), st.integers(1, 1000), st.integers(1, 12), st.integers(1, 5))
+def test_moves_are_connected_and_cost_what_is_said(data, num_timesteps, jump_length, num_resamples):
+    num_steps = data.draw(st.integers(1, min(num_timesteps, 60)))
+    moves = repaint_pairs(num_timesteps, num_steps, jump_length=jump_length, num_resamples=num_resamples)
+    assert moves[0][0] == num_timesteps and moves[-1][1] == 0
     assert all(before[1] == after[0] for before, after in zip(moves, moves[1:], strict=False))
-    assert sum(s < t for t, s in moves) == num_steps * num_resamples
+    steps = [(t, s) for t, s in moves if s < t]
+    assert len(steps) == num_steps * num_resamples and set(steps) == set(timestep_pairs(num_timesteps, num_steps))
 
 
 @pytest.mark.parametrize("wrong", [{"jump_length": 0}, {"num_resamples": 0}])

@@ -1,5 +1,9 @@
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional as F
 
 from sdm_lite.labels import drop_condition, encode_labels, instance_edges, null_like
 
@@ -67,3 +71,46 @@ def test_dropping_takes_whole_examples_at_the_given_rate():
     assert drop_condition(condition, 1.0).abs().sum() == 0
     with pytest.raises(ValueError, match=r"\[0, 1\]"):
         drop_condition(condition, 1.2)
+
+
+# Whatever is given.
+
+INTEGERS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "int64")
+
+
+@st.composite
+def maps(draw, dtypes, ids, shapes):
+    """A small tensor of any of these types, its ids as far as the type holds them; as from a file read by numpy."""
+    shape = draw(shapes)
+    values = draw(st.lists(ids, min_size=int(np.prod(shape)), max_size=int(np.prod(shape))))
+    return torch.from_numpy(np.array(values, dtype=np.int64).reshape(shape).astype(draw(st.sampled_from(dtypes))))
+
+
+FEW_IDS, ANY_SHAPE = st.integers(0, 5), st.lists(st.integers(0, 4), max_size=4).map(tuple)
+NEIGHBOURS = ((-1, 0), (1, 0), (0, -1), (0, 1))
+label_maps = st.one_of(
+    maps(INTEGERS, FEW_IDS, st.tuples(*[st.integers(1, 4)] * 3)),
+    maps((*INTEGERS, "bool", "float32", "float64", "complex64"), st.integers(-3, 300), ANY_SHAPE),
+)
+
+
+@given(label_map=label_maps, num_classes=st.integers(4, 8), data=st.data())
+def test_any_label_map_is_encoded_rightly_or_refused_in_one_line(label_map, num_classes, data):
+    same_shape = maps(INTEGERS, FEW_IDS, st.just(tuple(label_map.shape)))
+    instance_map = data.draw(st.none() | same_shape | maps(INTEGERS, FEW_IDS, ANY_SHAPE))
+    integer = label_map.dtype not in (torch.bool, torch.float32, torch.float64, torch.complex64)
+    ids = label_map.long() if integer else label_map
+    right = integer and ids.ndim == 3 and ids.numel() > 0 and bool(((ids >= 0) & (ids < num_classes)).all())
+    if not right or instance_map is not None and instance_map.shape != ids.shape:
+        with pytest.raises(ValueError) as caught:
+            encode_labels(label_map, num_classes, instance_map)
+        assert "\n" not in str(caught.value) and "got" in str(caught.value)
+        return
+    condition = encode_labels(label_map, num_classes, instance_map)
+    assert condition.dtype == torch.float32 and condition.shape[1] == num_classes + (instance_map is not None)
+    assert torch.equal(condition[:, :num_classes], F.one_hot(ids, num_classes).movedim(-1, 1).float())
+    if instance_map is not None:
+        padded = F.pad(instance_map.double()[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]  # no edge at the border
+        around = [padded[:, 1 + y : padded.shape[1] - 1 + y, 1 + x : padded.shape[2] - 1 + x] for y, x in NEIGHBOURS]
+        touching = torch.stack([other != instance_map.double() for other in around]).any(0)
+        assert torch.equal(condition[:, -1], touching.float())

@@ -4,6 +4,9 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from processes import processes
 
 from sdm_lite.diffusion import GaussianDiffusion, Prediction, cosine_betas, linear_betas
 from sdm_lite.edit import sample_repaint
@@ -174,12 +177,29 @@ def test_a_wrong_number_of_steps_is_told_at_the_call(diffusion, x_T, num_steps):
         sample_ddpm(toy_denoiser(diffusion, clip=True), diffusion, x_T, num_steps, noise=SampleNoise([0]))
 
 
-def test_pairs_cover_the_way_from_T_to_0():
-    assert timestep_pairs(1000, 1) == [(1000, 0)]
-    assert timestep_pairs(1000, 1000)[0] == (1000, 999) and timestep_pairs(1000, 1000)[-1] == (1, 0)
-    for num_steps in (3, 7, 25, 999):
-        pairs = timestep_pairs(1000, num_steps)
-        assert len(pairs) == num_steps and all(t > s for t, s in pairs)
+@given(data=st.data(), num_timesteps=st.integers(1, 4000))
+def test_pairs_cover_the_way_from_T_to_0(data, num_timesteps):
+    num_steps = data.draw(st.integers(1, num_timesteps))
+    pairs = timestep_pairs(num_timesteps, num_steps)
+    assert len(pairs) == num_steps and pairs[0][0] == num_timesteps and pairs[-1][1] == 0
+    assert all(t > s for t, s in pairs) and [s for _, s in pairs[:-1]] == [t for t, _ in pairs[1:]]
+    strides = [t - s for t, s in pairs]
+    assert max(strides) - min(strides) <= 1, "even, but for rounding"
+
+
+@given(processes(), st.integers(0, 2**31), st.data())
+def test_ddim_with_the_true_image_for_a_prediction_walks_along_one_noise(diffusion, seed, data):
+    """Each x_s is what the forward process makes of the image and of the noise in x_T, whatever the steps."""
+    x0, eps = torch.randn(2, 1, 3, 4, 4, generator=torch.Generator().manual_seed(seed)).clamp(-1, 1)
+    num_steps = data.draw(st.integers(1, min(diffusion.num_timesteps, 20)))
+
+    def denoise(x_t, t):
+        return Prediction(diffusion.eps_from_x0(x0, x_t, t), x0, torch.zeros_like(x0))
+
+    x_T = diffusion.q_sample(x0, torch.tensor([diffusion.num_timesteps]), eps)
+    for step in sample_ddim(denoise, diffusion, x_T, num_steps):
+        expected = diffusion.q_sample(x0, torch.tensor([step.t]), eps)
+        torch.testing.assert_close(step.x_t, expected, atol=1e-4, rtol=0)
 
 
 def test_no_seed_and_no_step_are_errors():

@@ -41,7 +41,7 @@ def run_build(args: argparse.Namespace) -> int:
     """Build, and print where the cache is."""
     if args.workers is not None and args.workers < 1:
         raise ValueError(f"--workers must be at least 1, got {args.workers}")
-    dataset = open_asked(args, args.split, crops=args.crops)
+    dataset = open_asked(args, args.split, args.size, crops=args.crops)
     print(_line(open_cache(dataset, args.folder, num_threads=args.workers)))
     return 0
 

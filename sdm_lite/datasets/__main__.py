@@ -78,14 +78,13 @@ def run_check(args: argparse.Namespace) -> int:
         raise ValueError(problems[0])
     reports = [check_split(dataset, limit=args.limit, num_shown=args.num_pictures) for dataset in datasets]
     first = datasets[0]
-    print(
-        f"{args.name} in {args.root}, {first.num_classes} classes, examples of {first.size[0]} x {first.size[1]} pixels"
-    )
+    height, width = first.size
+    print(f"{args.dataset} in {args.root}, {first.num_classes} classes, examples of {height} x {width} pixels")
     for dataset, report in zip(datasets, reports, strict=True):
         print(format_counts(dataset, report))
     print("\n" + format_frequencies(first.class_names, reports))
     if args.output is not None:
-        title = f"{args.name}, {reports[0].split}: {reports[0].num_examples} photographs"
+        title = f"{args.dataset}, {reports[0].split}: {reports[0].num_examples} photographs"
         print(f"wrote {save_png(args.output, picture(first, reports[0].shown, title))}")
     num_bad = sum(len(report.bad) for report in reports)
     if num_bad and not args.skip_bad:
@@ -135,7 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _open(args: argparse.Namespace, split: str) -> Photographs | ValueError:
     """The data set, bad files left out and listed; or what is wrong with its folder."""
     try:
-        return open_asked(args, split, skip_bad=True)
+        return open_asked(args, split, args.size, skip_bad=True)
     except ValueError as error:
         return error
 

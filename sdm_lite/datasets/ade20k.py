@@ -24,6 +24,7 @@ class ADE20K(Photographs):
 
     name = "ade20k"
     layout = "images/ and annotations/, each with training/ and validation/ (ADEChallengeData2016.zip, unpacked)"
+    parts = ("images", f"annotations/{FOLDERS['val']}")
     # The first of each class's names in the data set's list.
     class_names = (
         "wall", "building", "sky", "floor", "tree", "ceiling", "road", "bed", "windowpane", "grass", "cabinet",
@@ -49,11 +50,6 @@ class ADE20K(Photographs):
     guidance_scale = 1.5
     class_of_id = id_table({i: i - 1 for i in range(1, 151)} | {0: 150})
     ids_expected = "label ids 0..150 (0 is unknown)"
-
-    @classmethod
-    def is_root(cls, folder: Path) -> bool:
-        """Whether photographs and annotations are there."""
-        return (folder / "images").is_dir() and (folder / "annotations" / FOLDERS["val"]).is_dir()
 
     def listings(self, root: Path, split: str) -> tuple[Listing, Listing, None]:
         """The folders that go by training and validation."""

@@ -24,6 +24,7 @@ class CamVid(Photographs):
 
     name = "camvid"
     layout = "images/{train,val}/ and labels/{train,val}/"
+    parts = ("images", "labels")
     class_names = (
         "sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist",
         "unlabelled",
@@ -42,11 +43,6 @@ class CamVid(Photographs):
     default_size = (48, 64)
     class_of_id = id_table({i: i for i in range(12)} | {255: 11})
     ids_expected = "label ids 0..11 or 255"
-
-    @classmethod
-    def is_root(cls, folder: Path) -> bool:
-        """Whether there are images and labels, in folders of splits."""
-        return (folder / "images").is_dir() and (folder / "labels").is_dir()
 
     def listings(self, root: Path, split: str) -> tuple[Listing, Listing, None]:
         """`images/SPLIT` and `labels/SPLIT`."""

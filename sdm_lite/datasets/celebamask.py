@@ -33,6 +33,7 @@ class CelebAMaskHQ(Photographs):
 
     name = "celebamask-hq"
     layout = "images/ and labels/ (made by `python -m sdm_lite.datasets prepare celebamask-hq SRC DST`)"
+    parts = ("images", "labels")
     class_names = (
         "background", "skin", "nose", "glasses", "left eye", "right eye", "left brow", "right brow", "left ear",
         "right ear", "mouth", "upper lip", "lower lip", "hair", "hat", "earring", "necklace", "neck", "cloth",
@@ -52,11 +53,6 @@ class CelebAMaskHQ(Photographs):
     same_size = False
     class_of_id = id_table({i: i for i in range(19)})
     ids_expected = "label ids 0..18"
-
-    @classmethod
-    def is_root(cls, folder: Path) -> bool:
-        """Whether it was prepared."""
-        return (folder / "images").is_dir() and (folder / "labels").is_dir()
 
     def listings(self, root: Path, split: str) -> tuple[Listing, Listing, None]:
         """The numbers of the split, in order."""

@@ -26,6 +26,7 @@ class Cityscapes(Photographs):
 
     name = "cityscapes"
     layout = "leftImg8bit/ and gtFine/ (leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip, unpacked)"
+    parts = ("leftImg8bit", "gtFine")
     class_names = (
         "unlabeled", "ego vehicle", "rectification border", "out of roi", "static", "dynamic", "ground", "road",
         "sidewalk", "parking", "rail track", "building", "wall", "fence", "guard rail", "bridge", "tunnel", "pole",
@@ -52,11 +53,6 @@ class Cityscapes(Photographs):
     # Licence plates have the id -1, which is 255 in 8 bits.
     class_of_id = id_table({i: i for i in range(34)} | {255: 34})
     ids_expected = "label ids 0..33 or 255 (the files *_labelIds.png)"
-
-    @classmethod
-    def is_root(cls, folder: Path) -> bool:
-        """Whether photographs and label maps are there."""
-        return (folder / "leftImg8bit").is_dir() and (folder / "gtFine").is_dir()
 
     def listings(self, root: Path, split: str) -> tuple[Listing, Listing, Listing]:
         """The files of all cities of a split."""

@@ -37,6 +37,7 @@ class Folder(Photographs):
 
     name = "folder"
     layout = "images/, labels/ and classes.txt"
+    parts = ("images", "labels")
     preset = "scenes-64"
     # The paper's for two of its three data sets; where yours lies between fidelity and variety, only you can say.
     guidance_scale = 1.5
@@ -54,7 +55,7 @@ class Folder(Photographs):
     @classmethod
     def is_root(cls, folder: Path) -> bool:
         """Whether there are images, labels and class names."""
-        return all((folder / part).is_dir() for part in ("images", "labels")) and (folder / "classes.txt").is_file()
+        return super().is_root(folder) and (folder / "classes.txt").is_file()
 
     def listings(self, root: Path, split: str) -> tuple[Listing, Listing, Listing | None]:
         """Folders of the split's name where there are some, else every tenth picture held out."""

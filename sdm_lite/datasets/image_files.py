@@ -22,6 +22,7 @@ Box = tuple[float, float, float, float]
 """Part of a picture: (top, left, bottom, right) as fractions of its height and width, 0..1."""
 
 MAX_COLOURS_TOLD = 10_000
+LOSSY = ("JPEG", "MPO", "JPEG2000")  # by their content: a file can have any name
 EXIF_ORIENTATION = 0x0112
 
 
@@ -51,9 +52,11 @@ def read_ids(path: Path) -> np.ndarray:
     A palette is ignored: its indices are the ids.
 
     Raises:
-        ValueError: if the file is no readable image, or holds colours.
+        ValueError: if the file is no readable image, holds colours, or has been through JPEG, which makes other ids.
     """
     image = _open(path)
+    if image.format in LOSSY:
+        raise ValueError(f"expected label ids in {path}, got {image.format}, which changes them: give the PNG file")
     if image.mode == "1":
         return np.asarray(image).astype(np.uint8)
     if image.mode in ("L", "P"):

@@ -6,6 +6,7 @@ Apart from the commands so that all of them ask in the same words.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from sdm_lite.datasets import DATASETS, Photographs, open_dataset
@@ -21,7 +22,7 @@ def add_dataset(parser: argparse.ArgumentParser, *, skip_bad: str = SKIP_BAD) ->
         parser: to add to.
         skip_bad: help of --skip-bad.
     """
-    parser.add_argument("name", help=f"the data set: {', '.join(DATASETS)}")
+    parser.add_argument("dataset", metavar="name", help=f"the data set: {', '.join(DATASETS)}")
     parser.add_argument("root", type=Path, help="its folder, as published")
     parser.add_argument(
         "--size", type=int, nargs=2, metavar=("H", "W"), help="of the examples (default: the data set's)"
@@ -46,37 +47,21 @@ def add_treatment(parser: argparse._ActionsContainer, *, skip_bad: str = SKIP_BA
 
 
 def open_asked(
-    arguments: argparse.Namespace, split: str, *, crops: int = 1, skip_bad: bool | None = None
+    arguments: argparse.Namespace,
+    split: str,
+    size: Sequence[int] | None,
+    *,
+    crops: int = 1,
+    skip_bad: bool | None = None,
 ) -> Photographs:
-    """The data set that was asked for with the options of `add_dataset`.
+    """The data set that was asked for.
 
     Args:
-        arguments: of a command line.
-        split: which part of it.
-        crops: examples made of each picture.
-        skip_bad: instead of --skip-bad, where the command itself decides.
-
-    Raises:
-        ValueError: if there is no such data set, or its folder is not as it should be.
-    """
-    return open_dataset(
-        arguments.name,
-        arguments.root,
-        split,
-        size=tuple(arguments.size) if arguments.size else None,
-        protocol=arguments.protocol,
-        crops=crops,
-        skip_bad=arguments.skip_bad if skip_bad is None else skip_bad,
-    )
-
-
-def open_split(arguments: argparse.Namespace, split: str, size: tuple[int, int] | None) -> Photographs:
-    """A split of what --dataset and --root name, for commands that read Scenes where they are not given.
-
-    Args:
-        arguments: of a command line, with --protocol and --skip-bad.
+        arguments: of a command line, with `dataset`, `root`, and what `add_treatment` adds.
         split: which part of it.
         size: (height, width) of the examples; None = the data set's.
+        crops: examples made of each picture.
+        skip_bad: instead of --skip-bad, where the command itself decides.
 
     Raises:
         ValueError: if there is no root, no such data set, or its folder is not as it should be.
@@ -87,7 +72,8 @@ def open_split(arguments: argparse.Namespace, split: str, size: tuple[int, int] 
         arguments.dataset,
         arguments.root,
         split,
-        size=size,
+        size=None if size is None else tuple(size),
         protocol=arguments.protocol,
-        skip_bad=arguments.skip_bad,
+        crops=crops,
+        skip_bad=arguments.skip_bad if skip_bad is None else skip_bad,
     )

@@ -50,7 +50,7 @@ class Photographs(Dataset):
         has_instances: whether the condition has an edge channel.
         preset: the network made for it, a key of `presets.PRESETS`.
         guidance_scale: the paper's s of Algorithm 2.
-        layout: what the root holds, in words.
+        layout: what the root holds, in words; parts: folders that it cannot be without.
         size: (H, W) of the examples.
         names: of the examples, in order; the further crops of a picture have its name with "#1", "#2"...
         skip_bad: whether whoever reads all examples leaves out the bad ones rather than stop at the first.
@@ -81,6 +81,7 @@ class Photographs(Dataset):
     preset: str
     guidance_scale: float
     layout: str
+    parts: tuple[str, ...]
     default_size = (256, 256)
     same_size = True
     reference_crops = True
@@ -112,7 +113,7 @@ class Photographs(Dataset):
     @classmethod
     def is_root(cls, folder: Path) -> bool:
         """Whether a folder has the layout of this data set."""
-        raise NotImplementedError
+        return all((folder / part).is_dir() for part in cls.parts)
 
     def find(self, root: str | Path) -> Path:
         """The root, if it is one; ValueError if not."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sdm_lite.checkpoints import load_facts, load_model, resolve
 from sdm_lite.datasets import DATASETS, Photographs
-from sdm_lite.datasets.options import add_treatment, open_split
+from sdm_lite.datasets.options import add_treatment, open_asked
 from sdm_lite.devices import check_device, default_device
 from sdm_lite.evaluate.drawing import SampleSettings
 from sdm_lite.evaluate.measures import Scores, format_scores, scores_json
@@ -117,7 +117,7 @@ def _settings(arguments: argparse.Namespace, guidance_scale: float) -> SampleSet
 def _run_photographs(arguments: argparse.Namespace) -> None:
     """Read, draw, measure, write."""
     model, facts = load_model(arguments.model, device=arguments.device), load_facts(arguments.model)
-    training, val = (open_split(arguments, split, model.unet.config.image_size) for split in ("train", "val"))
+    training, val = (open_asked(arguments, split, model.unet.config.image_size) for split in ("train", "val"))
     settings = _settings(arguments, _guidance_scale(arguments, val, facts))
     sizes = PhotographSizes(arguments.samples_per_layout, arguments.num_bound)
     judge = _own_judge(arguments, val)

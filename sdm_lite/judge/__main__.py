@@ -17,7 +17,7 @@ from torch import Tensor
 from sdm_lite.batches import Batch
 from sdm_lite.checkpoints import load_facts, resolve
 from sdm_lite.datasets import DATASETS, Photographs
-from sdm_lite.datasets.options import add_treatment, open_split
+from sdm_lite.datasets.options import add_treatment, open_asked
 from sdm_lite.devices import check_device, default_device
 from sdm_lite.files import check_writable, write_whole
 from sdm_lite.judge import photographs as judge_photographs
@@ -147,7 +147,7 @@ def _open(arguments: argparse.Namespace, split: str, size: Sequence[int] | None,
     if size is not None and len(size) > 2:
         raise ValueError(f"--size must be one number or two, got {len(size)}")
     if arguments.dataset != "scenes":
-        return open_split(arguments, split, None if size is None else (size[0], size[-1])).thinned(number)
+        return open_asked(arguments, split, None if size is None else (size[0], size[-1])).thinned(number)
     if size is not None and size[0] != size[-1]:
         raise ValueError(f"Scenes are square: give --size one number, got {' '.join(map(str, size))}")
     return Scenes(32 if size is None else size[0], length=number, seed=SEEDS[split])

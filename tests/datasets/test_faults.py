@@ -1,0 +1,169 @@
+"""Whatever is wrong with one file of a folder: it is read rightly, or told in one line that names it."""
+
+import io
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sdm_lite.datasets import open_dataset
+from sdm_lite.pictures import png_bytes, to_uint8
+
+Image = pytest.importorskip("PIL.Image")
+SIZE, NUM_CLASSES = (8, 16), 4
+
+
+def photograph_and_ids(number):
+    """Pixels (8, 16, 3) and class ids (8, 16) of one example."""
+    chance = np.random.default_rng(number)
+    return chance.integers(0, 256, (*SIZE, 3), np.uint8), chance.integers(0, NUM_CLASSES, SIZE, np.uint8)
+
+
+def encoded(array, file_format, **options):
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, format=file_format, **options)
+    return buffer.getvalue()
+
+
+# Faults: each changes one of the two files of an example. True: it must still be read rightly; False: it must be told;
+# None: either will do.
+
+
+def is_gone(path, draw):
+    path.unlink()
+    return False
+
+
+def is_empty(path, draw):
+    path.write_bytes(b"")
+    return False
+
+
+def is_cut_short(path, draw):
+    data = path.read_bytes()
+    missing = draw(st.integers(1, len(data)))
+    path.write_bytes(data[: len(data) - missing])
+    return False if missing > 24 else None  # the last ones are checksums and marks of the end
+
+
+def is_another_file(path, draw):
+    heads = [b"<html>404</html>", b"\0" * 100, b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff", b"II*\0", b"8BPS"]
+    path.write_bytes(draw(st.sampled_from(heads)) + draw(st.binary(max_size=50)))
+    return False
+
+
+def is_a_folder(path, draw):
+    path.unlink()
+    path.mkdir()
+    return False
+
+
+def is_a_link_to_nothing(path, draw):
+    path.unlink()
+    path.symlink_to("nowhere.png")
+    return False
+
+
+def has_another_size(path, draw):
+    height, width = draw(st.tuples(st.integers(1, 20), st.integers(1, 20)).filter(lambda size: size != SIZE))
+    array = np.asarray(Image.open(path))
+    path.write_bytes(png_bytes(np.resize(array, (height, width, *array.shape[2:]))))
+    return False
+
+
+def is_turned(path, draw):
+    path.write_bytes(png_bytes(np.rot90(np.asarray(Image.open(path)))))
+    return False
+
+
+def has_an_id_that_is_no_class(path, draw):
+    ids = np.array(Image.open(path)).astype(draw(st.sampled_from([np.uint8, np.uint16])))
+    wrong = draw(st.integers(NUM_CLASSES, np.iinfo(ids.dtype).max))
+    ids[draw(st.integers(0, SIZE[0] - 1)), draw(st.integers(0, SIZE[1] - 1))] = wrong
+    path.write_bytes(png_bytes(ids))
+    return False
+
+
+def is_in_16_bits(path, draw):
+    path.write_bytes(png_bytes(np.array(Image.open(path)).astype(np.uint16)))
+    return True
+
+
+def has_a_palette(path, draw):
+    image = Image.open(path).convert("L")
+    image.putpalette([255 - value for value in range(256) for _ in range(3)])
+    image.save(path, format="PNG")
+    return True
+
+
+def is_in_colours(path, draw):
+    path.write_bytes(png_bytes(photograph_and_ids(draw(st.integers(0, 9)))[0]))
+    return False
+
+
+def is_a_jpeg_in_truth(path, draw):
+    """Ids that went through JPEG are others."""
+    path.write_bytes(encoded(np.asarray(Image.open(path)), "JPEG", quality=draw(st.integers(1, 100))))
+    return False
+
+
+def is_another_format_in_truth(path, draw):
+    path.write_bytes(encoded(np.asarray(Image.open(path)), draw(st.sampled_from(["BMP", "TIFF", "PPM"]))))
+    return True
+
+
+def has_an_opaque_alpha_channel(path, draw):
+    Image.open(path).convert("RGBA").save(path, format="PNG")
+    return True
+
+
+OF_EITHER = [is_gone, is_empty, is_cut_short, is_another_file, is_a_folder, has_another_size, is_turned]
+OF_EITHER += [is_another_format_in_truth] + [is_a_link_to_nothing] * (os.name == "posix")
+OF_LABEL_MAPS = [has_an_id_that_is_no_class, is_in_16_bits, has_a_palette, is_in_colours, is_a_jpeg_in_truth]
+# Any that all systems take; a leading dot hides a file, and control characters are nothing to print.
+ALPHABET = st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"], exclude_characters='/\\:*?"<>|')
+NAMES = st.text(ALPHABET, min_size=1, max_size=20).filter(lambda name: name[0] != "." and name.strip())
+
+
+@st.composite
+def folders(draw):
+    """Names of three examples, which of them has a fault, in which of its files, and which fault."""
+    names = draw(st.lists(NAMES, min_size=3, max_size=3, unique_by=str.casefold))
+    kind = draw(st.sampled_from(["images", "labels"]))
+    of_its_own = OF_LABEL_MAPS if kind == "labels" else [has_an_opaque_alpha_channel]
+    return names, draw(st.integers(0, 2)), kind, draw(st.sampled_from(OF_EITHER + of_its_own))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # what Pillow says of half a TIFF file before it gives up
+@given(folders(), st.data())
+def test_a_fault_is_read_rightly_or_told_in_one_line(folder, data):
+    names, faulty, kind, fault = folder
+    with TemporaryDirectory() as place:
+        root = Path(place)
+        (root / "classes.txt").write_text("".join(f"class {k}\n" for k in range(NUM_CLASSES)))
+        for number, name in enumerate(names):
+            for part, array in zip(("images", "labels"), photograph_and_ids(number), strict=True):
+                (root / part / "train").mkdir(parents=True, exist_ok=True)
+                (root / part / "train" / f"{name}.png").write_bytes(png_bytes(array))
+        path = root / kind / "train" / f"{names[faulty]}.png"
+        still_right = fault(path, data.draw)
+        try:
+            list(open_dataset("folder", root, "train", size=SIZE).read_all())
+        except ValueError as error:
+            assert still_right is not True and path.name in str(error) and "\n" not in str(error)
+        else:
+            assert still_right is not False
+        dataset = open_dataset("folder", root, "train", size=SIZE, skip_bad=True)
+        examples = list(dataset.read_all())
+    right = names[:faulty] + names[faulty + 1 :]
+    assert set(right) <= set(dataset.names) <= set(names) and len(dataset.names) == len(examples)
+    assert [path.name in line for line in dataset.left_out] == [True] * (3 - len(examples))
+    for name, example in zip(dataset.names, examples, strict=True):
+        photograph, ids = photograph_and_ids(names.index(name))
+        assert np.array_equal(to_uint8(example.image), photograph)
+        assert torch.equal(example.label_map, torch.from_numpy(ids).long())
