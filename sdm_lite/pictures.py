@@ -65,7 +65,7 @@ def colorize(label_map: Tensor | np.ndarray, palette: np.ndarray) -> np.ndarray:
     outside = np.unique(ids[(ids < 0) | (ids >= len(palette))])
     if outside.size:
         raise ValueError(f"expected label ids 0..{len(palette) - 1}, got {outside[:8].tolist()}; extend the palette")
-    return palette[ids]
+    return palette[ids]  # (..., H, W, 3)
 
 
 def image_grid(rows: Sequence[Row], *, padding: int = 4, scale: int = 1, background: int = 255) -> np.ndarray:
@@ -86,7 +86,7 @@ def image_grid(rows: Sequence[Row], *, padding: int = 4, scale: int = 1, backgro
     """
     if scale < 1:
         raise ValueError(f"expected scale >= 1, got {scale}")
-    tiles = [as_tiles(row) for row in rows]
+    tiles = [as_tiles(row) for row in rows]  # (H, W, 3) each, or None
     height, width = tile_size(tiles)
     num_columns = max(len(row) for row in tiles)
     step_y, step_x = height * scale + padding, width * scale + padding
@@ -94,7 +94,7 @@ def image_grid(rows: Sequence[Row], *, padding: int = 4, scale: int = 1, backgro
     for i, row in enumerate(tiles):
         for j, tile in enumerate(row):
             if tile is not None:
-                big = tile.repeat(scale, axis=0).repeat(scale, axis=1)
+                big = tile.repeat(scale, axis=0).repeat(scale, axis=1)  # (scale H, scale W, 3)
                 grid[i * step_y : i * step_y + len(big), j * step_x : j * step_x + big.shape[1]] = big
     return grid
 

@@ -119,7 +119,7 @@ def show_grid(
     _check_labels(column_labels, num_columns, "column")
     if scale is None:
         scale = max(1, min(160 // max(height, width), 900 // (num_columns * width)))
-    grid = image_grid(tiles, padding=padding, scale=scale)
+    grid = image_grid(tiles, padding=padding, scale=scale)  # (H', W', 3)
     with _image_axes(grid) as (figure, axes):
         if row_labels is not None:
             centres = np.arange(len(tiles)) * (height * scale + padding) + height * scale / 2

@@ -1,4 +1,4 @@
-"""`python -m sdm_lite.datasets`: look at a data set's folder before training on it, or make one ready.
+"""`python -m sdm_lite.datasets`: look into a folder before training on it, or make one ready.
 
 Apart from both so that they stay functions that a notebook can call.
 """

@@ -1,6 +1,7 @@
-"""CamVid's street photographs. Brostow, Fauqueur & Cipolla (2009), with the eleven classes of the SegNet tutorial.
+"""CamVid: street photographs in eleven classes. Brostow, Fauqueur & Cipolla (2009).
 
-Apart because every data set is: where its files lie, what its numbers mean, and no more.
+Apart because every data set is: where its files lie, what its numbers mean, and no more. The classes are those of the
+SegNet tutorial.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a data set's folder holds: counts, what is missing or damaged, how often each class occurs, and a picture.
+"""What a data set's folder holds: counts, faults, how often each class occurs, a picture.
 
 Apart from reading because it is a report on all of it: where reading stops at the first bad file, this goes on and
 lists them.

@@ -1,4 +1,4 @@
-"""COCO-Stuff: everyday photographs with 80 kinds of things and 91 kinds of stuff. Caesar, Uijlings & Ferrari (2018).
+"""COCO-Stuff: everyday photographs, 80 kinds of things, 91 of stuff. Caesar et al. (2018).
 
 Apart because every data set is: where its files lie, what its numbers mean, and no more.
 """

@@ -1,4 +1,4 @@
-"""Which part of a picture is kept: the whole, the centre, or a random part; and the two protocols made of these.
+"""Which part of a picture is kept: the whole, the centre, a random part; two protocols of these.
 
 Apart because this is where the published code trains on other pictures than it is tested on (errata): it crops at
 random in training and squashes the whole picture into a square at test time. Here nothing is squashed unless asked.

@@ -1,4 +1,4 @@
-"""Examples of any data set written out as a folder of photographs: images/, labels/, instances/ and classes.txt.
+"""Examples of any data set written as a folder of photographs, label maps and instance maps.
 
 Apart from reading such folders because what is written here was never a photograph: Scenes rendered to a folder are
 for a reader, a test or a lesson that has no photographs at hand, and are then read as photographs are.

@@ -1,7 +1,7 @@
-"""Photographs and id maps out of files: opened, checked, turned upright; the door of Pillow for data sets.
+"""Photographs and id maps out of files: opened, checked, turned upright, resampled.
 
 Apart because what may be wrong with one file is the same for every data set: damaged, not an image, in colours where
-ids are expected. Every error names the file and what to do about it.
+ids are expected. Every error names the file and what to do about it. The door of Pillow for data sets.
 
 Shapes: H x W pixels.
 """

@@ -1,4 +1,4 @@
-"""The options by which commands are told of photographs: which data set, in which folder, at what size, how treated.
+"""How every command is told of photographs: which data set, which folder, what size, how treated.
 
 Apart from the commands so that all of them ask in the same words.
 """

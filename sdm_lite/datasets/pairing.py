@@ -1,4 +1,4 @@
-"""Folders of photographs and label maps: the root found, files listed, each paired with its partner.
+"""Folders of photographs and label maps: the root found, files listed, each paired.
 
 Apart because what may be wrong with a folder is the same for every data set: not there, one level off, empty, a file
 without its partner. Files are listed once; nothing is opened here.

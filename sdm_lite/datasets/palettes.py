@@ -1,4 +1,4 @@
-"""Colours for a hundred classes and more: told apart, and near what one thinks of when reading the name.
+"""Colours for a hundred classes and more: told apart, and near what a name suggests.
 
 Apart from the data sets because two of them share it. The colours are those of `pictures.default_palette`, which are
 far from one another; here is only who gets which.

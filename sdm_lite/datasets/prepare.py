@@ -1,4 +1,4 @@
-"""CelebAMask-HQ made ready: the separate masks of the parts of a face merged into one label map a face.
+"""CelebAMask-HQ made ready: the masks of the parts of a face merged into one label map.
 
 Apart from the data set because it is done once. The owners publish some hundred thousand masks, one a part; reading a
 dozen files for every example of every epoch would be slow, and the published code expects merged maps without saying

@@ -1,4 +1,4 @@
-"""Scenes: procedural landscapes with label maps, a function of (seed, index), many true renders of each layout.
+"""Scenes, the data set: a picture for every (seed, index), any number of renders of a layout.
 
 Apart from how they are drawn because whoever trains on them needs to know no more.
 """

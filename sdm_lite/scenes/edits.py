@@ -1,4 +1,4 @@
-"""Edits of Scenes whose right answer is known: one picture with a house, a car or a tree in it, and without.
+"""Edits whose right answer is known: a scene with a house, a car or a tree in it, and without.
 
 Apart from the data set because nothing but editing needs it. Shapes stand in front of each other, so a scene without
 one of them is a scene too: the same hour, season, colours and textures, with what was hidden behind it. No photograph
