@@ -152,21 +152,8 @@ def sample_repaint(
     a jump it is decided again, from a start that quieter surroundings have shaped. Lugmayr et al. (2022), section 4.2
     and Algorithm 1. With num_resamples=1 this is `sample_ddpm`, bit for bit.
 
-    Args:
-        denoiser: guided or not.
-        diffusion: the process.
-        x_T: (B, 3, H, W), standard normal.
-        num_steps: in 1..T, of one walk; the network is evaluated num_steps * num_resamples times.
-        noise: called with (3, H, W) for fresh noise (B, 3, H, W) at every step and jump.
-        project: applied to x after every step and jump: `keep_outside`.
-        jump_length: steps in a stretch.
-        num_resamples: how often each stretch is walked.
-
-    Yields:
-        A Step after each of num_steps * num_resamples steps; none after a jump.
-
-    Raises:
-        ValueError: before the first step, if a number is out of its range or there is no noise to draw from.
+    Arguments, steps and errors are those of `sample_ddpm`, but that no step is told after a jump. Besides, a stretch has
+    `jump_length` steps and is walked `num_resamples` times: the network is called num_steps * num_resamples times.
     """
     moves = repaint_pairs(diffusion.num_timesteps, num_steps, jump_length=jump_length, num_resamples=num_resamples)
     noise = fresh_noise(noise, "sample_repaint")

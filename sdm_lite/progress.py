@@ -94,7 +94,7 @@ class Progress:
         seconds = time.perf_counter() - self._start
         short = self.total is not None and self.num_done != self.total
         count = f"{self.num_done} of {self.total} steps" if short else counted(self.num_done, "step")
-        return f"{self.description}: {count} in {_duration(seconds)}"
+        return f"{self.description}: {count} in {duration(seconds)}"
 
 
 def counted(count: int, noun: str) -> str:
@@ -113,7 +113,9 @@ def progress(iterable: Iterable[T], *, description: str, total: int | None = Non
     Yields:
         The items, unchanged and in order.
     """
-    with Progress(description, total=_length(iterable) if total is None else total) as count:
+    if total is None and hasattr(iterable, "__len__"):
+        total = len(iterable)
+    with Progress(description, total=total) as count:
         for item in iterable:
             yield item
             count.update()
@@ -122,13 +124,6 @@ def progress(iterable: Iterable[T], *, description: str, total: int | None = Non
 def silently(iterable: Iterable[T], *, description: str) -> Iterable[T]:
     """The items of an iterable, and no progress shown."""
     return iterable
-
-
-def _length(iterable: Iterable) -> int | None:
-    try:
-        return len(iterable)  # type: ignore[arg-type]
-    except TypeError:
-        return None
 
 
 def tqdm_bar(description: str | None, total: int | None, *, initial: int = 0):
@@ -143,8 +138,7 @@ def tqdm_bar(description: str | None, total: int | None, *, initial: int = 0):
     return tqdm(desc=description, total=total, initial=initial, mininterval=0.3, dynamic_ncols=True)
 
 
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes} min {seconds} s"
+def duration(seconds: float) -> str:
+    """Seconds as a reader says them: `4.8 s`, `48 s`, `2 min 5 s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s" if seconds < 10 else f"{rest} s"

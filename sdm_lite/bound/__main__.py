@@ -6,14 +6,13 @@ Apart from the bound itself because a command knows a data set and prints.
 from __future__ import annotations
 
 import argparse
-import sys
 
 import torch
 
 from sdm_lite.batches import encode
 from sdm_lite.bound import VARIANCES, Bound, evaluate_bound
 from sdm_lite.checkpoints import Model, load_model
-from sdm_lite.devices import check_device, default_device
+from sdm_lite.command import check_device, default_device, run
 from sdm_lite.guidance import denoiser
 from sdm_lite.judge.network import HELD_OUT_SEED
 from sdm_lite.metrics import Interval, bootstrap_interval
@@ -63,7 +62,7 @@ def _interval(values: torch.Tensor) -> Interval:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; 0 if it finished, 2 on bad input."""
+    """Run the command; its exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m sdm_lite.bound",
         description="The variational bound of a model on held-out Scenes, bits per dimension: less is better.",
@@ -75,17 +74,17 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--guidance-scale", type=float, default=1.0, help="1 = the conditional network itself")
     parser.add_argument("--seed", type=int, default=0, help="of timesteps and noise")
     parser.add_argument("--device", default=default_device(), help="where to compute")
-    arguments = parser.parse_args(sys.argv[1:] if argv is None else argv)
-    try:
-        check_device(arguments.device)
-        bounds = measure(load_model(arguments.model, device=arguments.device), arguments)
-    except (ValueError, FileNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    arguments = parser.parse_args(argv)
+    return run(lambda: _measure(arguments))
+
+
+def _measure(arguments: argparse.Namespace) -> None:
+    """Load, measure, tell."""
+    check_device(arguments.device)
+    bounds = measure(load_model(arguments.model, device=arguments.device), arguments)
     asked = f"{arguments.num_strata + 1} of T" if arguments.num_strata else "all"
     print(f"{arguments.model}, {arguments.num_images} held-out Scenes, {asked} terms")
     print(table({name: bounds[name] for name in VARIANCES}))
-    return 0
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sdm_lite.cache import Cache, cache_root, open_cache
 from sdm_lite.cache.stored import DESCRIPTION
+from sdm_lite.command import run
 from sdm_lite.datasets.options import add_dataset, open_asked
 from sdm_lite.files import expanded
 
@@ -67,14 +68,7 @@ def run_verify(args: argparse.Namespace) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command: 0 if all is well, 1 if a cache is damaged, 2 on bad input, 130 if interrupted."""
     args = parse(argv)
-    try:
-        return args.run(args)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
+    return run(lambda: args.run(args), interrupted="interrupted; the same command goes on from here")
 
 
 def _line(cache: Cache) -> str:

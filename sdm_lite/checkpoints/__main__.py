@@ -15,6 +15,7 @@ import torch
 
 from sdm_lite.checkpoints import load_tensors, read_configs, resolve, save_model
 from sdm_lite.checkpoints.published import load_published
+from sdm_lite.command import run
 from sdm_lite.diffusion import SCHEDULES, DiffusionConfig
 from sdm_lite.files import check_writable, expanded
 from sdm_lite.presets import preset_name
@@ -22,7 +23,7 @@ from sdm_lite.presets import preset_name
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """Turn a published SDM checkpoint into a file of sdm_lite, or show what such a file holds."""
     parser = argparse.ArgumentParser(prog="python -m sdm_lite.checkpoints", description=main.__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -31,12 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     shown.add_argument("file", help="a file, or a shipped name such as scenes-32")
     shown.set_defaults(run=lambda arguments: show(resolve(arguments.file)))
     arguments = parser.parse_args(argv)
-    try:
-        arguments.run(arguments)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"error: {error}") from None
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+    return run(lambda: arguments.run(arguments))
 
 
 def _add_convert(commands: argparse._SubParsersAction) -> None:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sdm_lite.command import run
 from sdm_lite.datasets import Photographs
 from sdm_lite.datasets.celebamask import NUM_PICTURES
 from sdm_lite.datasets.check import check_split, format_counts, format_frequencies, picture
@@ -120,15 +121,8 @@ def run_render(args: argparse.Namespace) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command: 0 if all is well, 1 if something bad was found, 2 on bad input, 130 if interrupted."""
     args = parse(argv)
-    try:
-        return args.run(args)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        again = "; the same command goes on from here" if args.command == "prepare" else ""
-        print(f"interrupted{again}", file=sys.stderr)
-        return 130
+    again = "; the same command goes on from here" if args.command == "prepare" else ""
+    return run(lambda: args.run(args), interrupted=f"interrupted{again}")
 
 
 def _open(args: argparse.Namespace, split: str) -> Photographs | ValueError:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sdm_lite.checkpoints import load_facts, load_model, resolve
+from sdm_lite.command import check_device, default_device, run
 from sdm_lite.datasets import DATASETS, Photographs
 from sdm_lite.datasets.options import add_treatment, open_asked
-from sdm_lite.devices import check_device, default_device
 from sdm_lite.evaluate.drawing import SampleSettings
 from sdm_lite.evaluate.measures import Scores, format_scores, scores_json
 from sdm_lite.evaluate.photographs import PhotographSizes, evaluate_photographs
@@ -31,19 +31,20 @@ SCENES_OPTIONS = {"num_layouts": 512, "num_renders": 16, "num_diversity_layouts"
 PHOTOGRAPHS_OPTIONS = {"root": None, "num_photographs": 256, "num_bound": 32, "output": Path("runs/evaluation")}
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """Score a model on held-out Scenes and print the table; or on held-out photographs, and write a report."""
     arguments = _parser().parse_args(argv)
-    try:
-        check_device(arguments.device)
-        if arguments.dataset == "scenes":
-            _fill_in(arguments, SCENES_OPTIONS, PHOTOGRAPHS_OPTIONS)
-            print(format_scores(_run_scenes(arguments)))
-        else:
-            _fill_in(arguments, PHOTOGRAPHS_OPTIONS, SCENES_OPTIONS)
-            _run_photographs(arguments)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"error: {error}") from None
+    return run(lambda: _run(arguments))
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    check_device(arguments.device)
+    if arguments.dataset == "scenes":
+        _fill_in(arguments, SCENES_OPTIONS, PHOTOGRAPHS_OPTIONS)
+        print(format_scores(_run_scenes(arguments)))
+    else:
+        _fill_in(arguments, PHOTOGRAPHS_OPTIONS, SCENES_OPTIONS)
+        _run_photographs(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from sdm_lite.batches import Batch
 from sdm_lite.checkpoints import load_facts, resolve
+from sdm_lite.command import check_device, default_device, run
 from sdm_lite.datasets import DATASETS, Photographs
 from sdm_lite.datasets.options import add_treatment, open_asked
-from sdm_lite.devices import check_device, default_device
 from sdm_lite.files import check_writable, write_whole
 from sdm_lite.judge import photographs as judge_photographs
 from sdm_lite.judge.network import HELD_OUT_SEED, TRAIN_SEED, Judge, JudgeConfig, load_judge, metric_name, save_judge
@@ -45,7 +45,7 @@ from sdm_lite.scenes.dataset import Scenes
 SEEDS = {"train": TRAIN_SEED, "val": HELD_OUT_SEED}  # of Scenes
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """The commands `train` and `evaluate`."""
     parser = argparse.ArgumentParser(prog="python -m sdm_lite.judge", description=main.__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -78,15 +78,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         group.add_argument("--root", type=Path, help="the data set's folder")
         add_treatment(group)
     arguments = parser.parse_args(argv)
-    try:
-        check_device(arguments.device)
-        arguments.run(arguments)
-    except (ValueError, OSError) as error:
-        raise SystemExit(f"error: {error}") from None
+    return run(lambda: arguments.run(arguments))
 
 
 def _train_command(arguments: argparse.Namespace) -> None:
     """Draw or read, train, measure, write."""
+    check_device(arguments.device)
     training = _open(arguments, "train", arguments.size, arguments.num_images)
     held_out = _open(arguments, "val", arguments.size, arguments.num_held_out)
     if isinstance(training, Scenes):
@@ -130,6 +127,7 @@ def _train_command(arguments: argparse.Namespace) -> None:
 
 def _evaluate_command(arguments: argparse.Namespace) -> None:
     """Load, draw or read, measure."""
+    check_device(arguments.device)
     judge, facts = load_judge(arguments.judge, device=arguments.device), load_facts(resolve(arguments.judge))
     if arguments.dataset == "scenes" and "dataset" in facts:
         raise ValueError(f"{arguments.judge} is a judge of {facts['dataset']}: give --dataset and --root")

@@ -6,8 +6,8 @@ Apart from the counting because a command only prints.
 from __future__ import annotations
 
 import argparse
-import sys
 
+from sdm_lite.command import run
 from sdm_lite.plan import GIB, Counts, count, make_plan
 from sdm_lite.presets import PRESETS, preset
 
@@ -63,21 +63,21 @@ def table(counts: Counts, arguments: argparse.Namespace) -> list[str]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; 0 if it finished, 2 on bad input."""
-    arguments = make_parser().parse_args(sys.argv[1:] if argv is None else argv)
-    try:
-        config = preset(arguments.preset, image_size=tuple(arguments.size) if arguments.size else None)
-        counts = count(config)
-        lines = table(counts, arguments)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    """Run the command; its exit status."""
+    arguments = make_parser().parse_args(argv)
+    return run(lambda: _plan(arguments))
+
+
+def _plan(arguments: argparse.Namespace) -> None:
+    """Count and tell."""
+    config = preset(arguments.preset, image_size=tuple(arguments.size) if arguments.size else None)
+    counts = count(config)
+    lines = table(counts, arguments)
     height, width = config.image_size
     print(f"{arguments.preset}, {height} x {width}, {config.condition_channels} condition channels")
     print("\n".join(network_lines(counts)))
     print(f"\n{arguments.num_steps:,} steps of {arguments.batch_size} images at {arguments.teraflops:g} T/s a GPU")
     print("\n".join(lines))
-    return 0
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from typing import Any
 
 import nbformat
 
+from sdm_lite.progress import duration
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 MAX_BYTES = 1_000_000
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -96,12 +98,6 @@ def measured_seconds(notebook, profile: str) -> float | None:
     match = TIME_LINE.search(notebook.cells[0].source) if notebook.cells else None
     found = re.search(rf"(?:(\d+) min )?(\d+) s on [^,]+\({re.escape(profile)}\)", match[2]) if match else None
     return 60.0 * int(found[1] or 0) + int(found[2]) if found else None
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a reader says them: `48 s`, `2 min 5 s`."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def scrub(value: Any) -> Any:

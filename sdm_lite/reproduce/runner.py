@@ -19,6 +19,7 @@ from typing import Any
 import nbformat
 
 from sdm_lite.files import to_json, write_whole
+from sdm_lite.progress import duration
 from sdm_lite.reproduce import committed
 from sdm_lite.reproduce.claims import CLAIMS_VARIABLE
 from sdm_lite.reproduce.course import Course, parameter_names
@@ -53,7 +54,7 @@ def run_course(course: Course, *, resume: bool = False) -> int:
             else:
                 print(f"{place}: running{_time_to_come(course, number)}", flush=True)
                 result = _run_notebook(course, path, place)
-                told = f"ok, {committed.duration(result['seconds'])}, {_num_claims(course, path.stem)}"
+                told = f"ok, {duration(result['seconds'])}, {_num_claims(course, path.stem)}"
             results[path.stem] = result
             _save(course, state)
             failed |= result["failure"] is not None
@@ -206,7 +207,7 @@ def _time_to_come(course: Course, number: int) -> str:
     seconds = [committed.measured_seconds(notebook, course.profile) for notebook in notebooks]
     if None in seconds:
         return ""
-    return f", about {committed.duration(seconds[0])} ({committed.duration(sum(seconds))} to the end)"
+    return f", about {duration(seconds[0])} ({duration(sum(seconds))} to the end)"
 
 
 def _num_claims(course: Course, stem: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sdm_lite.command import run
 from sdm_lite.files import check_writable
 from sdm_lite.pictures import colorize, image_grid
 from sdm_lite.scenes.dataset import Scenes
@@ -27,7 +28,7 @@ def grid_picture(scenes: Scenes, num_rows: int, num_renders: int, zoom: int = 1)
     return image_grid(rows, scale=zoom)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """Write a grid of layouts and renders as a picture, and print how fast scenes are drawn."""
     parser = argparse.ArgumentParser(prog="python -m sdm_lite.scenes", description=main.__doc__)
     parser.add_argument("--output", type=Path, required=True, help="PNG file to write, for example grid.png")
@@ -37,13 +38,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--renders", type=int, default=4, help="renders of each layout (default 4)")
     parser.add_argument("--zoom", type=int, default=1, help="enlarge each pixel so many times (default 1)")
     args = parser.parse_args(argv)
+    return run(lambda: _draw(args))
+
+
+def _draw(args: argparse.Namespace) -> None:
+    """Check, draw, write, tell."""
     if min(args.rows, args.renders, args.zoom) < 1:
-        parser.error("--rows, --renders and --zoom must be at least 1")
-    try:
-        check_writable(args.output)
-        scenes = Scenes(size=args.size, seed=args.seed)
-    except ValueError as error:
-        parser.error(str(error))
+        raise ValueError("--rows, --renders and --zoom must be at least 1")
+    check_writable(args.output)
+    scenes = Scenes(size=args.size, seed=args.seed)
     save_png(args.output, grid_picture(scenes, args.rows, args.renders, args.zoom))
     start = time.perf_counter()
     for i in range(200):
@@ -53,4 +56,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from sdm_lite.devices import check_device, default_device
+from sdm_lite.command import check_device, default_device
 from sdm_lite.train.config import RunConfig
 
 if TYPE_CHECKING:

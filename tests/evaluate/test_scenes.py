@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from commands import refused
 from networks import LEAST
 
 from sdm_lite import evaluate, metrics
@@ -235,12 +236,11 @@ def test_the_command_prints_every_score_and_writes_json(tmp_path, model, judge, 
     assert "FID (Scenes judge)" in printed and set(written["class_iou"]) == set(Scenes.class_names)
     assert written["settings"]["guidance_scale"] == 1.5
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["scores.json"]
-    with pytest.raises(SystemExit, match="error: no weights called 'nowhere'"):
-        evaluate_command.main(["nowhere", *options])
-    with pytest.raises(SystemExit, match="error: cannot write to --card .*model.safetensors .*: give another folder"):
-        evaluate_command.main([*files, *options, "--card", str(tmp_path / "model.safetensors" / "card.md")])
-    with pytest.raises(SystemExit, match="error: device 'tpu9' cannot be used here"):
-        evaluate_command.main(["scenes-32", *options, "--device", "tpu9"])
+    refused(capsys, evaluate_command.main, ["nowhere", *options], "error: no weights called 'nowhere'")
+    card = [*files, *options, "--card", str(tmp_path / "model.safetensors" / "card.md")]
+    refused(capsys, evaluate_command.main, card, "cannot write to --card .*model.safetensors .*: give another folder")
+    device = ["scenes-32", *options, "--device", "tpu9"]
+    refused(capsys, evaluate_command.main, device, "error: device 'tpu9' cannot be used here")
 
 
 def test_a_card_says_how_the_model_was_made_and_what_it_scores(tmp_path, model, judge, capsys, monkeypatch):
@@ -260,8 +260,8 @@ def test_a_card_says_how_the_model_was_made_and_what_it_scores(tmp_path, model, 
         str(tmp_path / "new" / "card.md"),
     ]
     options += ["--guidance-interval", "1", "800"]
-    with pytest.raises(SystemExit, match="does not say how it was made"):
-        evaluate_command.main([str(tmp_path / "found.safetensors"), *options])
+    found = [str(tmp_path / "found.safetensors"), *options]
+    refused(capsys, evaluate_command.main, found, "does not say how it was made")
     assert not (tmp_path / "new").exists(), "a refused command left a folder"
     evaluate_command.main([str(tmp_path / "made.safetensors"), *options])
     card = (tmp_path / "new" / "card.md").read_text()

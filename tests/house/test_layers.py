@@ -27,7 +27,7 @@ guidance  checkpoints  plan
 modulation
 unet  edit  scenes
 spade  sampling  batches  viz
-labels  diffusion  pyramid  presets  metrics  pictures  progress  devices  files
+labels  diffusion  pyramid  presets  metrics  pictures  progress  command  files
 """
 HEIGHT = {room: -i for i, line in enumerate(LAYERS.strip().splitlines()) for room in line.split()}
 

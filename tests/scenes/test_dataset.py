@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from colour_vision import VISIONS, nearest_colours
+from commands import refused
 
 from sdm_lite.batches import Example
 from sdm_lite.labels import instance_edges
@@ -202,11 +203,9 @@ def test_command_line(tmp_path, capsys):
     main(["--output", str(output), "--size", "16", "--rows", "1", "--renders", "1"])
     assert output.read_bytes()[:4] == b"\x89PNG"
     assert "pictures/s" in capsys.readouterr().out
-    for bad in (["--size", "17"], ["--rows", "0"]):
-        with pytest.raises(SystemExit):
-            main(["--output", str(output), *bad])
-    with pytest.raises(SystemExit):
-        main(["--output", str(tmp_path)])  # a folder
+    for bad, message in ((["--size", "17"], "multiple of 8"), (["--rows", "0"], "--rows.* must be at least 1")):
+        refused(capsys, main, ["--output", str(output), *bad], message)
+    refused(capsys, main, ["--output", str(tmp_path)], "it is a folder, give a file")
 
 
 @pytest.mark.parametrize("vision", VISIONS)
