@@ -152,7 +152,7 @@ def sample_repaint(
     a jump it is decided again, from a start that quieter surroundings have shaped. Lugmayr et al. (2022), section 4.2
     and Algorithm 1. With num_resamples=1 this is `sample_ddpm`, bit for bit.
 
-    Arguments, steps and errors are those of `sample_ddpm`, but that no step is told after a jump. Besides, a stretch has
+    Arguments, steps and errors are those of `sample_ddpm`, but that no step is told after a jump. A stretch has
     `jump_length` steps and is walked `num_resamples` times: the network is called num_steps * num_resamples times.
     """
     moves = repaint_pairs(diffusion.num_timesteps, num_steps, jump_length=jump_length, num_resamples=num_resamples)
