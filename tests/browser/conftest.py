@@ -23,11 +23,12 @@ from browser.servers import (
 
 
 def pytest_collection_modifyitems(items):
-    """Every test here needs a browser; where there is none it is skipped and says so."""
+    """Every test here takes its time and needs a browser; where there is none it is skipped and says so."""
     reason = missing()
     for item in items:
         if Path(item.fspath).parent == Path(__file__).parent:
             item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.slow)
             if reason:
                 item.add_marker(pytest.mark.skip(reason=reason))
 
