@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import default_collate
 
 from sdm_lite.labels import check_labels, encode_checked, instance_edges
 
@@ -79,20 +81,21 @@ class Batch(NamedTuple):
 
 
 def collate(examples: Iterable[Example], num_classes: int, *, has_instances: bool) -> Batch:
-    """Examples as one batch; each becomes integers as it comes, so that a generator of many needs little memory.
+    """Examples as one batch; a few at a time become integers as they come, so a generator of many needs little memory.
 
     Args:
         examples: at least one, all of one size.
         num_classes: of the label maps.
         has_instances: whether there is to be an edge channel.
     """
-    images, label_maps, edges = [], [], []
-    for image, label_map, instance_map in examples:
-        images.append(((image + 1) * 127.5).round().to(torch.uint8))  # (3, H, W)
-        label_maps.append(label_map.to(label_dtype(num_classes)))  # (H, W)
-        if has_instances:
-            edges.append(instance_edges(instance_map[None])[0, 0].to(torch.uint8))  # (H, W)
-    return Batch(torch.stack(images), torch.stack(label_maps), torch.stack(edges) if edges else None, num_classes)
+    examples, parts = iter(examples), []
+    while few := list(islice(examples, 32)):
+        image, label_map, instance_map = default_collate(few)  # (b, 3, H, W), (b, H, W), (b, H, W)
+        image = ((image + 1) * 127.5).round().to(torch.uint8)
+        edges = instance_edges(instance_map)[:, 0].to(torch.uint8)  # (b, H, W)
+        parts.append((image, label_map.to(label_dtype(num_classes)), edges))
+    images, label_map, edges = (torch.cat(column) for column in zip(*parts, strict=True))
+    return Batch(images, label_map, edges if has_instances else None, num_classes)
 
 
 def encode(batch: Batch) -> tuple[Tensor, Tensor]:
