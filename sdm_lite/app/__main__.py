@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from sdm_lite.command import run
+
 PAGE = Path(__file__).with_name("app.ipynb")
 
 
@@ -25,13 +27,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0 stopped, 2 Voila is not installed.
     """
+    return run(lambda: _serve(sys.argv[1:] if argv is None else argv))
+
+
+def _serve(options: Sequence[str]) -> None:
     if find_spec("voila") is None:
-        print('error: packages: expected voila, got none: pip install "sdm_lite[lab]"', file=sys.stderr)
-        return 2
+        raise ValueError('packages: expected voila, got none: pip install "sdm_lite[lab]"')
     os.environ.setdefault("SDM_LITE_VOTES", str(Path("votes.csv").absolute()))
-    sys.argv = ["voila", str(PAGE), *(sys.argv[1:] if argv is None else argv)]
+    sys.argv = ["voila", str(PAGE), *options]
     runpy.run_module("voila", run_name="__main__", alter_sys=True)
-    return 0
 
 
 if __name__ == "__main__":
