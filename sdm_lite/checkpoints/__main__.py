@@ -76,7 +76,7 @@ def _convert(arguments: argparse.Namespace) -> None:
     facts = {"converted_from": arguments.file.name, "stored_as": arguments.dtype}
     save_model(output, unet, diffusion, facts=facts, dtype=dtype)
     show(output)
-    print("Not in the weights, taken as given: channels a head, image size, groups a norm, process.")
+    print("Not in the weights, taken as given: whether edges are read, channels a head, image size, groups, process.")
     print(f"wrote {output}: read it with load_model({str(output)!r})")
 
 
