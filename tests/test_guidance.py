@@ -1,3 +1,5 @@
+"""Guidance is Algorithm 2, bit for bit what two full passes give, and a sample does not depend on its batch."""
+
 import pytest
 import torch
 from networks import TINY, randomised, tiny_inputs

@@ -1,3 +1,5 @@
+"""A label map becomes one channel a class and edges; the null label is none of them; what is no label map is told."""
+
 import numpy as np
 import pytest
 import torch

@@ -1,3 +1,5 @@
+"""Every resolution is the nearest neighbour of the first, and looking up is the convolution with its gradients."""
+
 import pytest
 import torch
 from torch import nn
@@ -12,6 +14,13 @@ def a_condition(num_classes, *, edges, size=(12, 20), batch=3):
     generator = torch.Generator().manual_seed(num_classes)
     label_map = torch.randint(0, num_classes, (batch, *size), generator=generator)
     return encode_labels(label_map, num_classes, label_map // 2 if edges else None)
+
+
+def test_pyramid_is_nearest_neighbour():
+    condition = torch.rand(1, 2, 16, 24)
+    for level, (small, _) in enumerate(condition_pyramid(condition, 4)):
+        expected = torch.nn.functional.interpolate(condition, size=(16 >> level, 24 >> level), mode="nearest")
+        assert torch.equal(small, expected)
 
 
 @pytest.mark.parametrize("edges", [False, True])

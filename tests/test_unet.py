@@ -9,8 +9,6 @@ from networks import TINY, formula_weights, randomised, stored_example, tiny_inp
 from sdm_lite.checkpoints import load_published
 from sdm_lite.labels import encode_labels
 from sdm_lite.presets import PRESETS, preset
-from sdm_lite.pyramid import Level, condition_pyramid
-from sdm_lite.spade import SPADE
 from sdm_lite.unet import SDMUNet, timestep_embedding
 
 
@@ -88,27 +86,6 @@ def test_sides_may_differ():
 def test_preset_for_another_size_keeps_attention_at_its_levels():
     config = preset("scenes-32", image_size=(48, 64))
     assert [config.attends(level) for level in range(3)] == [PRESETS["scenes-32"].attends(level) for level in range(3)]
-
-
-def test_spade_scales_and_shifts_the_normalised_features():
-    torch.manual_seed(0)
-    spade = SPADE(8, condition_channels=3, hidden_channels=4, num_groups=4)
-    h, condition = torch.randn(2, 8, 6, 6), torch.rand(2, 3, 6, 6)
-    modulation = spade.read(Level(condition))
-    group = h.view(2, 4, -1)
-    normalised = (
-        (group - group.mean(-1, keepdim=True)) / (group.var(-1, keepdim=True, unbiased=False) + 1e-5).sqrt()
-    ).view_as(h)
-    torch.testing.assert_close(spade(h, modulation), normalised * modulation.scale + modulation.shift)
-    gamma = spade.gamma_beta(torch.relu(spade.shared(condition)))[:, :8]
-    torch.testing.assert_close(modulation.scale, 1 + gamma)
-
-
-def test_pyramid_is_nearest_neighbour():
-    condition = torch.rand(1, 2, 16, 24)
-    for level, (small, _) in enumerate(condition_pyramid(condition, 4)):
-        expected = torch.nn.functional.interpolate(condition, size=(16 >> level, 24 >> level), mode="nearest")
-        assert torch.equal(small, expected)
 
 
 def test_null_label_gives_a_constant_modulation_inside():

@@ -1,3 +1,5 @@
+"""A file alone is enough: what is saved is loaded, whole, by name or by path, and what is wrong is told in one line."""
+
 import json
 import subprocess
 import sys

@@ -11,7 +11,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 PARAMETERS = 'PROFILE = "quick"\nSEED = 0\nOUTPUT_DIR = "output"'
 # Attributes and style rules through which a page would load something; links that a reader may follow are not meant.
 LOADS = re.compile(
-    r"""<(?:script|iframe|embed|object)\b|<link\b[^>]*\bhref|\bsrcset\s*=|\b(?:src|poster)\s*=\s*["']?(?!data:)[^\s>"']"""
+    r"""<(?:script|iframe|embed|object)\b|<link\b[^>]*\bhref|\bsrcset\s*="""
+    r"""|\b(?:src|poster)\s*=\s*["']?(?!data:)[^\s>"']"""
     r"""|url\(\s*["']?(?!data:|\#)\S|@import""",
     re.IGNORECASE,
 )
