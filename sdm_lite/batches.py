@@ -1,6 +1,6 @@
 """Batches as a function of the step: which examples, which of them mirrored, how encoded.
 
-Apart from the loop so that a run is the same wherever its examples come from (memory here, the disk in `loading`),
+Apart from the loop so that a run is the same wherever its examples come from (memory here, the disk in `cache`),
 however often it was stopped, and however many processes share it. A batch stays in small integers until it is on the
 device: the floats and the one-hot channels of it, many times the size, are made there.
 

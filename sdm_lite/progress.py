@@ -2,7 +2,7 @@
 
 Apart because it is the only door of tqdm. A bar that refreshes a hundred times fills an executed notebook with a
 hundred records; a notebook that runs unwatched (under papermill or nbconvert, or with the environment variable
-SDM_LITE_STATIC=1, which `sdm_lite.reproduce.course` sets) gets a single line instead: "denoising: 25 steps in 1.2 s".
+SDM_LITE_STATIC=1, which `sdm_lite.reproduce` sets) gets a single line instead: "denoising: 25 steps in 1.2 s".
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePath
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 T = TypeVar("T")
 ShowProgress = Callable[..., Iterable]  # called as show(items, description="..."): `progress`, or `silently`
@@ -126,7 +129,7 @@ def silently(iterable: Iterable[T], *, description: str) -> Iterable[T]:
     return iterable
 
 
-def tqdm_bar(description: str | None, total: int | None, *, initial: int = 0):
+def tqdm_bar(description: str | None, total: int | None, *, initial: int = 0) -> tqdm | None:
     """A tqdm bar fit for the place it is shown in, some steps done already, or None without tqdm."""
     try:
         with warnings.catch_warnings():

@@ -1,6 +1,6 @@
 """`python -m sdm_lite.cache`: build the cache of a data set before a run needs it, or check those that are there.
 
-Apart from caches so that they stay functions; training builds what it needs by itself.
+Apart from building and reading so that they stay functions; training builds what it needs by itself.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from sdm_lite.files import expanded
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line; `run` is what it asks for."""
-    parser = argparse.ArgumentParser(prog="python -m sdm_lite.cache", description=__doc__.partition(":")[2].strip())
+    parser = argparse.ArgumentParser(
+        prog="python -m sdm_lite.cache",
+        description="Build the cache of a data set before a run needs it, or check those that are there.",
+    )
     commands = parser.add_subparsers(dest="command", required=True)
 
     build = commands.add_parser("build", help="read a data set into its cache")

@@ -1,6 +1,6 @@
 """`python -m sdm_lite.datasets`: look into a folder before training on it, or make one ready.
 
-Apart from both so that they stay functions that a notebook can call.
+Apart from checking and preparing so that they stay functions that a notebook can call.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ from sdm_lite.viz import save_png
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line; `run` is what it asks for."""
-    parser = argparse.ArgumentParser(prog="python -m sdm_lite.datasets", description=__doc__.partition(":")[2].strip())
+    parser = argparse.ArgumentParser(
+        prog="python -m sdm_lite.datasets",
+        description="Look into a folder before training on it, or make one ready.",
+    )
     commands = parser.add_subparsers(dest="command", required=True)
 
     check = commands.add_parser("check", help="report what is in a folder, and what is wrong")

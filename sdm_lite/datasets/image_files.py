@@ -14,9 +14,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 Box = tuple[float, float, float, float]
 """Part of a picture: (top, left, bottom, right) as fractions of its height and width, 0..1."""
@@ -26,7 +29,7 @@ LOSSY = ("JPEG", "MPO", "JPEG2000")  # by their content: a file can have any nam
 EXIF_ORIENTATION = 0x0112
 
 
-def open_photograph(path: Path):
+def open_photograph(path: Path) -> Image.Image:
     """A photograph upright and in RGB, as a Pillow image.
 
     The EXIF orientation is applied. Grey, palette, CMYK and 16-bit files become RGB; what is transparent becomes white.
@@ -143,7 +146,7 @@ def in_threads(function: Callable[[Any], Any], items: Iterable[Any], num_threads
         pool.shutdown(cancel_futures=True)
 
 
-def _open(path: Path):
+def _open(path: Path) -> Image.Image:
     with _opened(path) as image:
         image.load()
         return image

@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dataset", default="scenes", help=f"scenes, {', '.join(DATASETS)} (default scenes)")
     parser.add_argument(
         "--judge",
-        help="a shipped name or a file of sdm_lite.judge.network (default judge-SIZE; of photographs none)",
+        help="a shipped name or a file that sdm_lite.judge wrote (default judge-SIZE; of photographs none)",
     )
     parser.add_argument(
         "--guidance-scale",
@@ -164,7 +164,7 @@ def _run_scenes(arguments: argparse.Namespace) -> Scores:
     sizes = Sizes(**{name: getattr(arguments, name) for name in Sizes._fields})
     scores = evaluate_model(model, load_judge(judge, device=arguments.device), settings, sizes, progress=progress)
     if arguments.json is not None:
-        write_whole(arguments.json, scores_json(scores, model=arguments.model, judge=judge))
+        write_whole(arguments.json, scores_json(scores, {"model": arguments.model, "judge": judge}))
     if arguments.card is not None:
         command = f"python -m sdm_lite.evaluate {arguments.model} {_asked(arguments, settings)}"
         name = Path(arguments.model).stem

@@ -78,7 +78,7 @@ def format_scores(scores: Scores) -> str:
     return "\n".join(lines + [f"left out: {line}" for line in scores.left_out])
 
 
-def scores_json(scores: Scores, **facts: object) -> str:
+def scores_json(scores: Scores, facts: dict[str, object]) -> str:
     """The scores as JSON, after facts that say whose they are; an interval is [low, high, kind]."""
     return to_json(facts | dataclasses.asdict(scores), indent=1) + "\n"
 

@@ -156,7 +156,7 @@ def write_photograph_report(
     title = f"{held_out.name}, held out: label maps, photographs, samples"
     save_png(folder / "samples.png", sample_figure(held_out, samples, title=title))
     data = {"model": model, "dataset": held_out.name, "size": held_out.size, "bad_photographs": held_out.left_out}
-    write_whole(folder / "scores.json", scores_json(scores, **data, facts=facts))
+    write_whole(folder / "scores.json", scores_json(scores, data | {"facts": facts}))
     report = photograph_report(scores, held_out, model=model, facts=facts, bad=held_out.left_out)
     return write_whole(folder / "report.md", report)
 

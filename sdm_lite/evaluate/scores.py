@@ -1,6 +1,6 @@
 """From what the judge measured to scores: which numbers, next to which of the truth, with which intervals.
 
-Apart from `sdm_lite.evaluate.scenes`, which draws and measures: here are measurements alone, no model and no picture.
+Apart from `scenes`, which draws and measures: here are measurements alone, no model and no picture.
 
 Shapes: L layouts, N pictures of each, C features, K classes, R bootstrap resamples.
 """

@@ -46,7 +46,7 @@ SEEDS = {"train": TRAIN_SEED, "val": HELD_OUT_SEED}  # of Scenes
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The commands `train` and `evaluate`."""
+    """Train the small segmentation network that scores pictures, or measure one."""
     parser = argparse.ArgumentParser(prog="python -m sdm_lite.judge", description=main.__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train a judge, measure it, and write it with its card")

@@ -20,7 +20,7 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("preset", help=f"the network: {', '.join(PRESETS)}")
-    parser.add_argument("--size", type=int, nargs=2, metavar=("H", "W"), help="of the images; None: the preset's")
+    parser.add_argument("--size", type=int, nargs=2, metavar=("H", "W"), help="of the images; left out, the preset's")
     parser.add_argument("--gpus", type=int, nargs="+", default=[1, 4, 8, 32], help="how many; several for a table")
     parser.add_argument("--teraflops", type=float, default=100.0, help="that one GPU reaches, 10^12 operations/s")
     parser.add_argument("--num-steps", type=int, default=300_000, help="optimizer steps; the paper does not say")

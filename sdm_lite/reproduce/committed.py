@@ -26,7 +26,7 @@ KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3
 TIME_LINE = re.compile(r"^(\*\*Time\.\*\* <!-- measured -->)(.*)$", re.MULTILINE)
 
 
-def committed_form(executed):
+def committed_form(executed) -> nbformat.NotebookNode:
     """The executed notebook as it is committed.
 
     Args:
@@ -52,7 +52,7 @@ def committed_form(executed):
     return notebook
 
 
-def without_papermill(executed):
+def without_papermill(executed) -> nbformat.NotebookNode:
     """A copy of an executed notebook without papermill's metadata and error marks and without widget state."""
     notebook = copy.deepcopy(executed)
     for name in ("papermill", "widgets"):

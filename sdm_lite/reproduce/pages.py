@@ -50,10 +50,10 @@ def notebook_page(notebook, *, title: str) -> str:
     body, _ = exporter.from_notebook_node(notebook)
     light, dark = (HtmlFormatter(style=style).get_style_defs(".highlight") for style in ("default", "github-dark"))
     colours = f"{light}\n@media (prefers-color-scheme: dark) {{ {dark} }}"
-    return fill("page.html", title=title, body=body, colours=colours)
+    return fill("page.html", {"title": title, "body": body, "colours": colours})
 
 
-def fill(template: str, **values: Any) -> str:
+def fill(template: str, values: dict[str, Any]) -> str:
     """A page from one of the templates, which escape what is put in: it is text, but for `body` and `colours`."""
     from jinja2 import Environment, FileSystemLoader
 

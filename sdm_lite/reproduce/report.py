@@ -39,15 +39,17 @@ def write_course_report(output: Path, state: dict[str, Any]) -> Path:
     seconds = [result["seconds"] for result in results.values()]
     page = fill(
         "report.html",
-        title="sdm_lite: what was measured",
-        state=state,
-        notebooks=notebooks,
-        failed=failed,
-        missing=len(notebooks) - len(results),
-        ran=len(results) - failed,
-        holding=Counter(claim["holds"] for notebook in notebooks for claim in notebook["claims"]),
-        seconds=sum(seconds),
-        longest=max(seconds, default=0) or 1,
+        {
+            "title": "sdm_lite: what was measured",
+            "state": state,
+            "notebooks": notebooks,
+            "failed": failed,
+            "missing": len(notebooks) - len(results),
+            "ran": len(results) - failed,
+            "holding": Counter(claim["holds"] for notebook in notebooks for claim in notebook["claims"]),
+            "seconds": sum(seconds),
+            "longest": max(seconds, default=0) or 1,
+        },
     )
     return write_whole(output / "report.html", page)
 

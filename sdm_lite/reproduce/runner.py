@@ -105,7 +105,7 @@ def _keep(course: Course, stem: str, executed) -> None:
     write_whole(course.output / "executed" / f"{stem}.html", notebook_page(kept, title=title(kept, stem)))
 
 
-def _kept(course: Course, stem: str):
+def _kept(course: Course, stem: str) -> nbformat.NotebookNode:
     """The executed copy of a notebook."""
     return nbformat.read(course.output / "executed" / f"{stem}.ipynb", as_version=4)
 

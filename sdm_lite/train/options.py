@@ -12,7 +12,7 @@ import typing
 from sdm_lite.train.config import FINE_TUNE, Option, RunConfig, options
 from sdm_lite.train.recipe import load_config, recipe_names
 
-DESCRIPTION = """\
+HELP = """\
 Train an SDM. Stop it at any time: the same command goes on from its last checkpoint.
 On several GPUs or machines: torchrun --nproc-per-node N -m sdm_lite.train ..., or accelerate launch.
 """
@@ -22,7 +22,7 @@ def make_parser() -> argparse.ArgumentParser:
     """An option for each field, with its default in brackets, and three that choose where the values are from."""
     parser = argparse.ArgumentParser(
         prog="python -m sdm_lite.train",
-        description=DESCRIPTION,
+        description=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

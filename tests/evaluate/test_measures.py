@@ -38,7 +38,7 @@ def test_the_table_has_every_number_and_says_which_interval_is_whose():
 
 
 def test_the_json_says_whose_scores_they_are_and_knows_no_nan():
-    written = json.loads(scores_json(SCORES, model="mine"), parse_constant=lambda word: [][0])
+    written = json.loads(scores_json(SCORES, {"model": "mine"}), parse_constant=lambda word: [][0])
     assert written["model"] == "mine" and written["class_iou"] == {"sky": 0.9, "sun": None}
     assert written["measures"]["miou"]["yardstick"]["interval"] == [0.4, 0.6, "halvings"]
     assert written["measures"]["bound"] == {
