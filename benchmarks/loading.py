@@ -184,7 +184,12 @@ def main() -> None:
     parser.add_argument("--file-size", type=int, default=512, help="of the rendered files, squares [512]")
     parser.add_argument("--num-images", type=int, default=256, help="rendered [256]")
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--num-workers", type=int, default=os.cpu_count(), help="worker processes [all cores]")
+    parser.add_argument(
+        "--num-workers",
+        type=int,
+        default=os.cpu_count(),
+        help="processes of the DataLoader, threads that build the cache [all cores]",
+    )
     parser.add_argument("--repeats", type=int, default=3, help="epochs a row, of which the best counts [3]")
     args = parser.parse_args()
     if (args.dataset is None) != (args.root is None):

@@ -78,6 +78,8 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true", help="with torch.compile (its first steps are slow)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
+    if args.steps < 6:
+        parser.error(f"--steps must be at least 6, as the first 5 are not counted, got {args.steps}")
 
     config = TrainConfig(num_steps=args.steps, batch_size=args.batch_size)
     unet = SDMUNet(PRESETS[args.preset]).to(args.device)

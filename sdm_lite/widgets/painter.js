@@ -1,5 +1,5 @@
 // The label painter's page: it draws the map, previews a stroke, and sends gestures. The map itself is Python's
-// (sdm_lite/painting.py): what comes back in `labels` is drawn, whatever was previewed.
+// (painting.py): what comes back in `labels` is drawn, whatever was previewed.
 
 const TOOLS = [["brush", "Brush (B)"], ["rectangle", "Rectangle (R)"], ["fill", "Fill (F)"]];
 const BRUSHES = [1, 3, 5, 9];
