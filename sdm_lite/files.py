@@ -161,7 +161,8 @@ def hold(lock: Path, *, busy: str | None = None, tell: Callable[[str], None] | N
         # A network disk without locks must not keep a run from starting.
         tell(f"note: the disk of {lock.parent} has no locks ({error}): see that nobody else writes there")
     try:
-        _holder_file(lock).write_text(_this_process(), encoding="utf-8")
+        with suppress(OSError):  # only a note: on a full disk, what comes to be written says so, and which file
+            _holder_file(lock).write_text(_this_process(), encoding="utf-8")
         yield
     finally:
         held.release()

@@ -145,6 +145,15 @@ def test_a_disk_without_locks_is_told_and_keeps_nobody_from_writing(tmp_path, mo
         assert len(told) == 1 and "has no locks" in told[0] and "No locks available" in told[0]
 
 
+def test_a_full_disk_keeps_nobody_from_holding(tmp_path, monkeypatch):
+    def write_text(self, text, encoding):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", write_text)  # the note of who holds it
+    with hold(tmp_path / ".lock"), pytest.raises(ValueError, match="busy"), hold(tmp_path / ".lock", busy="busy"):
+        pass
+
+
 def test_json_has_no_nan():
     value = {"a": [1.5, math.nan, (math.inf, "x")], "b": None, "c": True}
     assert json.loads(to_json(value)) == {"a": [1.5, None, [None, "x"]], "b": None, "c": True}

@@ -48,10 +48,14 @@ def save_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[st
     Raises:
         OSError: if it cannot be written; what was there before is still there.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     with whole_file(path) as draft:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, draft, metadata)
+        try:
+            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, draft, metadata)
+        except SafetensorError as error:  # a full disk, most often
+            raise OSError(str(error)) from None
 
 
 def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -95,7 +95,8 @@ def _train_command(arguments: argparse.Namespace) -> None:
     check_training(arguments.num_images, arguments.num_steps, arguments.batch_size, arguments.learning_rate)
     if arguments.output.suffix != ".safetensors":
         raise ValueError(f"--output must end in .safetensors, got {arguments.output}")
-    check_writable(arguments.output)
+    for file in (arguments.output, arguments.output.with_suffix(".md")):
+        check_writable(file)
     start = time.perf_counter()
     steps = train_judge(
         config,

@@ -11,6 +11,7 @@ import pytest
 import torch
 from commands import refused
 from networks import TINY, formula_weights, randomised, tiny_inputs
+from safetensors import SafetensorError
 
 from sdm_lite.checkpoints import (
     load_facts,
@@ -93,6 +94,19 @@ def test_a_file_whose_config_does_not_fit_its_weights_is_told(saved):
     save_tensors(path, tensors, metadata | {"unet": json.dumps(config | {"colour": "red"})})
     with pytest.raises(ValueError, match="UNetConfig"):
         load_model(path)
+
+
+def test_a_full_disk_is_told_by_name(saved, monkeypatch):
+    unet, path = saved
+    before = path.read_bytes()
+
+    def save_file(*_):
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("safetensors.torch.save_file", save_file)
+    with pytest.raises(OSError, match=f"{path.name} could not be written .*No space left on device"):
+        save_model(path, unet, PROCESS)
+    assert path.read_bytes() == before
 
 
 def test_a_failed_write_leaves_the_old_file(saved, monkeypatch):

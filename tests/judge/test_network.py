@@ -226,6 +226,7 @@ def test_the_command_trains_measures_and_writes_weights_with_a_card(tmp_path, ca
         (["--output", "judge.safetensors", "--num-held-out", "0"], "--num-held-out must be at least 1"),
         (["--output", "judge.safetensors", "--size", "30"], "size: expected a multiple of 8"),
         (["--output", "file/judge.safetensors"], "cannot write to --output"),
+        (["--output", "card.safetensors"], "cannot write --output card.md: it is a folder"),
         (["--output", "new/judge.safetensors", "--learning-rate", "0"], "learning_rate > 0"),
         (["--output", "judge.safetensors", "--device", "tpu9"], "device 'tpu9' cannot be used here"),
     ],
@@ -233,9 +234,10 @@ def test_the_command_trains_measures_and_writes_weights_with_a_card(tmp_path, ca
 def test_the_command_refuses_in_one_line_before_any_work(tmp_path, monkeypatch, capsys, options, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("in the way of a folder")
+    (tmp_path / "card.md").mkdir()
     monkeypatch.setattr(judge_command, "read", lambda *_: pytest.fail("work had begun"))
     refused(capsys, judge_command.main, ["train", *options], re.escape(message))
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["card.md", "file"]
 
 
 @pytest.mark.skipif(not (checkpoints.DATA_DIR / "judge-32.safetensors").exists(), reason="no judge-32 in data/ yet")
