@@ -117,7 +117,7 @@ def evaluate_bound(
         A Bound by name.
 
     Raises:
-        ValueError: if num_strata is out of range.
+        ValueError: if num_strata is out of range, or the network predicts nan.
     """
     variances = VARIANCES if variances is None else variances
     prior = prior_term(diffusion, x0)
@@ -132,6 +132,8 @@ def evaluate_bound(
         for name, variance in variances.items():
             term = diffusion.vlb_term(variance(prediction), x0, x_t, t)
             terms[name][int(high > 1)] += (high + 1 - low) * term.cpu().double()
+    if any(bool(term.isnan().any()) for term in terms.values()):
+        raise ValueError("the bound is nan: the network predicts no numbers, so its training has diverged")
     return {
         name: Bound(prior.cpu().double() + decoder + steps, prior.cpu().double(), steps, decoder)
         for name, (decoder, steps) in terms.items()

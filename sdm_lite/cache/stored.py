@@ -118,6 +118,8 @@ class Cache:
             self.has_instances, self.left_out = facts["has_instances"], facts["left_out"]
             names = ("images", "label_maps", *(["edges"] if self.has_instances else []), "checksums")
             self._arrays = {name: open_memmap(folder / f"{name}.npy", mode="r") for name in names}
+            if {len(array) for array in self._arrays.values()} != {len(facts["names"])}:
+                raise ValueError("its files are not all of as many examples")
             self._fingerprint = fingerprint(facts, self._arrays["checksums"])
             if self._fingerprint != facts["checksum"]:
                 raise ValueError("its checksums are not those that were written")

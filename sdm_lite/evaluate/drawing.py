@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -63,10 +64,10 @@ class SampleSettings:
             check_guidance_interval(self.guidance_interval, diffusion.num_timesteps)
         if not callable(self.sampler):
             raise ValueError(f"sampler must be a function such as sample_ddim, got {self.sampler!r}")
-        if not 0 <= self.seed < 2**32:
-            raise ValueError(f"seed must be in 0..{2**32 - 1}, got {self.seed}")
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        if not isinstance(self.seed, Integral) or not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must be a whole number in 0..{2**32 - 1}, got {self.seed!r}")
+        if not isinstance(self.batch_size, Integral) or self.batch_size < 1:
+            raise ValueError(f"batch_size must be a whole number, at least 1, got {self.batch_size!r}")
         return replace(self, guidance_scale=scale)
 
     def told(self) -> dict[str, object]:

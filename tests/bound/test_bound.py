@@ -123,6 +123,16 @@ def test_a_wrong_number_of_strata_is_told():
             timestep_strata(1000, num)
 
 
+def test_a_network_that_has_diverged_has_no_bound(toy):
+    diffusion, denoise, images = toy
+
+    def diverged(x_t, t):
+        return denoise(x_t, t)._replace(x0=torch.full_like(x_t, math.nan))
+
+    with pytest.raises(ValueError, match="the bound is nan: .* its training has diverged"):
+        evaluate_bound(diverged, diffusion, images, num_strata=2)
+
+
 def test_the_command_prints_a_table_and_tells_what_is_wrong(capsys):
     assert main(["scenes-32", "--num-images", "2", "--num-strata", "2", "--device", "cpu"]) == 0
     told = capsys.readouterr().out

@@ -128,6 +128,7 @@ def test_a_damaged_example_is_told_when_it_is_read(root, tmp_path, name):
         (lambda folder: cut(folder / "cache.json", 5), "no whole cache"),
         (lambda folder: (folder / "edges.npy").unlink(), "no whole cache .*edges.npy"),
         (lambda folder: flip_a_byte(folder / "checksums.npy", -3), "checksums are not those that were written"),
+        (lambda folder: np.save(folder / "images.npy", np.zeros((2, 3, 16, 20), np.uint8)), "not all of as many"),
         (lambda folder: (folder / "cache.json").write_text("{}"), "no whole cache .*format"),
         (
             lambda folder: (folder / "cache.json").write_text(json.dumps({"format": "sdm_lite cache 1"})),

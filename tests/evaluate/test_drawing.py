@@ -116,8 +116,10 @@ def test_what_is_told_is_what_was_asked_for_and_no_default_is_told_twice():
         ({"num_steps": 0}, "num_steps must be"),
         ({"num_steps": 101}, r"num_steps must be a whole number in 1..100, got 101"),
         ({"guidance_interval": (1, 101)}, "guidance_interval must be .* last <= 100"),
-        ({"seed": 2**32}, r"seed must be in 0..4294967295, got 4294967296"),
-        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"seed": 2**32}, r"seed must be a whole number in 0..4294967295, got 4294967296"),
+        ({"seed": 1.5}, r"seed must be a whole number in 0..4294967295, got 1.5"),
+        ({"batch_size": 0}, "batch_size must be a whole number, at least 1, got 0"),
+        ({"batch_size": "8"}, "batch_size must be a whole number, at least 1, got '8'"),
         ({"sampler": "ddim"}, "sampler must be a function such as sample_ddim, got 'ddim'"),
     ],
 )

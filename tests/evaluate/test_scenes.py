@@ -189,7 +189,7 @@ def test_samples_depend_on_their_seeds_and_not_on_the_batch(model, judge, sample
     [
         ({"guidance_scale": -1.0}, "guidance_scale must be"),
         ({"num_steps": 1001}, "num_steps must be"),
-        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"batch_size": 0}, "batch_size must be a whole number, at least 1, got 0"),
         ({"num_layouts": 1}, "at least 2 layouts"),
         ({"samples_per_layout": 1}, "2 samples_per_layout"),
         ({"num_diversity_layouts": 7}, "num_diversity_layouts must lie in 1..num_layouts"),
