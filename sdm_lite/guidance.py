@@ -83,7 +83,7 @@ def decodes_faster_together(x_t: Tensor) -> bool:
 def _decode_both(unet: SDMUNet, features: Features, conditional: Modulation, null: Modulation) -> tuple[Tensor, Tensor]:
     """Both branches in one batch, twice as large: fewer and larger operations."""
     h, skips, embedding = features
-    doubled = Features(torch.cat([h, h]), tuple(torch.cat([s, s]) for s in skips), embedding)  # (2 B, C, h, w) each
+    doubled = Features(torch.cat([h, h]), tuple(torch.cat([s, s]) for s in skips), torch.cat([embedding, embedding]))
     return unet.decode(doubled, [Stacked(*pair) for pair in zip(conditional, null, strict=True)]).chunk(2)
 
 

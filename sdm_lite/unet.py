@@ -100,8 +100,6 @@ class ResBlock(nn.Module):
         """(B, in_channels, h, w) to (B, out_channels, h', w'); takes two modulations if its norms are SPADEs."""
         first, second = (None, None) if modulations is None else (next(modulations), next(modulations))
         scale_shift = self.timestep(F.silu(embedding))[:, :, None, None]  # (B, 2 out_channels, 1, 1)
-        if len(h) > len(embedding):  # two branches of one batch, which share their timesteps
-            scale_shift = torch.cat([scale_shift, scale_shift])
         scale, shift = scale_shift.chunk(2, dim=1)  # (B, out_channels, 1, 1) each
         out = self.in_conv(self.resample(F.silu(self.in_norm(h, first))))  # (B, out_channels, h', w')
         out = torch.addcmul(shift, self.out_norm(out, second), 1 + scale)

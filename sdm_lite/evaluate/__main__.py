@@ -51,10 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sdm_lite.evaluate", description=main.__doc__)
     parser.add_argument("model", help="a shipped name such as scenes-32, or a file")
     parser.add_argument("--dataset", default="scenes", help=f"scenes, {', '.join(DATASETS)} (default scenes)")
-    parser.add_argument(
-        "--judge",
-        help="a shipped name or a file that sdm_lite.judge wrote (default judge-SIZE; of photographs none)",
-    )
+    parser.add_argument("--judge", help="a shipped name or a file (default judge-SIZE; of photographs none)")
     parser.add_argument(
         "--guidance-scale",
         type=float,
@@ -78,9 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     scenes.add_argument("--num-renders", type=int, help="true pictures a layout to compare with (default 16)")
     scenes.add_argument("--num-diversity-layouts", type=int, help="layouts for diversity (default 128)")
     scenes.add_argument("--json", type=Path, help="also write the scores to this file")
-    scenes.add_argument(
-        "--card", type=Path, help="also write the model's card, Markdown: how it was made, and its scores"
-    )
+    scenes.add_argument("--card", type=Path, help="also write the model's card: how it was made, and its scores")
     photographs = parser.add_argument_group("photographs", "at the model's size; the split val is held out")
     photographs.add_argument("--root", type=Path, help="the data set's folder")
     photographs.add_argument("--num-photographs", type=int, help="held out, evenly spread, at most (default 256)")

@@ -50,12 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m sdm_lite.judge", description=main.__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train a judge, measure it, and write it with its card")
-    train.add_argument(
-        "--output", type=Path, required=True, help="file to write, for example data/judge-32.safetensors"
-    )
-    train.add_argument(
-        "--size", type=int, nargs="+", metavar="N", help="side, or height and width (default: 32; the data set's)"
-    )
+    train.add_argument("--output", type=Path, required=True, help="file to write, such as judge.safetensors")
+    train.add_argument("--size", type=int, nargs="+", metavar="N", help="side, or both (default: 32; the data set's)")
     train.add_argument(
         "--num-steps",
         "--steps",  # what it was called when the shipped judges were trained: their cards say so
