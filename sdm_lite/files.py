@@ -65,7 +65,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         OSError: if it cannot be written, naming the file; what was there before is still there.
     """
     path = expanded(path)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    draft = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")  # two threads, or two machines, may write one
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield draft

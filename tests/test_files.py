@@ -77,6 +77,14 @@ def test_a_writer_that_takes_a_name(tmp_path):
     assert (tmp_path / "a.txt").read_text() == "by name" and names(tmp_path) == ["a.txt"]
 
 
+def test_two_threads_may_write_one_file(tmp_path):
+    path = tmp_path / "file"
+    with whole_file(path) as first, whole_file(path) as second:
+        first.write_bytes(b"first")
+        second.write_bytes(b"second")
+    assert path.read_bytes() == b"first" and names(tmp_path) == ["file"]
+
+
 def test_home_is_expanded(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))

@@ -206,7 +206,7 @@ def read_votes(votes_file: str | Path) -> list[Vote]:
     Raises:
         ValueError: naming the line that is no vote.
     """
-    path = Path(votes_file)
+    path = expanded(votes_file)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -218,3 +218,10 @@ def test_a_vote_that_cannot_be_written_is_not_counted(tmp_path):
 def test_no_study(tmp_path, num_pairs, names):
     with pytest.raises(ValueError, match="expected"):
         p.PairStudy(num_pairs, names, tmp_path / "v.csv")
+
+
+def test_votes_are_read_where_they_were_cast(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    cast = p.PairStudy(2, ("a", "b"), "~/v.csv").vote(left=True)
+    assert p.read_votes("~/v.csv") == [cast]
