@@ -25,7 +25,7 @@ from sdm_lite.train.data import Data
 from sdm_lite.train.held_out import Evaluation, Evaluator, Verdict, judge_progress
 from sdm_lite.train.log import Follower, Log
 from sdm_lite.train.processes import Processes
-from sdm_lite.train.resume import Run, save_run
+from sdm_lite.train.resume import Run, is_finite, save_run
 
 
 class Results:
@@ -109,6 +109,9 @@ class Results:
     def finish(self, run: Run) -> None:
         """Write a last checkpoint, the averaged weights with the facts of their making, and a grid of their samples."""
         self.save(run)
+        if not is_finite(run.ema):
+            rate = self.config.train.learning_rate
+            raise FloatingPointError(f"the weights are no numbers any more: try a learning_rate below {rate:g}")
         if not self.processes.is_main:
             return
         facts = self.facts(run)

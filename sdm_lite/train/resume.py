@@ -97,6 +97,11 @@ def list_checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in found if re.fullmatch(r"step-\d{9,}\.pt", path.name))
 
 
+def is_finite(unet: SDMUNet) -> bool:
+    """Whether every weight is a number; a network that is not is never written."""
+    return all(bool(torch.isfinite(weights).all()) for weights in unet.parameters())
+
+
 def save_run(run: Run, config: RunConfig, *, data: str = "", best_step: int | None = None) -> Path | None:
     """Write a checkpoint of a run to its folder, then remove those that are no longer kept.
 
@@ -114,7 +119,7 @@ def save_run(run: Run, config: RunConfig, *, data: str = "", best_step: int | No
     Raises:
         OSError: if it cannot be written; the checkpoints of before are still there.
     """
-    if not all(bool(torch.isfinite(weights).all()) for weights in run.unet.parameters()):
+    if not (is_finite(run.unet) and is_finite(run.ema)):
         return None
     folder = Path(config.output)
     path = checkpoint_path(folder, run.step)

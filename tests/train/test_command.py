@@ -306,3 +306,11 @@ def test_numbers_that_stay_infinite_stop_the_run_with_the_last_good_checkpoint(t
     for path in list_checkpoints(tmp_path):
         state = train_checkpoints.read_checkpoint(path)
         assert all(bool(torch.isfinite(value).all()) for value in state["unet"].values())
+
+
+def test_weights_that_are_no_numbers_are_not_written(tmp_path, capsys):
+    wild = "--learning-rate inf --warmup-steps 0 --num-steps 1 --output".split()
+    assert main([*OPTIONS, *wild, str(tmp_path)]) == 1
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "error: the weights are no numbers any more: try a learning_rate below inf" in told
+    assert not list(tmp_path.glob("**/*.safetensors")) and not list_checkpoints(tmp_path)
