@@ -5,8 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-
-from browser.servers import (
+from servers import (
     CHROMIUM,
     CHROMIUM_ARGS,
     ROOT,

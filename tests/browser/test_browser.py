@@ -5,8 +5,7 @@ import re
 import numpy as np
 import pytest
 from colour_vision import contrast
-
-from browser.servers import run_all
+from servers import run_all
 
 PAINTER, DRAWN = ".sdm-painter", re.compile("drawn")
 
