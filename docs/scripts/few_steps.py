@@ -40,6 +40,7 @@ NUM_STEPS = {
     "DPM-Solver++(2M)": (5, 8, 10, 15, 25),
     "ancestral": (10, 25, 50, 100, 1000),
 }
+REFINED_STEPS = 25  # of DDIM, for each refinement
 
 
 class Row(NamedTuple):
@@ -84,7 +85,7 @@ REFINEMENTS = {
 def rows() -> list[Row]:
     """All measurements, quick ones first."""
     plain = [Row(sampler, n) for sampler, numbers in NUM_STEPS.items() for n in numbers]
-    refined = [Row("DDIM", 25, name) for name in REFINEMENTS if name != "none"]
+    refined = [Row("DDIM", REFINED_STEPS, name) for name in REFINEMENTS if name != "none"]
     return sorted(plain + refined, key=lambda row: row.num_steps)
 
 
@@ -102,7 +103,7 @@ def measure(folder: Path, num_layouts: int, num_diversity_layouts: int, samples_
         )
         scores = evaluate_model(model, judge, settings, sizes, truth=truth, progress=progress)
         facts = row._asdict() | {"threads": torch.get_num_threads()}
-        write_whole(folder / row.file_name, scores_json(scores, **facts))
+        write_whole(folder / row.file_name, scores_json(scores, facts))
         name = f"{row.sampler}, {row.num_steps} steps, {row.refinement}"
         print(f"{name}: FID {scores.measures['frechet'].ratio.value:.2f} times the floor", flush=True)
 
@@ -168,7 +169,7 @@ def refined(found: dict[Row, dict]) -> list[str]:
             continue
         _, low, high = ratio(base, "frechet")
         value = ratio(found[row], "frechet")[0]
-        verdict = "better than" if value < low else "worse than" if value > high else "no different from"
+        verdict = "better than" if value < low else "worse than" if value > high else "not told apart from"
         said.append(f"* {row.refinement[0].upper()}{row.refinement[1:]}: {verdict} guidance as it is ({value:.2f}).")
     return said
 
@@ -232,7 +233,7 @@ Refinements of guidance, by FID (Scenes judge) against the interval of the same 
 
 {chr(10).join(refined(found))}
 """
-    (FOLDER / "few_steps.md").write_text(text)
+    write_whole(FOLDER / "few_steps.md", text)
 
 
 def main() -> None:

@@ -24,22 +24,22 @@ class Layouts:
         self.maps = [colorize(label_map, self.scenes.palette) for label_map in self.label_maps]
         self.pictures = list(to_uint8(images))
 
-    def sample(self, model: Model, guidance_scale: float, first_seed: int, count: int = len(LAYOUTS)) -> list:
-        """One sample of each of the first `count` layouts."""
+    def sample(self, model: Model, guidance_scale: float, seeds: range) -> list:
+        """One sample of each of the first layouts, as many as there are seeds."""
         settings = SampleSettings(guidance_scale, guidance_interval=INTERVAL)
-        seeds = range(first_seed, first_seed + count)
-        return list(to_uint8(draw_samples(model, self.label_maps[:count], self.instance_maps[:count], seeds, settings)))
+        maps = self.label_maps[: len(seeds)], self.instance_maps[: len(seeds)]
+        return list(to_uint8(draw_samples(model, *maps, seeds, settings)))
 
 
 def main() -> None:
     """Write samples.png and samples_64.png (maps, true pictures, samples), guidance.png (one noise, growing scale)."""
     for size, scale, seeds, name in ((32, 3, (0, 100, 200), "samples.png"), (64, 2, (0, 100), "samples_64.png")):
         layouts, model = Layouts(size), load_model(f"scenes-{size}")
-        rows = [layouts.maps, layouts.pictures, *(layouts.sample(model, 1.5, seed) for seed in seeds)]
-        save_png(FOLDER / name, image_grid(rows, scale=scale))
+        samples = [layouts.sample(model, 1.5, range(first, first + len(LAYOUTS))) for first in seeds]
+        save_png(FOLDER / name, image_grid([layouts.maps, layouts.pictures, *samples], scale=scale))
 
     layouts, model = Layouts(32), load_model("scenes-32")
-    columns = [layouts.sample(model, scale, 0, 4) for scale in SCALES]
+    columns = [layouts.sample(model, scale, range(4)) for scale in SCALES]
     rows = [[layouts.maps[i], *(column[i] for column in columns)] for i in range(4)]
     save_png(FOLDER / "guidance.png", image_grid(rows, scale=3))
 

@@ -167,7 +167,7 @@ def measure_one(folder: Path, name: str, seconds: float) -> str:
     trained = run(name, seconds, pictures)
     scores = evaluate_model(trained.model, judge, SETTINGS, SIZES, truth=truth)
     trial = {"num_steps": trained.num_steps, "num_training": trained.num_images, "seconds": trained.seconds}
-    write_whole(path_of(folder, name, seconds), scores_json(scores, **trial))
+    write_whole(path_of(folder, name, seconds), scores_json(scores, trial))
     return f"{name}, {seconds:g} s: FID {scores.measures['frechet'].ratio.value:.2f} times the floor"
 
 
@@ -232,7 +232,7 @@ lite recipe" is the one that the search began with: {NETWORK.base_channels} base
 weight of the simple loss at most 10,000, labels dropped for one example in five. 8,000 pictures of Scenes(seed=0);
 about {seconds:g} s of processor time on one thread, in which a larger network or batch gets fewer steps. (The number of
 steps is set by the time of the first twelve, so that the time varies.) Scored on {SIZES.num_layouts} layouts of
-Scenes(seed=1), {guided}, {SETTINGS.num_steps} DDIM steps.
+Scenes(seed=1), diversity on the first {SIZES.num_diversity_layouts} of them, {guided}, {SETTINGS.num_steps} DDIM steps.
 
 Intervals are 95 %, by centred bootstrap over layouts; they know nothing of the luck of a training run, of which each
 row has one. TV is the distance in total variation between the shares of hours, or of seasons, in samples and in true
@@ -246,7 +246,7 @@ The best of them, alone and together, and where they began, for about {final_sec
 
 What follows from it stands in [recipe.md](recipe.md).
 """
-    (FOLDER / "recipe_search.md").write_text(text)
+    write_whole(FOLDER / "recipe_search.md", text)
 
 
 def main() -> None:

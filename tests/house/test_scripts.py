@@ -1,0 +1,71 @@
+"""The scripts of docs/ run: what they call in the package is there, and they write the pages and pictures they name."""
+
+import importlib.util
+import json
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from sdm_lite.evaluate import SampleSettings, Sizes, evaluate_model, measure_truth
+from sdm_lite.judge import load_judge
+from sdm_lite.scenes import Scenes
+
+pytestmark = pytest.mark.slow
+SCRIPTS = Path(__file__).resolve().parents[2] / "docs" / "scripts"
+SIZES = Sizes(num_layouts=4, num_renders=2, samples_per_layout=2, num_diversity_layouts=2)
+FEW_RESAMPLES = partial(evaluate_model, num_resamples=4)
+
+
+@pytest.fixture
+def loaded(monkeypatch, tmp_path):
+    """A script as a module that writes into an empty folder, some of its names replaced."""
+    (tmp_path / "images").mkdir()
+    monkeypatch.setenv("SDM_LITE_STATIC", "1")
+
+    def load(name, **others):
+        spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        for key, value in ({"FOLDER": tmp_path} | others).items():
+            monkeypatch.setattr(module, key, value)
+        return module
+
+    return load
+
+
+def test_few_steps(loaded, tmp_path, monkeypatch):
+    steps = {"DDIM": (2,), "DPM-Solver++(2M)": (2,), "ancestral": (2, 3)}
+    script = loaded("few_steps", NUM_STEPS=steps, REFINED_STEPS=2, evaluate_model=FEW_RESAMPLES)
+    rows = tmp_path / "rows"
+    options = ["--num-layouts", "4", "--num-diversity-layouts", "2", "--output", str(rows)]
+    monkeypatch.setattr(sys, "argv", ["few_steps.py", *options])
+    script.main()
+    kept = json.loads((rows / "ddim-2-none.json").read_text())
+    assert kept["sampler"] == "DDIM" and kept["settings"]["num_diversity_layouts"] == 2
+    page = (tmp_path / "few_steps.md").read_text()
+    assert page.count("\n| ") == 1 + len(script.rows()) and page.count(" guidance as it is (") == 4
+    assert "on\n4 held-out layouts; diversity from 2 samples of each of 2 layouts" in page
+    assert (tmp_path / "images" / "few_steps.png").exists()
+
+
+def test_recipe_search(loaded, tmp_path, monkeypatch):
+    judge, scenes = load_judge("judge-32"), Scenes(32, length=16)
+    given = judge, measure_truth(judge, SIZES), scenes.materialize(range(16))
+    settings = SampleSettings(num_steps=2, guidance_interval=(1, 800))
+    script = loaded("recipe_search", SIZES=SIZES, SETTINGS=settings, given=lambda: given, evaluate_model=FEW_RESAMPLES)
+    monkeypatch.setattr(script, "steps_within", lambda *_: 2)
+    for name, seconds in (("16 base channels", 1), ("24 base channels", 3)):
+        assert f"{name}, {seconds} s: FID" in script.measure_one(tmp_path, name, seconds)
+    options = ["--write", "--seconds", "1", "--final-seconds", "3", "--output", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["recipe_search.py", *options])
+    script.main()
+    page = (tmp_path / "recipe_search.md").read_text()
+    assert page.count("| 2 | 16 |") == 2 and "Scored on 4 layouts" in page and "diversity on the first 2 of" in page
+
+
+def test_make_pictures(loaded, tmp_path):
+    quick = partial(SampleSettings, num_steps=1)
+    loaded("make_pictures", FOLDER=tmp_path, LAYOUTS=(4, 7, 9, 10), SCALES=(0.0, 1.5), SampleSettings=quick).main()
+    assert {path.name for path in tmp_path.glob("*.png")} == {"samples.png", "samples_64.png", "guidance.png"}
