@@ -119,6 +119,15 @@ def test_the_bound_is_that_of_the_photographs_and_does_not_depend_on_guidance(mo
     assert (measure.value, measure.yardstick.value) == pytest.approx((swapped.yardstick.value, swapped.value), rel=1e-5)
     assert measure.value != pytest.approx(measure.yardstick.value, rel=1e-4)
     assert measure.interval.low <= measure.value <= measure.interval.high
+    other = bound_measure(model, four, seen, dataclasses.replace(SETTINGS, seed=1), num_strata=2)
+    assert other.value != pytest.approx(measure.value, rel=1e-4), "the seed has no say"
+
+
+def test_the_bound_is_of_photographs_that_are_spread_over_all(model, val, held_out, training):
+    scores, _ = evaluate_photographs(model, val, training, SETTINGS, SIZES)
+    some, seen = (Example(*(part[[0, 4, 7]] for part in held_out)), default_collate([training[i] for i in (0, 2, 5)]))
+    by_hand = bound_measure(model, some, seen, SETTINGS, num_strata=SIZES.num_strata)
+    assert scores.measures["bound"] == by_hand and by_hand.interval.kind.endswith("over 3 photographs")
 
 
 def test_samples_depend_on_their_map_and_number_and_not_on_the_batch(model, held_out):

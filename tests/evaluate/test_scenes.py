@@ -132,6 +132,7 @@ def test_faults_show_where_they_are():
     scores = evaluate.score(night, 0.5 * truth.diversity, truth, num_resamples=5)
     assert scores["time_of_day_tv"].value == pytest.approx(2 / 3, abs=0.05) and scores["season_tv"].value < 0.1
     assert scores["diversity"].ratio.value == pytest.approx(0.5)
+    assert scores["diversity"].ratio.interval[:2] == pytest.approx((0.5, 0.5)), "the two are not resampled alike"
     shifted = evaluate.score(measurements(300, 1, 2, shift=1.0, right=0.0), truth.diversity, truth, num_resamples=5)
     assert shifted["frechet"].value == pytest.approx(4, rel=0.2)  # 4 features, each off by 1
     assert shifted["frechet"].ratio.value > 20
@@ -146,6 +147,23 @@ def test_floor_is_measured_on_sets_as_large_as_the_models():
     target = truth.reference.features.flatten(0, 1)
     sets = [metrics.frechet_distance(truth.yardstick.features[:, n], target) for n in range(3)]
     assert scores["frechet"].yardstick.value == pytest.approx(np.mean(sets), rel=1e-6)
+    shares = [torch.bincount(read.flatten(), minlength=3) / read.numel() for read in truth.yardstick.season.unbind(1)]
+    of_reference = torch.bincount(truth.reference.season.flatten(), minlength=3) / (300 * 4)
+    by_chance = [metrics.total_variation(share, of_reference) for share in shares]
+    assert scores["season_tv"].yardstick.value == pytest.approx(np.mean(by_chance), rel=1e-5)
+
+
+def test_intervals_are_centred_and_leave_out_what_resampling_adds():
+    """Repeated layouts alone raise the Frechet distance, of few layouts the most: percentiles would lie above it."""
+    generated, truth = measurements(12, 1, 2), imaginary_truth(12)._replace(diversity=torch.ones(4).double())
+    measure = evaluate.score(generated, truth.diversity, truth)["frechet"]
+    features, reference = generated.features[:, 0], truth.reference.features
+    replicates = metrics.bootstrap(
+        lambda i: metrics.frechet_distance(features[i], reference[i].flatten(0, 1)), 12, num_resamples=200
+    )
+    assert replicates.mean() > 1.2 * measure.value
+    low, high = np.quantile(replicates, [0.025, 0.975]) - replicates.mean() + measure.value
+    assert measure.interval[:2] == pytest.approx((max(low, 0), high), rel=1e-6)
 
 
 def test_interval_of_the_frechet_distance_is_as_wide_as_repetitions_spread():
