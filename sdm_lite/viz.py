@@ -10,6 +10,7 @@ Shapes: B batch, H x W pixels.
 from __future__ import annotations
 
 import io
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -123,16 +124,16 @@ def show_grid(
     with _image_axes(grid) as (figure, axes):
         if row_labels is not None:
             centres = np.arange(len(tiles)) * (height * scale + padding) + height * scale / 2
-            axes.set_yticks(centres, [textwrap.fill(label, 16) for label in row_labels])
+            axes.set_yticks(centres, [textwrap.fill(_held(label), 16) for label in row_labels])
         if column_labels is not None:
             axes.set_xticks(np.arange(num_columns) * (width * scale + padding) + width * scale / 2, column_labels)
             _fit_column_labels(figure, axes, column_labels, width * scale)
         if title is not None:
-            axes.set_title(textwrap.fill(title, max(24, grid.shape[1] // 9)))
+            axes.set_title(textwrap.fill(_held(title), max(24, grid.shape[1] // 9)))
         if legend is not None:
             _add_legend(axes, *legend, columns=max(1, grid.shape[1] // 120))
         if caption is not None:
-            _add_caption(figure, axes, textwrap.fill(caption, max(32, grid.shape[1] // 7)))
+            _add_caption(figure, axes, textwrap.fill(_held(caption), max(32, grid.shape[1] // 7)))
     return figure
 
 
@@ -338,16 +339,22 @@ def _fit_column_labels(figure: Figure, axes: Any, labels: Sequence[str], room: i
     """Wraps the labels that are too wide for their column, `room` pixels; then shrinks all, then breaks words."""
     for size, break_words in ((10, False), (9, False), (8, False), (8, True)):
         axes.set_xticklabels(labels, fontsize=size)
+        texts = labels if break_words else [_held(label) for label in labels]
         letters = [
             max(3, int(len(label) * room / width) - break_words) if width > room else 1 + len(label)
             for label, width in zip(labels, _tick_widths(figure, axes), strict=True)
         ]
         axes.set_xticklabels(
-            [textwrap.fill(label, n, break_long_words=break_words) for label, n in zip(labels, letters, strict=True)],
+            [textwrap.fill(text, n, break_long_words=break_words) for text, n in zip(texts, letters, strict=True)],
             fontsize=size,
         )
         if max(_tick_widths(figure, axes)) <= room + 2:
             return
+
+
+def _held(text: str) -> str:
+    """A text that is not wrapped beside a sign: `s = 1.5` stays in one line."""
+    return re.sub(r" (=|<=|>=) ", "\xa0\\1\xa0", text)
 
 
 def _tick_widths(figure: Figure, axes: Any) -> list[float]:

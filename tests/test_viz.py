@@ -89,6 +89,16 @@ def test_nothing_overlaps_in_a_grid():
         assert not a.padded(-1).overlaps(b)
 
 
+def test_what_a_sign_joins_stays_in_one_line():
+    tiles = [noise_tile(i, 32, 32) for i in range(3)]
+    names = ["s = 1", "s = 3, every step", "s = 3, t <= 800"]
+    title = "Four maps, three samplers, one noise: s = 1.5, 25 steps"
+    axes = viz.show_grid([tiles], column_labels=names, scale=3, title=title).axes[0]
+    texts = [axes.get_title("left"), *(label.get_text() for label in axes.get_xticklabels())]
+    lines = "\n".join(texts).replace("\xa0", " ").splitlines()
+    assert len(lines) == 7 and [line for line in lines if line.strip(" =<>") != line] == []
+
+
 def test_show_grid_stays_small_and_draws_its_caption():
     images = [torch.randn(8, 3, 32, 32).clamp(-1, 1) for _ in range(3)]
     plain = viz.figure_png(viz.show_grid(images))
