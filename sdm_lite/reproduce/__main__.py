@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import webbrowser
 from pathlib import Path
 
+from sdm_lite.command import run
 from sdm_lite.reproduce.course import PROFILES, make_course, parse_parameters
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line and returns its exit status: 0 done, 1 failed, 2 bad input, 130 interrupted."""
+    """Run the command; its exit status: 0 done, 1 a notebook failed, 2 bad input or a full disk, 130 interrupted."""
+    return run(lambda: _reproduce(arguments))
+
+
+def _reproduce(arguments: list[str] | None) -> int:
+    options = _parser().parse_args(arguments)
     try:
-        options = _parser().parse_args(arguments)
-        from sdm_lite.reproduce import runner
+        from sdm_lite.reproduce.runner import run_course
 
         course = make_course(
             profile=options.profile,
@@ -26,21 +31,11 @@ def main(arguments: list[str] | None = None) -> int:
             timeout=options.timeout,
             write_back="notebook" if options.refresh else "time" if options.times else None,
         )
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     except ModuleNotFoundError as error:
         fix = 'pip install "sdm_lite[notebooks]"'
-        print(f"error: packages: expected those that run notebooks, got no {error.name}: {fix}", file=sys.stderr)
-        return 2
-    try:
-        status = runner.run_course(course, resume=options.resume)
-    except OSError as error:  # a full disk, most often
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        raise ValueError(f"packages: expected those that run notebooks, got no {error.name}: {fix}") from None
+    status = run_course(course, resume=options.resume)
     if options.open:
-        import webbrowser
-
         webbrowser.open((course.output / "report.html").resolve().as_uri())
     return status
 
@@ -81,4 +76,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -1,6 +1,6 @@
 """One notebook, executed by papermill in a kernel of its own, a child process in which each cell has a time limit.
 
-Apart because it is the only door of papermill, nbclient and jupyter_client, and reads the marks that they leave.
+Apart because it is the only door of papermill and nbclient, and reads the marks that they leave.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+
+from sdm_lite.reproduce.committed import tags
 
 START_SECONDS = 180
 
@@ -115,8 +117,8 @@ def _kernel_manager(environment: dict[str, str], words) -> type:
 
 def _outcome(executed, seconds: float, error: str) -> Outcome:
     """What papermill's marks tell: the time of each cell, and the last cell that was begun."""
-    cells = [cell for cell in executed.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
-    cells = [cell for cell in cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])]
+    added = {"injected-parameters", "papermill-error-cell-tag"}
+    cells = [cell for cell in executed.cells if not added & set(tags(cell))]
     marks = {number: cell.metadata.get("papermill", {}) for number, cell in enumerate(cells, start=1)}
     begun = [number for number, mark in marks.items() if mark.get("start_time")]
     timed = {number: marks[number]["duration"] for number in begun if cells[number - 1].cell_type == "code"}

@@ -236,9 +236,17 @@ def test_what_cannot_be_written_is_one_line(tmp_path, capsys):
     make_notebook(tmp_path / "nb" / "00_a.ipynb", "1")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "claims").write_text("")
-    assert main(["--notebooks", str(tmp_path / "nb"), "--output", str(tmp_path / "out")]) == 1
+    assert main(["--notebooks", str(tmp_path / "nb"), "--output", str(tmp_path / "out")]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1 and "claims" in error
+
+
+def test_without_the_packages_it_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "sdm_lite.reproduce.runner")
+    monkeypatch.setitem(sys.modules, "nbformat", None)
+    assert main([]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: packages: expected those that run notebooks, got no nbformat: pip install")
 
 
 def test_parameters_are_json_or_text():
