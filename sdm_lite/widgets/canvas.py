@@ -1,7 +1,7 @@
 """What one paints on: the painter's own page, or, where anywidget is missing, plain controls with the same gestures.
 
-Apart because it is the one door of anywidget. The page is painter.js and painter.css; it sends gestures and shows what
-Python has made of them, so that there is one map and it is Python's.
+Apart so that the painter need not ask which of the two it has. The page is painter.js and painter.css; it sends
+gestures and shows what Python has made of them, so that there is one map and it is Python's.
 """
 
 from __future__ import annotations
