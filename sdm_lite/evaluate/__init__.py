@@ -2,6 +2,7 @@
 
 from sdm_lite.evaluate.drawing import SampleSettings, draw_groups, draw_samples
 from sdm_lite.evaluate.measures import Measure, Scores, format_scores
+from sdm_lite.evaluate.scene_scores import Measurements, Sizes, Truth, score
 from sdm_lite.evaluate.scenes import (
     evaluate_images,
     evaluate_model,
@@ -9,7 +10,6 @@ from sdm_lite.evaluate.scenes import (
     mean_absolute_laplacian,
     measure_truth,
 )
-from sdm_lite.evaluate.scores import Measurements, Sizes, Truth, score
 
 __all__ = [
     "Measure",

@@ -17,8 +17,8 @@ from sdm_lite.evaluate.drawing import SampleSettings
 from sdm_lite.evaluate.measures import Scores, format_scores, scores_json
 from sdm_lite.evaluate.photographs import PhotographSizes, evaluate_photographs
 from sdm_lite.evaluate.report import model_card, write_photograph_report
+from sdm_lite.evaluate.scene_scores import Sizes
 from sdm_lite.evaluate.scenes import evaluate_model
-from sdm_lite.evaluate.scores import Sizes
 from sdm_lite.files import check_writable, check_writable_folder, write_whole
 from sdm_lite.judge.network import Judge, load_judge
 from sdm_lite.judge.photographs import check_own_judge
@@ -172,7 +172,8 @@ def _asked(arguments: argparse.Namespace, settings: SampleSettings) -> str:
     chosen = [f"--guidance-scale {settings.guidance_scale}"]
     if settings.guidance_interval is not None:
         chosen.append("--guidance-interval {} {}".format(*settings.guidance_interval))
-    defaults = {name: _parser().get_default(name) for name in ("num_steps", "sampler", "samples_per_layout", "seed")}
+    names = ("judge", "num_steps", "sampler", "samples_per_layout", "seed")
+    defaults = {name: _parser().get_default(name) for name in names}
     defaults |= {name: SCENES_OPTIONS[name] for name in ("num_layouts", "num_renders", "num_diversity_layouts")}
     for name, default in defaults.items():
         if getattr(arguments, name) != default:

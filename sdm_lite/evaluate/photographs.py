@@ -38,6 +38,8 @@ from sdm_lite.judge.network import Judge, metric_name
 from sdm_lite.judge.photographs import OWN_JUDGE
 from sdm_lite.progress import ShowProgress, silently
 
+Examples = Example  # as default_collate makes one of L: (L, 3, H, W), (L, H, W), (L, H, W)
+
 NUM_HALVINGS = 100
 NUM_RESAMPLES = 200
 LEAST_FOR_HALVES = 4  # photographs: a half needs two for a covariance
@@ -88,7 +90,7 @@ def evaluate_photographs(
     """
     _check(model, held_out, sizes, judge)
     settings = settings.check(model.diffusion)
-    photographs = default_collate(list(held_out.read_all()))  # (L, 3, H, W), (L, H, W), (L, H, W)
+    photographs = default_collate(list(held_out.read_all()))
     seen = default_collate(list(training.thinned(sizes.num_bound).read_all()))
     if min(len(photographs.image), len(seen.image)) < 2:
         raise ValueError(f"expected at least 2 photographs of each split, got {len(held_out)} and {len(training)}")
@@ -97,7 +99,7 @@ def evaluate_photographs(
     drawn = draw_groups(model, photographs.label_map, photographs.instance_map, samples_of, settings, progress=progress)
     seconds, samples = time.perf_counter() - start, torch.stack(drawn)  # samples (L, N, 3, H, W)
     few = spread(len(held_out), sizes.num_bound)
-    some = Example(*(part[few] for part in photographs))
+    some = Examples(*(part[few] for part in photographs))
     measures = {
         "bound": bound_measure(model, some, seen, settings, num_strata=sizes.num_strata, progress=progress),
         "detail": detail_measure(samples, photographs),
@@ -155,8 +157,8 @@ def _check(model: Model, dataset: Photographs, sizes: PhotographSizes, judge: Ju
 
 def bound_measure(
     model: Model,
-    held_out: Example,
-    training: Example,
+    held_out: Examples,
+    training: Examples,
     settings: SampleSettings,
     *,
     num_strata: int = 16,
@@ -166,8 +168,8 @@ def bound_measure(
 
     Args:
         model: network and process.
-        held_out: photographs that it was not trained on, many in one: (L, 3, H, W), (L, H, W), (L, H, W).
-        training: photographs that it was trained on, likewise.
+        held_out: photographs that it was not trained on.
+        training: photographs that it was trained on.
         settings: their seed, of timesteps and noise, and their batch size; the bound knows no guidance.
         num_strata: timesteps besides t = 1, see `bound.evaluate_bound`.
         progress: shows how far it is.
@@ -192,13 +194,13 @@ def bound_measure(
     return _mean(name, values[0], _mean("of training photographs", values[1]))
 
 
-def detail_measure(samples: Tensor, held_out: Example) -> Measure:
+def detail_measure(samples: Tensor, held_out: Examples) -> Measure:
     """How rough the first sample of each map is, beside the photographs: less is blurred, more is noisy."""
     values, true = (mean_absolute_laplacian(images).double() for images in (samples[:, 0], held_out.image))
     return _mean("fine detail, mean |Laplacian|", values, _mean("of the held-out photographs", true))
 
 
-def judge_measures(judge: Judge, samples: Tensor, held_out: Example) -> dict[str, Measure]:
+def judge_measures(judge: Judge, samples: Tensor, held_out: Examples) -> dict[str, Measure]:
     """mIoU, Frechet distance and diversity by a judge of one's own, beside what the held-out photographs score.
 
     The Frechet distance is that of the samples of one half of the label maps to the photographs of the other half,
@@ -208,7 +210,7 @@ def judge_measures(judge: Judge, samples: Tensor, held_out: Example) -> dict[str
     Args:
         judge: in evaluation mode.
         samples: (L, N, 3, H, W) in [-1, 1], N >= 2; all but diversity is of the first of each map.
-        held_out: L photographs, many in one: (L, 3, H, W), (L, H, W), (L, H, W).
+        held_out: L photographs.
 
     Returns:
         Measures by key; no "frechet" where there are fewer than LEAST_FOR_HALVES photographs.

@@ -10,7 +10,6 @@ Shapes: L label maps, N samples of each, H x W pixels.
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -150,9 +149,8 @@ def write_photograph_report(
         The report's path.
     """
     for name, example, sample in zip(held_out.names, held_out, samples[:, 0], strict=True):
-        file = re.sub(r"[^\w.#-]", "_", name) + ".png"
-        write_whole(folder / "photographs" / file, png_bytes(to_uint8(example.image)))
-        write_whole(folder / "samples" / file, png_bytes(to_uint8(sample)))
+        write_whole(folder / "photographs" / f"{name}.png", png_bytes(to_uint8(example.image)))
+        write_whole(folder / "samples" / f"{name}.png", png_bytes(to_uint8(sample)))
     title = f"{held_out.name}, held out: label maps, photographs, samples"
     save_png(folder / "samples.png", sample_figure(held_out, samples, title=title))
     data = {"model": model, "dataset": held_out.name, "size": held_out.size, "bad_photographs": held_out.left_out}

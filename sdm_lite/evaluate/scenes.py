@@ -24,7 +24,7 @@ from sdm_lite import metrics
 from sdm_lite.checkpoints import Model
 from sdm_lite.evaluate.drawing import SampleSettings, draw_groups
 from sdm_lite.evaluate.measures import Scores
-from sdm_lite.evaluate.scores import Measurements, Sizes, Truth, score
+from sdm_lite.evaluate.scene_scores import Measurements, Sizes, Truth, score
 from sdm_lite.judge.network import HELD_OUT_SEED, Judge
 from sdm_lite.progress import ShowProgress, silently
 from sdm_lite.scenes.dataset import Scenes

@@ -5,9 +5,9 @@ from functools import partial
 
 import pytest
 import torch
-from networks import LEAST
+from networks import LEAST, randomised
 
-from sdm_lite import DiffusionConfig, Model, Scenes, SDMUNet, denoiser, sample_ddim, sample_dpmpp_2m
+from sdm_lite import DiffusionConfig, Model, Scenes, denoiser, sample_ddim, sample_dpmpp_2m
 from sdm_lite.edit import sample_repaint
 from sdm_lite.evaluate import SampleSettings, draw_groups, draw_samples
 from sdm_lite.evaluate.drawing import sample_seed
@@ -15,12 +15,9 @@ from sdm_lite.evaluate.drawing import sample_seed
 
 @pytest.fixture(scope="module")
 def model():
-    torch.manual_seed(0)
-    unet = SDMUNet(LEAST).eval()
-    for parameter in unet.parameters():  # a new network has zero layers, behind which it hides the labels
-        if not parameter.any():
-            torch.nn.init.normal_(parameter, std=0.2)
-    return Model(unet, DiffusionConfig(prediction_type="v").build())  # x0 from eps would be clipped to -1 and 1
+    return Model(
+        randomised(LEAST), DiffusionConfig(prediction_type="v").build()
+    )  # x0 from eps would be clipped to -1 and 1
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +59,8 @@ def test_any_sampler_draws_and_has_a_name(model, maps, sampler, name):
 def test_a_partial_reaches_the_sampler(model, maps):
     blank = partial(sample_ddim, project=lambda x, s: torch.zeros_like(x))
     assert not drawn(model, maps, sampler=blank).any()
+    wild = partial(sample_ddim, project=lambda x, s: torch.full_like(x, 3.0))
+    assert (drawn(model, maps, sampler=wild) == 1).all(), "samples lie in [-1, 1] whatever draws them"
     assert torch.equal(drawn(model, maps, sampler=partial(sample_ddim)), drawn(model, maps))
 
 

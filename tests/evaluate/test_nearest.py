@@ -25,6 +25,15 @@ def test_a_copy_is_found_at_distance_0_among_near_copies():
     assert found.index.tolist() == [[17]] and found.distance.tolist() == [[0.0]]
 
 
+def test_near_copies_are_told_apart_beside_queries_that_are_far_away():
+    """There the short form orders a few of them wrongly, and comparing again in full puts that right."""
+    torch.manual_seed(2)
+    copies = torch.ones(5, 3, 32, 32) + torch.randn(5, 3, 32, 32) * 1e-4
+    references = torch.cat([torch.randn(25, 3, 32, 32), copies])
+    found = nearest(torch.cat([copies, torch.full((5, 3, 32, 32), -20.0)]), references)
+    assert found.index[:5, 0].tolist() == [25, 26, 27, 28, 29] and not found.distance[:5].any()
+
+
 def test_bytes_are_compared_as_numbers():
     references = torch.tensor([[0, 255], [255, 0], [250, 250]], dtype=torch.uint8)
     found = nearest(torch.tensor([[255.0, 255.0]]), references, num_nearest=3)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from commands import refused
-from networks import LEAST
+from networks import LEAST, randomised
 
 from sdm_lite import evaluate, metrics
 from sdm_lite.checkpoints import Model, save_model
@@ -33,12 +33,9 @@ def judge():
 
 @pytest.fixture(scope="module")
 def model():
-    torch.manual_seed(0)
-    unet = SDMUNet(UNET).eval()
-    for parameter in unet.parameters():  # a new network has zero layers, behind which it hides the labels
-        if not parameter.any():
-            torch.nn.init.normal_(parameter, std=0.2)
-    return Model(unet, DiffusionConfig(prediction_type="v").build())  # x0 from eps would be clipped to -1 and 1
+    return Model(
+        randomised(UNET), DiffusionConfig(prediction_type="v").build()
+    )  # x0 from eps would be clipped to -1 and 1
 
 
 def measurements(num_layouts, num_samples, seed, *, shift=0.0, right=0.9):
@@ -202,6 +199,27 @@ def test_samples_depend_on_their_seeds_and_not_on_the_batch(model, judge, sample
     assert first.seconds_per_image > 0
 
 
+def test_samples_are_asked_for_the_held_out_layouts(model, judge, monkeypatch):
+    """A model that answers with true pictures of the maps it is given scores as the judge reads those pictures."""
+    held_out = Scenes(16, length=6, seed=HELD_OUT_SEED)
+    pictures = [torch.stack([held_out.render(i, seed) for seed in range(9, 11)]) for i in range(6)]
+
+    def answer(_, label_maps, instance_maps, samples_of, settings, *, progress):
+        for i in range(6):
+            assert torch.equal(label_maps[i], held_out.layout(i)[0])
+            assert torch.equal(instance_maps[i], held_out.layout(i)[1])
+        return [group[:number] for group, number in zip(pictures, samples_of, strict=True)]
+
+    monkeypatch.setattr("sdm_lite.evaluate.scenes.draw_groups", answer)
+    scores = evaluate.evaluate_model(model, judge, SampleSettings(), SIZES, num_resamples=5)
+    confusion = metrics.confusion_matrix(
+        judge.predict(torch.stack([group[0] for group in pictures])),
+        torch.stack([held_out.layout(i)[0] for i in range(6)]),
+        Scenes.num_classes,
+    )
+    assert scores.measures["miou"].value == pytest.approx(metrics.mean_iou(confusion))
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -277,13 +295,14 @@ def test_a_card_says_how_the_model_was_made_and_what_it_scores(tmp_path, model, 
         "--card",
         str(tmp_path / "new" / "card.md"),
     ]
-    options += ["--guidance-interval", "1", "800"]
+    options += ["--guidance-interval", "1", "800", "--seed", "3"]
     found = [str(tmp_path / "found.safetensors"), *options]
     refused(capsys, evaluate_command.main, found, "does not say how it was made")
     assert not (tmp_path / "new").exists(), "a refused command left a folder"
     evaluate_command.main([str(tmp_path / "made.safetensors"), *options])
     card = (tmp_path / "new" / "card.md").read_text()
     assert "train it" in card and "1,234 steps of 8 images" in card
-    assert "--guidance-scale 1.5 --guidance-interval 1 800 --num-steps 2 --samples-per-layout 2 --num-layouts 6" in card
+    asked = f"--guidance-scale 1.5 --guidance-interval 1 800 --judge {tmp_path / 'judge.safetensors'} --num-steps 2"
+    assert f"{asked} --samples-per-layout 2 --seed 3 --num-layouts 6" in card
     table = capsys.readouterr().out.strip()
     assert table[table.index("mIoU") :] in card

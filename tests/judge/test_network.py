@@ -65,6 +65,24 @@ def test_training_teaches_classes_and_reports_what_is_measured(tiny_judge):
         assert accuracy == pytest.approx(right.float().mean().item(), abs=1e-6)
 
 
+def test_a_step_learns_from_mirrored_pictures_rare_classes_and_both_heads():
+    """The loss of the first batch, by hand."""
+    pictures, appearances = coloured_blocks(20, seed=0)
+    pictures.label_map[pictures.label_map == 2] = 0  # so that classes are not equally frequent
+    first = next(judge_training.train_judge(TINY, pictures, appearances, num_steps=2, batch_size=6, seed=4))
+    torch.manual_seed(4)
+    untrained, generator = Judge(TINY), torch.Generator().manual_seed(4)
+    chosen = torch.randint(20, (6,), generator=generator)
+    mirrored = torch.rand(6, generator=generator) < 0.5
+    images, target = pictures.x0[chosen], pictures.label_map[chosen].long()
+    images[mirrored], target[mirrored] = images[mirrored].flip(-1), target[mirrored].flip(-1)
+    reading, cross_entropy = untrained.read(images), torch.nn.functional.cross_entropy
+    weights = judge_training._class_weights(pictures.label_map, 3)
+    heads = zip((reading.time_of_day, reading.season), appearances[chosen].T, strict=True)
+    expected = cross_entropy(reading.logits, target, weight=weights) + 0.1 * sum(cross_entropy(*head) for head in heads)
+    assert mirrored.any() and first.loss == pytest.approx(expected.item(), rel=1e-5)
+
+
 def test_training_is_a_function_of_its_seed_and_leaves_the_global_stream_alone():
     torch.manual_seed(5)
     first = trained(num_steps=3)
