@@ -94,7 +94,7 @@ def test_edges_of_a_mirrored_map_are_the_mirrored_edges():
     assert instance_edges(instance_maps).sum() > instance_edges(instance_maps.to(torch.uint8)).sum() == 0
 
 
-@pytest.mark.parametrize("num_classes", [NUM_CLASSES, 300])
+@pytest.mark.parametrize("num_classes", [NUM_CLASSES, 256, 257])
 @pytest.mark.parametrize("with_instances", [False, True])
 def test_encoding_a_batch_is_encoding_its_label_maps(num_classes, with_instances):
     images, label_maps, instance_maps = pictures(num_classes=num_classes)

@@ -136,6 +136,22 @@ def test_every_sampler_redraws_the_region_and_nothing_else(diffusion, sample, th
     torch.testing.assert_close(edited[inside], torch.full_like(edited[inside], 0.25), atol=1e-3, rtol=0)
 
 
+@pytest.mark.parametrize("sample", [sample_ddpm, sample_ddim, sample_dpmpp_2m, sample_repaint])
+def test_the_network_always_sees_surroundings_that_fit(diffusion, sample):
+    noise, seen = SampleNoise([0, 1]), []
+    x_T, image, region = noise((3, 8, 8)), torch.rand(2, 3, 8, 8) * 2 - 1, torch.rand(2, 1, 8, 8) < 0.5
+    grey = grey_denoiser(diffusion)
+
+    def denoise(x_t, t):
+        seen.append((x_t, t))
+        return grey(x_t, t)
+
+    last(sample(denoise, diffusion, x_T, 10, noise=noise, project=keep_outside(diffusion, image, region, x_T)))
+    outside = ~region.expand_as(image)
+    for x_t, t in seen[1:]:  # after a jump back into the noise too
+        assert torch.equal(x_t[outside], diffusion.q_sample(image, t, x_T)[outside])
+
+
 def test_outside_of_the_region_the_condition_is_the_old_one():
     """Edges of instances included, also where one house hides another and the label of a pixel stays."""
     labels_were_not_enough = False

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from networks import TINY, randomised
 from tiny_runs import CONFIG, DIFFUSION, NETWORK, advance, batches, fresh, in_folder
 
-from sdm_lite.batches import step_generator
+from sdm_lite.batches import encode, step_generator
 from sdm_lite.train import (
     LITE_DIFFUSION,
     TrainConfig,
@@ -62,6 +62,21 @@ def test_a_run_that_was_stopped_anywhere_is_the_run_that_was_not(stops, batch_si
     for part in ("unet", "ema"):
         for ours, theirs in zip(getattr(whole, part).parameters(), getattr(run, part).parameters(), strict=True):
             assert torch.equal(ours, theirs)
+
+
+def test_the_network_sees_noisy_images_times_and_labels_some_of_them_dropped():
+    config = replace(CONFIG, null_probability=0.5)
+    run, data, seen = fresh(config), batches(config), []
+    run.unet.register_forward_pre_hook(lambda module, inputs: seen.append(inputs))
+    list(train(run.unet, run.ema, DIFFUSION, data, config))
+    kept = []
+    for step, (x_t, t, condition) in enumerate(seen):  # Algorithm 1, lines 2 to 5
+        x0, labels = encode(data(step))
+        draws = draw_step(step, tuple(x0.shape), DIFFUSION.num_timesteps, config)
+        assert torch.equal(x_t, DIFFUSION.q_sample(x0, draws.t, draws.noise)) and torch.equal(t, draws.t)
+        assert torch.equal(condition, labels * draws.keep)
+        kept += draws.keep.flatten().tolist()
+    assert len(seen) == config.num_steps and set(kept) == {0.0, 1.0}
 
 
 def test_timesteps_cover_1_to_T_evenly():
