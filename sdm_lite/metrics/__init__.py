@@ -1,0 +1,32 @@
+"""Numbers that compare generated pictures with true ones, of whatever features they are handed.
+
+Apart from the models, so that every number says by its arguments what it was measured with: the functions here know no
+network and no data set.
+"""
+
+from sdm_lite.metrics.diversity import Distance, pairwise_diversity, total_variation
+from sdm_lite.metrics.frechet import Moments, feature_moments, frechet_distance, frechet_distance_of_moments
+from sdm_lite.metrics.intervals import Interval, bootstrap, bootstrap_interval
+from sdm_lite.metrics.kernel import kernel_distance
+from sdm_lite.metrics.lpips import LPIPS_BACKBONES, LpipsUnavailableError, lpips_distance
+from sdm_lite.metrics.segmentation import confusion_matrix, intersection_over_union, mean_iou
+
+__all__ = [
+    "LPIPS_BACKBONES",
+    "Distance",
+    "Interval",
+    "LpipsUnavailableError",
+    "Moments",
+    "bootstrap",
+    "bootstrap_interval",
+    "confusion_matrix",
+    "feature_moments",
+    "frechet_distance",
+    "frechet_distance_of_moments",
+    "intersection_over_union",
+    "kernel_distance",
+    "lpips_distance",
+    "mean_iou",
+    "pairwise_diversity",
+    "total_variation",
+]

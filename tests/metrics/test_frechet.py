@@ -1,0 +1,86 @@
+"""Frechet and kernel distance: closed forms, explicit sums, what is no set of features."""
+
+import math
+
+import pytest
+import torch
+
+from sdm_lite import metrics
+
+
+def exact_samples(mean: torch.Tensor, covariance: torch.Tensor, num: int = 400) -> torch.Tensor:
+    """Samples whose mean and covariance are the given ones exactly, not only on average."""
+    noise = torch.randn(num, len(mean), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    noise = noise - noise.mean(0)
+    whitened = noise @ torch.linalg.inv(torch.linalg.cholesky(noise.T @ noise / (num - 1))).T
+    return whitened @ torch.linalg.cholesky(covariance).T + mean
+
+
+def random_covariance(dimension: int, seed: int) -> torch.Tensor:
+    root = torch.randn(dimension, dimension, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return root @ root.T + 0.1 * torch.eye(dimension, dtype=torch.float64)
+
+
+def test_frechet_distance_of_commuting_gaussians_is_the_closed_form():
+    mean_a, mean_b = torch.tensor([0.0, 1.0, -2.0]), torch.tensor([1.0, 1.0, 0.5])
+    std_a, std_b = torch.tensor([1.0, 2.0, 0.5]), torch.tensor([3.0, 2.0, 0.1])
+    a = exact_samples(mean_a.double(), torch.diag(std_a.double() ** 2))
+    b = exact_samples(mean_b.double(), torch.diag(std_b.double() ** 2))
+    expected = ((mean_a - mean_b) ** 2).sum() + ((std_a - std_b) ** 2).sum()
+    assert metrics.frechet_distance(a, b) == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_frechet_distance_of_general_gaussians_uses_the_root_of_the_product():
+    covariance_a, covariance_b = random_covariance(5, 1), random_covariance(5, 2)
+    zero = torch.zeros(5, dtype=torch.float64)
+    # S_a S_b is not symmetric, but its eigenvalues are those of the symmetric form, real and positive.
+    trace_of_root = torch.linalg.eigvals(covariance_a @ covariance_b).real.sqrt().sum()
+    expected = covariance_a.trace() + covariance_b.trace() - 2 * trace_of_root
+    got = metrics.frechet_distance(exact_samples(zero, covariance_a), exact_samples(zero, covariance_b))
+    assert got == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_frechet_distance_is_a_distance_also_with_fewer_samples_than_dimensions():
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.randn(10, 32, generator=generator), torch.randn(12, 32, generator=generator)
+    assert metrics.frechet_distance(a, a) == pytest.approx(0, abs=1e-6)
+    assert metrics.frechet_distance(a, b) == pytest.approx(metrics.frechet_distance(b, a), rel=1e-6)
+    assert metrics.frechet_distance(a, b + 3) > metrics.frechet_distance(a, b) + 100
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (torch.randn(1, 4), r"N >= 2, got \(1, 4\)"),
+        (torch.randn(5), r"got \(5,\)"),
+        (torch.randn(5, 3), r"one dimension D, got \(5, 3\) and \(6, 4\)"),
+        (torch.full((5, 4), math.nan), "finite, got 20"),
+    ],
+)
+@pytest.mark.parametrize("function", [metrics.frechet_distance, metrics.kernel_distance])
+def test_distances_reject_unusable_features(function, bad, message):
+    with pytest.raises(ValueError, match=message if bad.ndim == 2 else "features must"):
+        function(bad, torch.randn(6, 4))
+
+
+def test_kernel_distance_by_explicit_sums():
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.randn(4, 3, generator=generator).double(), torch.randn(5, 3, generator=generator).double()
+
+    def k(x, y):
+        return (float(x @ y) / 3 + 1) ** 3
+
+    expected = sum(k(a[i], a[j]) for i in range(4) for j in range(4) if i != j) / 12
+    expected += sum(k(b[i], b[j]) for i in range(5) for j in range(5) if i != j) / 20
+    expected -= 2 * sum(k(x, y) for x in a for y in b) / 20
+    assert metrics.kernel_distance(a, b) == pytest.approx(expected, rel=1e-9)
+
+
+def test_kernel_distance_has_no_bias_and_sees_a_shift():
+    generator = torch.Generator().manual_seed(0)
+    same = [metrics.kernel_distance(*torch.randn(2, 20, 4, generator=generator)) for _ in range(300)]
+    same = torch.tensor(same)
+    assert same.mean().abs() < 3 * same.std() / math.sqrt(len(same))
+    assert (same < 0).any()  # as an estimator without bias must be, now and then
+    a, b = torch.randn(2, 200, 4, generator=generator)
+    assert metrics.kernel_distance(a, b + 1) > 1
