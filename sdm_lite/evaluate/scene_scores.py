@@ -2,7 +2,7 @@
 
 Apart from `scenes`, which draws and measures: here are measurements alone, no model and no picture.
 
-Shapes: L layouts, N pictures of each, C features, K classes, R bootstrap resamples.
+Shapes: L layouts, N pictures of each, C features, D pooled features of all levels, K classes, R bootstrap resamples.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Statistic = Callable[[Tensor], float]  # of the indices of those layouts that it
 
 
 class Measurements(NamedTuple):
-    """What the judge reads off N pictures of each of L layouts, and how rough the pictures are.
+    """What the judge reads off N pictures of each of L layouts, and how rough and how sharp the pictures are.
 
     Attributes:
         features: (L, N, C).
@@ -34,6 +34,9 @@ class Measurements(NamedTuple):
         time_of_day: (L, N) int64, the most probable.
         season: (L, N) int64, the most probable.
         roughness: (L, N), mean |Laplacian|.
+        levels: (L, N, D), mean and standard deviation of every channel of all levels, as `judge.network.pool_levels`.
+        edge_confusion: (L, K, K) int64, the part of `confusion` at pixels with a 4-neighbour of another class.
+        edge_sharpness: (L, N), share of the change of colour across label edges that falls on one step.
     """
 
     features: Tensor
@@ -41,6 +44,9 @@ class Measurements(NamedTuple):
     time_of_day: Tensor
     season: Tensor
     roughness: Tensor
+    levels: Tensor
+    edge_confusion: Tensor
+    edge_sharpness: Tensor
 
 
 class Sizes(NamedTuple):

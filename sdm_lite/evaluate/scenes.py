@@ -68,16 +68,28 @@ def evaluate_images(judge: Judge, images: Tensor, label_maps: Tensor, *, batch_s
             "images must be (L, N, 3, H, W) and label_maps (L, H, W), "
             f"got {tuple(images.shape)} and {tuple(label_maps.shape)}"
         )
-    columns: list[list[Tensor]] = [[], [], [], [], []]
-    for batch in images.flatten(0, 1).split(batch_size):
+    num_layouts, num_pictures = images.shape[:2]
+    maps = label_maps.repeat_interleave(num_pictures, 0)  # (L N, H, W)
+    columns: list[list[Tensor]] = [[] for _ in range(7)]
+    for batch, batch_maps in zip(images.flatten(0, 1).split(batch_size), maps.split(batch_size), strict=True):
         reading = judge.read(batch.to(judge.device))
         heads = (logits.argmax(1) for logits in (reading.logits, reading.time_of_day, reading.season))
-        for column, values in zip(columns, (reading.features, *heads, mean_absolute_laplacian(batch)), strict=True):
+        of_pictures = (mean_absolute_laplacian(batch), metrics.edge_sharpness(batch, batch_maps))
+        for column, values in zip(columns, (reading.features, reading.levels, *heads, *of_pictures), strict=True):
             column.append(values.cpu())
-    features, predicted, times, seasons, roughness = (torch.cat(c).unflatten(0, images.shape[:2]) for c in columns)
-    pairs = zip(predicted, label_maps, strict=True)  # (N, H, W) and (H, W)
-    confusion = [metrics.confusion_matrix(p, t.expand_as(p), judge.config.num_classes) for p, t in pairs]
-    return Measurements(features, torch.stack(confusion), times, seasons, roughness)
+    features, levels, predicted, times, seasons, roughness, sharpness = (
+        torch.cat(column).unflatten(0, (num_layouts, num_pictures)) for column in columns
+    )
+    num_classes = judge.config.num_classes
+    confusion, edge_confusion = [], []
+    for read, asked in zip(predicted, label_maps, strict=True):  # (N, H, W) and (H, W)
+        edges = metrics.edge_pixels(asked)
+        confusion.append(metrics.confusion_matrix(read, asked.expand_as(read), num_classes))
+        at_edges = read[:, edges], asked[edges].expand(num_pictures, -1)
+        edge_confusion.append(metrics.confusion_matrix(*at_edges, num_classes))
+    return Measurements(
+        features, torch.stack(confusion), times, seasons, roughness, levels, torch.stack(edge_confusion), sharpness
+    )
 
 
 @torch.no_grad()

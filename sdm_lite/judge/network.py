@@ -87,12 +87,14 @@ class Reading(NamedTuple):
         features: (B, C), see `Judge.features`.
         time_of_day: (B, num_times_of_day) logits, in the order of scenes.TIMES_OF_DAY.
         season: (B, num_seasons) logits, in the order of scenes.SEASONS.
+        levels: (B, D), see `pool_levels`.
     """
 
     logits: Tensor
     features: Tensor
     time_of_day: Tensor
     season: Tensor
+    levels: Tensor
 
 
 class Judge(nn.Module):
@@ -165,12 +167,13 @@ class Judge(nn.Module):
             images: (B, 3, H, W) in [-1, 1].
 
         Returns:
-            Class logits, features, and the logits of the two heads.
+            Class logits, features, the logits of the two heads, and pooled features of all levels.
         """
         layers = self.layers(images)
         pooled = pool(layers)
         features = (pooled - self.feature_mean) / self.feature_std
-        return Reading(self._decode(layers), features, self.time_of_day_head(pooled), self.season_head(pooled))
+        heads = self.time_of_day_head(pooled), self.season_head(pooled)
+        return Reading(self._decode(layers), features, *heads, pool_levels(layers))
 
     def _decode(self, layers: list[Tensor]) -> Tensor:
         """Class logits (B, K, H, W) from what `layers` returned."""
@@ -225,6 +228,22 @@ def _two_convolutions(before: int, after: int, num_groups: int) -> nn.Sequential
 def pool(layers: list[Tensor]) -> Tensor:
     """The last of the layers averaged over pixels, (B, C): the features before they are scaled."""
     return layers[-1].mean((2, 3))
+
+
+def pool_levels(layers: list[Tensor]) -> Tensor:
+    """Mean and standard deviation over pixels of every channel of every level, full resolution first.
+
+    The mean alone of the last level says mostly what the light is like. How much a channel varies over the picture, at
+    every resolution, says what edges and textures are like.
+
+    Args:
+        layers: one (B, C, h, w) a level.
+
+    Returns:
+        (B, D), D twice the sum of the levels' C: of each level its means, then its standard deviations; unscaled.
+    """
+    pooled = [f(layer.flatten(2), dim=2) for layer in layers for f in (torch.mean, torch.std)]
+    return torch.cat(pooled, dim=1)
 
 
 # On disk.

@@ -4,7 +4,9 @@ Apart from the models, so that every number says by its arguments what it was me
 network and no data set.
 """
 
+from sdm_lite.metrics.conditional import residuals
 from sdm_lite.metrics.diversity import Distance, pairwise_diversity, total_variation
+from sdm_lite.metrics.edges import edge_pixels, edge_sharpness
 from sdm_lite.metrics.frechet import Moments, feature_moments, frechet_distance, frechet_distance_of_moments
 from sdm_lite.metrics.intervals import Interval, bootstrap, bootstrap_interval
 from sdm_lite.metrics.kernel import kernel_distance
@@ -20,6 +22,8 @@ __all__ = [
     "bootstrap",
     "bootstrap_interval",
     "confusion_matrix",
+    "edge_pixels",
+    "edge_sharpness",
     "feature_moments",
     "frechet_distance",
     "frechet_distance_of_moments",
@@ -28,5 +32,6 @@ __all__ = [
     "lpips_distance",
     "mean_iou",
     "pairwise_diversity",
+    "residuals",
     "total_variation",
 ]

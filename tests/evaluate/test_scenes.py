@@ -51,6 +51,9 @@ def measurements(num_layouts, num_samples, seed, *, shift=0.0, right=0.9):
         torch.randint(3, (num_layouts, num_samples), generator=g),
         torch.randint(3, (num_layouts, num_samples), generator=g),
         1 + 0.1 * torch.rand(num_layouts, num_samples, generator=g),
+        torch.randn(num_layouts, num_samples, 6, generator=g) + shift,
+        confusion // 2,
+        0.5 + 0.1 * torch.rand(num_layouts, num_samples, generator=g),
     )
 
 
@@ -82,6 +85,11 @@ def test_evaluate_images_reads_every_picture_once_whatever_the_batch(judge):
     assert torch.equal(whole.confusion.sum((1, 2)), torch.full((3,), 4 * 16 * 16))
     counts = torch.bincount(label_maps[0].flatten(), minlength=11)
     assert torch.equal(whole.confusion[0].sum(1), 4 * counts)  # rows are the label map's classes
+    torch.testing.assert_close(whole.levels[1, 2], judge.read(images[1, 2][None]).levels[0])
+    at_edges, read = metrics.edge_pixels(label_maps[2]), judge.predict(images[2])
+    by_hand = sum(metrics.confusion_matrix(one[at_edges], label_maps[2][at_edges], 11) for one in read)
+    assert torch.equal(whole.edge_confusion[2], by_hand)
+    torch.testing.assert_close(whole.edge_sharpness[2, 3], metrics.edge_sharpness(images[2, 3:], label_maps[2:])[0])
     with pytest.raises(ValueError, match=r"images must be \(L, N, 3, H, W\)"):
         evaluate.evaluate_images(judge, images[:2], label_maps)
 
