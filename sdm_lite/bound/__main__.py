@@ -14,21 +14,20 @@ from sdm_lite.bound import VARIANCES, Bound, evaluate_bound
 from sdm_lite.checkpoints import Model, load_model
 from sdm_lite.command import check_device, default_device, run
 from sdm_lite.guidance import denoiser
-from sdm_lite.judge.network import HELD_OUT_SEED
 from sdm_lite.metrics import Interval, bootstrap_interval
 from sdm_lite.progress import progress
-from sdm_lite.scenes.dataset import Scenes
+from sdm_lite.scenes.dataset import TEST_SEED, Scenes
 
 
 def measure(model: Model, arguments: argparse.Namespace) -> dict[str, Bound]:
-    """The bound of held-out Scenes under each variance."""
+    """The bound of test Scenes under each variance."""
     config, size = model.unet.config, model.unet.config.image_size[0]
     config.check_data("Scenes, on which the bound is measured,", Scenes.num_classes, has_instances=True)
     if config.image_size != (size, size):
         raise ValueError(f"the bound is measured on Scenes, which are square: the model draws {config.image_size}")
     if arguments.num_images < 2:
         raise ValueError(f"num_images must be at least 2, got {arguments.num_images}")
-    scenes = Scenes(size, length=arguments.num_images, seed=HELD_OUT_SEED)
+    scenes = Scenes(size, length=arguments.num_images, seed=TEST_SEED)
     pictures = scenes.materialize(range(len(scenes)))
     if not config.instance_edges:
         pictures = pictures._replace(edges=None)

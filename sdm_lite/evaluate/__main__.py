@@ -9,7 +9,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from sdm_lite.checkpoints import load_facts, load_model, resolve
+import torch
+from torch import Tensor
+
+from sdm_lite.checkpoints import load_facts, load_model, resolve, save_tensors
 from sdm_lite.command import check_device, default_device, run
 from sdm_lite.datasets import DATASETS, Photographs
 from sdm_lite.datasets.options import add_treatment, open_asked
@@ -24,10 +27,20 @@ from sdm_lite.judge.network import Judge, load_judge
 from sdm_lite.judge.photographs import check_own_judge
 from sdm_lite.progress import progress
 from sdm_lite.sampling import SAMPLERS
+from sdm_lite.scenes.dataset import TEST_SEED, VALIDATION_SEED
 
 SAMPLER_WORDS = {sampler.__name__.removeprefix("sample_"): sampler for sampler in SAMPLERS.values()}
 # Options that only one of the two kinds of data has; None on the command line, these where it applies.
-SCENES_OPTIONS = {"num_layouts": 512, "num_renders": 16, "num_diversity_layouts": 128, "json": None, "card": None}
+SCENES_OPTIONS = {
+    "layouts": "test",
+    "num_layouts": 512,
+    "num_renders": 16,
+    "num_diversity_layouts": 128,
+    "samples": None,
+    "json": None,
+    "card": None,
+}
+SEEDS = {"test": TEST_SEED, "validation": VALIDATION_SEED}
 PHOTOGRAPHS_OPTIONS = {"root": None, "num_photographs": 256, "num_bound": 32, "output": Path("runs/evaluation")}
 
 
@@ -71,9 +84,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch-size", type=int, default=32, help="samples at a time (default 32)")
     parser.add_argument("--device", default=default_device(), help="where to compute (default %(default)s)")
     scenes = parser.add_argument_group("Scenes")
+    scenes.add_argument("--layouts", choices=list(SEEDS), help="test to report, validation to choose (default test)")
     scenes.add_argument("--num-layouts", type=int, help="held-out layouts (default 512)")
     scenes.add_argument("--num-renders", type=int, help="true pictures a layout to compare with (default 16)")
     scenes.add_argument("--num-diversity-layouts", type=int, help="layouts for diversity (default 128)")
+    scenes.add_argument("--samples", type=Path, help="keep the samples in this .safetensors file, before measuring")
     scenes.add_argument("--json", type=Path, help="also write the scores to this file")
     scenes.add_argument("--card", type=Path, help="also write the model's card: how it was made, and its scores")
     photographs = parser.add_argument_group("photographs", "at the model's size; the split val is held out")
@@ -147,17 +162,24 @@ def _own_judge(arguments: argparse.Namespace, dataset: Photographs) -> Judge | N
 
 def _run_scenes(arguments: argparse.Namespace) -> Scores:
     """Draw, measure, and write what was asked for."""
-    for option, path in (("--json", arguments.json), ("--card", arguments.card)):
+    outputs = {"--samples": arguments.samples, "--json": arguments.json, "--card": arguments.card}
+    for option, path in outputs.items():
         if path is not None:
             check_writable(path, option=option)
-    facts = {} if arguments.card is None else load_facts(arguments.model)
+    facts = load_facts(arguments.model)
+    sizes = Sizes(
+        **{name: getattr(arguments, name) for name in Sizes._fields if name != "scenes_seed"},
+        scenes_seed=SEEDS[arguments.layouts],
+    )
+    _check_not_trained_on(arguments.model, facts, sizes.scenes_seed)
     if arguments.card is not None and "train_config" not in facts:
         raise ValueError(f"{arguments.model} does not say how it was made: --card needs what sdm_lite.train wrote")
     model = load_model(arguments.model, device=arguments.device)
     judge = arguments.judge or f"judge-{model.unet.config.image_size[0]}"
     settings = _settings(arguments, 1.5 if arguments.guidance_scale is None else arguments.guidance_scale)
-    sizes = Sizes(**{name: getattr(arguments, name) for name in Sizes._fields})
-    scores = evaluate_model(model, load_judge(judge, device=arguments.device), settings, sizes, progress=progress)
+    keep = None if arguments.samples is None else lambda groups: _keep(arguments.samples, groups)
+    reader = load_judge(judge, device=arguments.device)
+    scores = evaluate_model(model, reader, settings, sizes, keep=keep, progress=progress)
     if arguments.json is not None:
         write_whole(arguments.json, scores_json(scores, {"model": arguments.model, "judge": judge}))
     if arguments.card is not None:
@@ -167,6 +189,24 @@ def _run_scenes(arguments: argparse.Namespace) -> Scores:
     return scores
 
 
+def _check_not_trained_on(model: str, facts: dict[str, object], scenes_seed: int) -> None:
+    """ValueError if a model would be scored on the layouts that it was trained on."""
+    phases = [*facts.get("before", []), facts]
+    if any(phase.get("data_seed") == scenes_seed and phase.get("dataset", "scenes") == "scenes" for phase in phases):
+        others = " or ".join(f"--layouts {name}" for name, seed in SEEDS.items() if seed != scenes_seed)
+        raise ValueError(
+            f"{model} was trained on Scenes(seed={scenes_seed}), the layouts that it would be scored on: give {others}"
+        )
+
+
+def _keep(path: Path, groups: list[Tensor]) -> None:
+    """Write samples: the first of every layout, then all of those layouts that have several."""
+    several = [group for group in groups if len(group) > 1]
+    tensors = {"first": torch.stack([group[0] for group in groups]), "several": torch.stack(several)}
+    save_tensors(path, tensors, {"format": "sdm_lite samples 1"})
+    print(f"wrote {path}, samples (L, 3, H, W) and (layouts, N, 3, H, W) in [-1, 1]")
+
+
 def _asked(arguments: argparse.Namespace, settings: SampleSettings) -> str:
     """The options that decide the scores, as they were given, defaults left out."""
     chosen = [f"--guidance-scale {settings.guidance_scale}"]
@@ -174,7 +214,9 @@ def _asked(arguments: argparse.Namespace, settings: SampleSettings) -> str:
         chosen.append("--guidance-interval {} {}".format(*settings.guidance_interval))
     names = ("judge", "num_steps", "sampler", "samples_per_layout", "seed")
     defaults = {name: _parser().get_default(name) for name in names}
-    defaults |= {name: SCENES_OPTIONS[name] for name in ("num_layouts", "num_renders", "num_diversity_layouts")}
+    defaults |= {
+        name: SCENES_OPTIONS[name] for name in ("layouts", "num_layouts", "num_renders", "num_diversity_layouts")
+    }
     for name, default in defaults.items():
         if getattr(arguments, name) != default:
             chosen.append(f"--{name.replace('_', '-')} {getattr(arguments, name)}")

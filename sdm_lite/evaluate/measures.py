@@ -22,7 +22,8 @@ class Measure:
         value: of the samples; of the bound, on held-out photographs.
         interval: of the value; says itself which kind it is.
         yardstick: the same of the truth, or None where there is none.
-        ratio: value by yardstick, both resampled alike, or None where they are not.
+        ratio: value by yardstick, both resampled together, or None where the scale of one says nothing.
+        difference: value less yardstick, both resampled together, or None.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Measure:
     interval: Interval
     yardstick: Measure | None = None
     ratio: Measure | None = None
+    difference: Measure | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,6 @@ def scores_json(scores: Scores, facts: dict[str, object]) -> str:
 def _rows(key: str, measure: Measure) -> Iterator[tuple[str, str, Measure]]:
     """A measure and what stands below it: its short name, the words before its number, and itself."""
     yield key, measure.name, measure
-    for part in filter(None, (measure.yardstick, measure.ratio)):
+    for part in filter(None, (measure.yardstick, measure.ratio, measure.difference)):
         same = part.interval.kind == measure.interval.kind
         yield key if same else f"what is below {key}", f"  {part.name}", part

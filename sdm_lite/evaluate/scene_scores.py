@@ -1,6 +1,8 @@
 """From what the judge measured to scores: which numbers, next to which of the truth, with which intervals.
 
-Apart from `scenes`, which draws and measures: here are measurements alone, no model and no picture.
+Apart from `scenes`, which draws and measures: here are measurements alone, no model and no picture. A score is a
+function of the layouts that it is computed on, for samples and for the truth at once, so that the bootstrap resamples
+both together and the comparison of the two is that of one set of layouts.
 
 Shapes: L layouts, N pictures of each, C features, D pooled features of all levels, K classes, R bootstrap resamples.
 """
@@ -8,8 +10,6 @@ Shapes: L layouts, N pictures of each, C features, D pooled features of all leve
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -20,9 +20,10 @@ from torch.nn import functional as F
 from sdm_lite import metrics
 from sdm_lite.evaluate.measures import Measure
 from sdm_lite.judge.network import metric_name
-from sdm_lite.metrics import Interval
+from sdm_lite.metrics import Moments
+from sdm_lite.scenes.dataset import TEST_SEED
 
-Statistic = Callable[[Tensor], float]  # of the indices of those layouts that it is computed on
+COVERED = "layouts: their choice and the samples' noise, not the training run"
 
 
 class Measurements(NamedTuple):
@@ -50,24 +51,29 @@ class Measurements(NamedTuple):
 
 
 class Sizes(NamedTuple):
-    """How many layouts and pictures a score rests on.
+    """Which layouts a score rests on, and how many pictures.
 
     Attributes:
-        num_layouts: L, the first layouts of Scenes(seed=HELD_OUT_SEED).
-        num_renders: true pictures a layout, as the reference.
-        samples_per_layout: samples of each diversity layout, and true pictures a layout to stand where samples stand.
+        num_layouts: L, the first layouts of Scenes(seed=scenes_seed).
+        num_renders: true pictures a layout, which samples are compared with, at least 2: the floor takes one of them
+            out, again and again.
+        samples_per_layout: pictures of each diversity layout.
         num_diversity_layouts: the first so many layouts measure diversity.
+        scenes_seed: `scenes.TEST_SEED` to report, `scenes.VALIDATION_SEED` to choose.
     """
 
     num_layouts: int = 512
     num_renders: int = 16
     samples_per_layout: int = 4
     num_diversity_layouts: int = 128
+    scenes_seed: int = TEST_SEED
 
     def check(self) -> None:
         """Raise ValueError if nothing could be measured with these numbers."""
-        if self.num_layouts < 2 or self.num_renders < 1 or self.samples_per_layout < 2:
-            raise ValueError(f"expected at least 2 layouts, 1 render and 2 samples_per_layout, got {self}")
+        if self.num_layouts < 2 or self.num_renders < 2 or self.samples_per_layout < 2:
+            raise ValueError(f"expected at least 2 layouts, 2 renders and 2 samples_per_layout, got {self}")
+        if self.samples_per_layout > self.num_renders:
+            raise ValueError(f"samples_per_layout must be at most num_renders, got {self}")
         if not 1 <= self.num_diversity_layouts <= self.num_layouts:
             raise ValueError(f"num_diversity_layouts must lie in 1..num_layouts, got {self}")
 
@@ -76,34 +82,97 @@ class Truth(NamedTuple):
     """True pictures of the layouts that a model is scored on, measured.
 
     Attributes:
-        reference: of num_renders pictures a layout, which everything is compared with.
-        yardstick: of samples_per_layout other pictures a layout, in the place of samples.
-        diversity: (diversity layouts,), of the yardstick's pictures.
+        reference: of num_renders pictures a layout.
+        diversity: (diversity layouts,), of samples_per_layout of them.
+        sizes: the numbers that it was measured with.
     """
 
     reference: Measurements
-    yardstick: Measurements
     diversity: Tensor
+    sizes: Sizes
 
-    @property
-    def sizes(self) -> Sizes:
-        """The numbers that it was measured with."""
-        num_layouts, num_renders = self.reference.time_of_day.shape
-        return Sizes(num_layouts, num_renders, self.yardstick.time_of_day.shape[1], len(self.diversity))
+
+class Statistic(NamedTuple):
+    """A score as a function of layouts.
+
+    Attributes:
+        name: what is measured, and with whose help.
+        of: indices of layouts (any number,) -> (of the samples, of true pictures).
+        num_layouts: how many layouts there are.
+        truth_name: what the truth's number is called.
+        apart: what samples and truth are told apart by: "difference", of a distance, whose scale says nothing, or
+            "ratio", of a quantity.
+    """
+
+    name: str
+    of: Callable[[Tensor], tuple[float, float]]
+    num_layouts: int
+    truth_name: str = "the same of true pictures"
+    apart: str = "difference"
+
+
+def statistics(generated: Measurements, diversity: Tensor, truth: Truth) -> dict[str, Statistic]:
+    """All scores of measured samples next to measured true pictures of the same layouts.
+
+        miou                    of one sample a layout, beside that of true pictures; 1 is the target, above is too neat
+        frechet                 mean distance of one sample a layout to all but one of the true pictures; less the
+                                floor, that of those left out, each in its turn, 0 is perfect
+        diversity               mean pairwise perceptual distance of samples of one layout, beside that of as many true
+                                pictures; a ratio of 1 is right
+        time_of_day_tv          total variation distance between the shares of day, sunset and night, measured as the
+                                Frechet distance is: the floor is what chance alone makes of it
+        season_tv               the same of the seasons
+        high_frequency_ratio    mean |Laplacian| beside that of true pictures; below 1 is blurred, above noisy
+
+    Args:
+        generated: of one picture a layout.
+        diversity: (diversity layouts,) of groups of pictures.
+        truth: of the same layouts.
+
+    Returns:
+        Statistics by these names.
+
+    Raises:
+        ValueError: if `generated` holds not one picture of each of the truth's layouts.
+    """
+    reference, sizes = truth.reference, truth.sizes
+    num_layouts = sizes.num_layouts
+    if tuple(generated.time_of_day.shape) != (num_layouts, 1) or len(diversity) != sizes.num_diversity_layouts:
+        raise ValueError(
+            f"expected one picture of each of {num_layouts} layouts and {sizes.num_diversity_layouts} "
+            f"diversities, got {tuple(generated.time_of_day.shape)} and {len(diversity)}"
+        )
+    heads = {"time_of_day_tv": "time_of_day", "season_tv": "season"}
+    return {
+        "miou": Statistic(
+            metric_name("mIoU"), _both(_miou, generated.confusion, reference.confusion), num_layouts, apart="ratio"
+        ),
+        "frechet": Statistic(
+            metric_name("FID"), _frechet(generated.features[:, 0], reference.features), num_layouts, "floor"
+        ),
+        "diversity": Statistic(
+            "diversity (LPIPS formula on the Scenes judge)",
+            _both(_mean, diversity, truth.diversity),
+            len(diversity),
+            apart="ratio",
+        ),
+        **{
+            key: Statistic(
+                f"TV distance of {metric_name(head.replace('_', ' '))}",
+                _variation(getattr(generated, head)[:, 0], getattr(reference, head)),
+                num_layouts,
+                "floor",
+            )
+            for key, head in heads.items()
+        },
+        "high_frequency_ratio": Statistic(
+            "mean |Laplacian|", _both(_mean, generated.roughness, reference.roughness), num_layouts, apart="ratio"
+        ),
+    }
 
 
 def score(generated: Measurements, diversity: Tensor, truth: Truth, *, num_resamples: int = 200) -> dict[str, Measure]:
     """Compare measured samples with measured true pictures of the same layouts.
-
-        miou                    of one sample a layout, beside that of true pictures of the same layouts
-        frechet                 distance of one sample a layout to the reference, beside the floor: the mean of that of
-                                sets of equally many true pictures, one a layout; a ratio of 1 is perfect
-        diversity               mean pairwise perceptual distance of samples of one layout, beside that of as many true
-                                pictures; a ratio of 1 is right
-        time_of_day_tv          total variation distance between the shares of day, sunset and night, samples to
-                                reference, beside that of equally many true pictures: what chance alone makes of it
-        season_tv               the same of the seasons
-        high_frequency_ratio    mean |Laplacian| of samples by that of true pictures; below 1 is blurred, above noisy
 
     Args:
         generated: of one picture a layout.
@@ -112,103 +181,136 @@ def score(generated: Measurements, diversity: Tensor, truth: Truth, *, num_resam
         num_resamples: R, of the bootstrap.
 
     Returns:
-        Measures by these names.
+        A measure for each of `statistics`, each number with a centred bootstrap interval over layouts.
 
     Raises:
         ValueError: if `generated` holds not one picture of each of the truth's layouts.
     """
-    reference, yardstick, sizes = truth.reference, truth.yardstick, truth.sizes
-    if tuple(generated.time_of_day.shape) != (sizes.num_layouts, 1) or len(diversity) != sizes.num_diversity_layouts:
-        raise ValueError(
-            f"expected one picture of each of {sizes.num_layouts} layouts and {sizes.num_diversity_layouts} "
-            f"diversities, got {tuple(generated.time_of_day.shape)} and {len(diversity)}"
-        )
-    compared = partial(_compared, num_layouts=sizes.num_layouts, num_resamples=num_resamples)
-    variation = {
-        head: compared(
-            f"TV distance of {metric_name(head.replace('_', ' '))}",
-            _variation(getattr(generated, head), getattr(reference, head)),
-            _variation(getattr(yardstick, head), getattr(reference, head)),
-        )
-        for head in ("time_of_day", "season")
-    }
-    detail = compared("", _mean(generated.roughness), _mean(reference.roughness))
-    return {
-        "miou": compared(metric_name("mIoU"), _miou(generated), _miou(yardstick)),
-        "frechet": compared(
-            metric_name("FID"), _frechet(generated, reference), _frechet(yardstick, reference), of_truth=" (floor)"
-        ),
-        "diversity": compared(
-            "diversity (LPIPS formula on the Scenes judge)",
-            _mean(diversity),
-            _mean(truth.diversity),
-            num_layouts=sizes.num_diversity_layouts,
-        ),
-        **{f"{head}_tv": replace(measure, ratio=None) for head, measure in variation.items()},  # chance may be 0
-        "high_frequency_ratio": replace(detail.ratio, name="mean |Laplacian| by that of true pictures"),
-    }
+    found = statistics(generated, diversity, truth)
+    return {key: _measure(statistic, num_resamples) for key, statistic in found.items()}
 
 
-def _compared(
-    name: str, samples: Statistic, truth: Statistic, *, num_layouts: int, num_resamples: int, of_truth: str = ""
-) -> Measure:
-    """A statistic of samples, of true pictures, and the one by the other."""
-    value, true = (statistic(torch.arange(num_layouts)) for statistic in (samples, truth))
-    # One seed, so that both are resampled alike and the ratio is that of one set of layouts.
-    replicates, true_replicates = (
-        metrics.bootstrap(statistic, num_layouts, num_resamples=num_resamples) for statistic in (samples, truth)
-    )
-    yardstick = Measure(f"the same of true pictures{of_truth}", true, _centred(true, true_replicates, num_layouts))
-    with np.errstate(divide="ignore", invalid="ignore"):  # of a truth that is 0 there is no ratio: nan
-        value_by_true = value / true if true else float("nan")
-        ratio = Measure("ratio", value_by_true, _centred(value_by_true, replicates / true_replicates, num_layouts))
-    return Measure(name, value, _centred(value, replicates, num_layouts), yardstick, ratio)
+def _measure(statistic: Statistic, num_resamples: int) -> Measure:
+    """A statistic of samples, of true pictures, and the one against the other, all resampled together."""
+    number = statistic.num_layouts
+    value, true = statistic.of(torch.arange(number))
+    samples, truth = metrics.bootstrap(statistic.of, number, num_resamples=num_resamples).T
+    of = f"{number} {COVERED}"
+    yardstick = Measure(statistic.truth_name, true, metrics.centred_interval(true, truth, of=of))
+    apart = {}
+    if statistic.apart == "ratio":
+        with np.errstate(divide="ignore", invalid="ignore"):  # of a truth that is 0 there is no ratio: nan
+            ratio = value / true if true else float("nan")
+            apart["ratio"] = Measure("ratio", ratio, metrics.centred_interval(ratio, samples / truth, of=of))
+    else:
+        interval = metrics.centred_interval(value - true, samples - truth, of=of)
+        apart["difference"] = Measure(f"less the {statistic.truth_name}", value - true, interval)
+    return Measure(statistic.name, value, metrics.centred_interval(value, samples, of=of), yardstick, **apart)
 
 
-def _centred(value: float, replicates: np.ndarray, num_layouts: int) -> Interval:
-    """95 % of the replicates' spread about their mean, about the value; no score here can be negative.
+# Two ways to sample, on the same layouts and with the same noise.
 
-    Resampling repeats some layouts, which alone raises distances such as the Frechet distance; taking only the spread
-    leaves that out.
+
+def compare(one: Statistic, other: Statistic, *, num_resamples: int = 1000) -> Measure:
+    """How much farther one set of samples is from the truth than another, layouts resampled once for both.
+
+    Of a distance this is its difference, of a ratio that of the two absolute deviations from 1: less is better.
+
+    Args:
+        one: of `statistics`.
+        other: the same statistic of the same layouts, drawn otherwise.
+        num_resamples: R, of the bootstrap.
+
+    Returns:
+        One less other, with a centred bootstrap interval; `metrics.verdict` says what it allows to be said.
+
+    Raises:
+        ValueError: if the two are not the same statistic.
     """
-    low, high = np.quantile(replicates - replicates.mean(), [0.025, 0.975])
-    return Interval(
-        max(float(value + low), 0.0), float(value + high), f"95 % centred bootstrap over {num_layouts} layouts"
-    )
+    if one.name != other.name or one.num_layouts != other.num_layouts:
+        raise ValueError(
+            f"expected one statistic twice, got {one.name} of {one.num_layouts} layouts and {other.name} of "
+            f"{other.num_layouts}"
+        )
+
+    def difference(i: Tensor) -> float:
+        return _deviation(one, i) - _deviation(other, i)
+
+    value = difference(torch.arange(one.num_layouts))
+    replicates = metrics.bootstrap(difference, one.num_layouts, num_resamples=num_resamples)
+    of = f"{one.num_layouts} {COVERED}, resampled once for both"
+    return Measure(f"{one.name}: one less the other", value, metrics.centred_interval(value, replicates, of=of))
+
+
+def _deviation(statistic: Statistic, i: Tensor) -> float:
+    """How far samples are from the truth, on some layouts."""
+    value, true = statistic.of(i)
+    return value - true if statistic.apart == "difference" else abs(value / true - 1)
 
 
 # The statistics.
 
 
-def _mean(values: Tensor) -> Statistic:
-    return lambda i: values[i].mean().item()
+def _both(
+    statistic: Callable[[Tensor], float], of_samples: Tensor, of_truth: Tensor
+) -> Callable[[Tensor], tuple[float, float]]:
+    """A statistic of what was measured of each layout, of samples and of true pictures."""
+    return lambda i: (statistic(of_samples[i]), statistic(of_truth[i]))
 
 
-def _miou(of: Measurements) -> Statistic:
-    return lambda i: metrics.mean_iou(of.confusion[i].sum(0))
+def _mean(values: Tensor) -> float:
+    return values.double().mean().item()
 
 
-def _frechet(of: Measurements, reference: Measurements) -> Statistic:
-    """Mean over the sets of one picture a layout that `of` holds."""
+def _miou(confusion: Tensor) -> float:
+    return metrics.mean_iou(confusion.sum(0))
 
-    def statistic(i: Tensor) -> float:
-        target = metrics.feature_moments(reference.features[i].flatten(0, 1))
-        sets = (metrics.feature_moments(features) for features in of.features[i].unbind(1))
-        return float(np.mean([metrics.frechet_distance_of_moments(one, target) for one in sets]))
+
+def _frechet(features: Tensor, reference: Tensor) -> Callable[[Tensor], tuple[float, float]]:
+    """Mean Frechet distance to all but one of the true pictures of each layout: of samples, and of the one left out.
+
+    As sums over layouts, so that a resample costs no more than weighing them.
+
+    Args:
+        features: (L, C), of one sample a layout.
+        reference: (L, N, C), of true pictures.
+    """
+    centre = reference.double().mean((0, 1))  # or the sums of squares would lose digits
+    sets = torch.cat([features[None].double(), reference.transpose(0, 1).double()]) - centre  # (1 + N, L, C)
+
+    def statistic(i: Tensor) -> tuple[float, float]:
+        weights = torch.bincount(i, minlength=sets.shape[1]).double()
+        weighted = sets * weights[:, None]
+        sums, squares = weighted.sum(1), weighted.mT @ sets  # (1 + N, C) and (1 + N, C, C)
+        ones = _moments(sums, squares, len(i))
+        rest = _moments(sums[1:].sum(0) - sums[1:], squares[1:].sum(0) - squares[1:], len(i) * (len(sets) - 2))
+        samples = Moments(ones.mean[0], ones.covariance[0])
+        left_out = Moments(ones.mean[1:], ones.covariance[1:])
+        of_samples, floor = (metrics.frechet_distance_of_moments(of, rest).mean().item() for of in (samples, left_out))
+        return of_samples, floor
 
     return statistic
 
 
-def _variation(of: Tensor, reference: Tensor) -> Statistic:
-    """Mean total variation distance, over the sets of one picture a layout, of what a head read, (L, N) each."""
-    num = 1 + int(max(of.max(), reference.max()))
+def _moments(sums: Tensor, squares: Tensor, number: int) -> Moments:
+    """Mean (..., C) and covariance (..., C, C) from sums of features and of their products."""
+    mean = sums / number
+    return Moments(mean, (squares - number * mean[..., :, None] * mean[..., None, :]) / (number - 1))
 
-    def shares(read: Tensor, i: Tensor) -> Tensor:
-        """How often each outcome was read, (N, num), for each set of one picture a layout."""
-        return F.one_hot(read[i], num).double().mean(0)
 
-    def statistic(i: Tensor) -> float:
-        target = shares(reference, i).mean(0)
-        return float(np.mean([metrics.total_variation(one, target) for one in shares(of, i)]))
+def _variation(read: Tensor, reference: Tensor) -> Callable[[Tensor], tuple[float, float]]:
+    """Mean total variation distance to all but one of the true pictures: of samples, and of the one left out.
+
+    Args:
+        read: (L,) int64, what a head read off one sample a layout.
+        reference: (L, N) int64, off true pictures.
+    """
+    outcomes = F.one_hot(torch.cat([read[:, None], reference], 1)).double()  # (L, 1 + N, outcomes)
+
+    def statistic(i: Tensor) -> tuple[float, float]:
+        shares = outcomes[i].mean(0)  # (1 + N, outcomes)
+        others = (shares[1:].sum(0) - shares[1:]) / (len(shares) - 2)
+        samples, left_out = (((of - others).abs().sum(-1) / 2).mean().item() for of in (shares[0], shares[1:]))
+        return samples, left_out
 
     return statistic

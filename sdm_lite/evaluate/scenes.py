@@ -1,9 +1,9 @@
 """Score a model on held-out Scenes with the Scenes judge, next to what the truth itself would score.
 
-One layout of Scenes can be drawn many times, so every score has its yardstick: as many true pictures of the same
-layouts, measured by the same judge against the same reference. `python -m sdm_lite.evaluate MODEL` prints the table.
+One layout of Scenes can be drawn many times, so every score has its yardstick: true pictures of the same layouts,
+measured by the same judge against the same reference. `python -m sdm_lite.evaluate MODEL` prints the table.
 
-    floor      Frechet distance of true pictures to (other) true pictures of the same layouts: what a perfect model gets
+    floor      Frechet distance of true pictures to other true pictures of the same layouts: what a perfect model gets
     ceiling    mIoU of the judge on true pictures
     diversity  mean perceptual distance between true pictures of one layout: neither less nor more is right
 
@@ -16,6 +16,7 @@ Shapes: L layouts, N pictures of each, C features, K classes, H x W pixels, R bo
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -25,7 +26,7 @@ from sdm_lite.checkpoints import Model
 from sdm_lite.evaluate.drawing import SampleSettings, draw_groups
 from sdm_lite.evaluate.measures import Scores
 from sdm_lite.evaluate.scene_scores import Measurements, Sizes, Truth, score
-from sdm_lite.judge.network import HELD_OUT_SEED, Judge
+from sdm_lite.judge.network import Judge
 from sdm_lite.progress import ShowProgress, silently
 from sdm_lite.scenes.dataset import Scenes
 from sdm_lite.scenes.look import SEASONS
@@ -126,18 +127,15 @@ def measure_truth(judge: Judge, sizes: Sizes, *, progress: ShowProgress = silent
         ValueError: if a number is too small.
     """
     sizes.check()
-    scenes = Scenes(judge.config.image_size[0], length=sizes.num_layouts, seed=HELD_OUT_SEED)
-    reference, yardstick, diversity = [], [], []
-    seeds = range(sizes.num_renders + sizes.samples_per_layout)
+    scenes = Scenes(judge.config.image_size[0], length=sizes.num_layouts, seed=sizes.scenes_seed)
+    reference, diversity = [], []
     for i in progress(range(sizes.num_layouts), description="true pictures"):
         label_map = scenes.layout(i)[0][None]  # (1, H, W)
-        pictures = torch.stack([scenes.render(i, seed) for seed in seeds])[None]  # (1, N, 3, H, W)
-        others = pictures[:, sizes.num_renders :]
-        reference.append(evaluate_images(judge, pictures[:, : sizes.num_renders], label_map))
-        yardstick.append(evaluate_images(judge, others, label_map))
+        pictures = torch.stack([scenes.render(i, seed) for seed in range(sizes.num_renders)])[None]  # (1, N, 3, H, W)
+        reference.append(evaluate_images(judge, pictures, label_map))
         if i < sizes.num_diversity_layouts:
-            diversity.append(layout_diversity(judge, others))
-    return Truth(_joined(reference), _joined(yardstick), torch.cat(diversity))
+            diversity.append(layout_diversity(judge, pictures[:, : sizes.samples_per_layout]))
+    return Truth(_joined(reference), torch.cat(diversity), sizes)
 
 
 def _joined(parts: list[Measurements]) -> Measurements:
@@ -155,6 +153,7 @@ def evaluate_model(
     *,
     num_resamples: int = 200,
     truth: Truth | None = None,
+    keep: Callable[[list[Tensor]], object] | None = None,
     progress: ShowProgress = silently,
 ) -> Scores:
     """Score a model on held-out Scenes.
@@ -168,6 +167,7 @@ def evaluate_model(
         sizes: how many layouts and pictures.
         num_resamples: R, of the intervals' bootstrap.
         truth: from `measure_truth` with the same sizes, to score several models; None = measured here.
+        keep: called with the samples, one (N, 3, H, W) a layout, before any is measured: what took long is not lost.
         progress: shows how far it is, for instance `sdm_lite.progress.progress`.
 
     Returns:
@@ -185,7 +185,7 @@ def evaluate_model(
         truth = measure_truth(judge, sizes, progress=progress)
     elif truth.sizes != sizes:
         raise ValueError(f"the truth was measured with other numbers: expected {sizes}, got {truth.sizes}")
-    scenes = Scenes(judge.config.image_size[0], length=sizes.num_layouts, seed=HELD_OUT_SEED)
+    scenes = Scenes(judge.config.image_size[0], length=sizes.num_layouts, seed=sizes.scenes_seed)
     layouts = [scenes.layout(i) for i in range(sizes.num_layouts)]
     label_maps, instance_maps = (torch.stack(column) for column in zip(*layouts, strict=True))  # (L, H, W) each
     num_groups = sizes.num_diversity_layouts
@@ -193,6 +193,8 @@ def evaluate_model(
     start = time.perf_counter()
     groups = draw_groups(model, label_maps, instance_maps, samples_of, settings, progress=progress)
     seconds = time.perf_counter() - start
+    if keep is not None:
+        keep(groups)
     measured = evaluate_images(judge, torch.stack([group[:1] for group in groups]), label_maps)
     diversity = layout_diversity(judge, torch.stack(groups[:num_groups]))
     class_iou = metrics.intersection_over_union(measured.confusion.sum(0)).tolist()
@@ -202,7 +204,7 @@ def evaluate_model(
         num_held_out=sizes.num_layouts,
         num_images=sum(samples_of),
         seconds_per_image=seconds / sum(samples_of),
-        settings={**settings.told(), "scenes_seed": HELD_OUT_SEED, **sizes._asdict()},
+        settings={**settings.told(), **sizes._asdict()},
         class_iou=dict(zip(Scenes.class_names, class_iou, strict=True)),
     )
 

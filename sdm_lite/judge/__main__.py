@@ -21,7 +21,7 @@ from sdm_lite.datasets import DATASETS, Photographs
 from sdm_lite.datasets.options import add_treatment, open_asked
 from sdm_lite.files import check_writable, write_whole
 from sdm_lite.judge import photographs as judge_photographs
-from sdm_lite.judge.network import HELD_OUT_SEED, TRAIN_SEED, Judge, JudgeConfig, load_judge, metric_name, save_judge
+from sdm_lite.judge.network import Judge, JudgeConfig, load_judge, metric_name, save_judge
 from sdm_lite.judge.photographs import (
     OWN_JUDGE,
     check_own_judge,
@@ -40,9 +40,9 @@ from sdm_lite.judge.training import (
     train_judge,
 )
 from sdm_lite.progress import counted, progress
-from sdm_lite.scenes.dataset import Scenes
+from sdm_lite.scenes.dataset import TRAIN_SEED, VALIDATION_SEED, Scenes
 
-SEEDS = {"train": TRAIN_SEED, "val": HELD_OUT_SEED}  # of Scenes
+SEEDS = {"train": TRAIN_SEED, "val": VALIDATION_SEED}  # of Scenes
 
 
 def main(argv: Sequence[str] | None = None) -> int:

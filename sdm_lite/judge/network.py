@@ -26,7 +26,6 @@ from sdm_lite.files import to_json
 from sdm_lite.scenes.look import SEASONS, TIMES_OF_DAY
 
 FORMAT = "sdm_lite judge 1"
-TRAIN_SEED, HELD_OUT_SEED = 0, 1  # of Scenes: what is trained on, and what everything is scored on
 
 
 def metric_name(metric: str, judge: str = "Scenes judge") -> str:

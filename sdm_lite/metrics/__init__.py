@@ -8,7 +8,7 @@ from sdm_lite.metrics.conditional import residuals
 from sdm_lite.metrics.diversity import Distance, pairwise_diversity, total_variation
 from sdm_lite.metrics.edges import edge_pixels, edge_sharpness
 from sdm_lite.metrics.frechet import Moments, feature_moments, frechet_distance, frechet_distance_of_moments
-from sdm_lite.metrics.intervals import Interval, bootstrap, bootstrap_interval
+from sdm_lite.metrics.intervals import Interval, bootstrap, bootstrap_interval, centred_interval, verdict
 from sdm_lite.metrics.kernel import kernel_distance
 from sdm_lite.metrics.lpips import LPIPS_BACKBONES, LpipsUnavailableError, lpips_distance
 from sdm_lite.metrics.segmentation import confusion_matrix, intersection_over_union, mean_iou
@@ -21,6 +21,7 @@ __all__ = [
     "Moments",
     "bootstrap",
     "bootstrap_interval",
+    "centred_interval",
     "confusion_matrix",
     "edge_pixels",
     "edge_sharpness",
@@ -34,4 +35,5 @@ __all__ = [
     "pairwise_diversity",
     "residuals",
     "total_variation",
+    "verdict",
 ]

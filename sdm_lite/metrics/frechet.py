@@ -12,7 +12,7 @@ from sdm_lite.metrics.features import check_same_dimension, checked_features
 
 
 class Moments(NamedTuple):
-    """Mean (D,) and unbiased covariance (D, D) of a set of features, float64."""
+    """Mean (..., D) and unbiased covariance (..., D, D) of sets of features, float64."""
 
     mean: Tensor
     covariance: Tensor
@@ -55,25 +55,33 @@ def frechet_distance(features_a: Tensor, features_b: Tensor) -> float:
         ValueError: if a set is not (N, D) with N >= 2 and finite, or the two D differ.
     """
     check_same_dimension(features_a, features_b)
-    return frechet_distance_of_moments(feature_moments(features_a), feature_moments(features_b))
+    moments = (feature_moments(features) for features in (features_a, features_b))
+    return frechet_distance_of_moments(*moments).item()
 
 
-def frechet_distance_of_moments(a: Moments, b: Moments) -> float:
-    """Squared Frechet distance of two Gaussians given by mean and covariance; see `frechet_distance`.
+def frechet_distance_of_moments(a: Moments, b: Moments) -> Tensor:
+    """Squared Frechet distance of Gaussians given by mean and covariance, many pairs at once; see `frechet_distance`.
 
-    S_a S_b is not symmetric, but S_a^(1/2) S_b S_a^(1/2) is and has the same eigenvalues, so that two symmetric
-    eigendecompositions do and singular covariances (fewer samples than dimensions) need no special case.
+    S_a S_b is not symmetric, but F^T S_a F with S_b = F F^T is and has the same eigenvalues, so that a symmetric
+    eigendecomposition does. F is b's Cholesky factor, which is quick; where b is singular (fewer samples than
+    dimensions) its symmetric root stands in. S_a may always be singular.
 
     Args:
-        a: mean (D,) and covariance (D, D).
-        b: the same.
+        a: mean (..., D) and covariance (..., D, D).
+        b: the same; leading dimensions broadcast.
 
     Returns:
-        The distance, >= 0.
+        (...) float64, >= 0.
     """
-    values, vectors = torch.linalg.eigh(a.covariance)
-    root_a = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
-    inner = root_a @ b.covariance @ root_a
-    trace_of_root = torch.linalg.eigvalsh((inner + inner.T) / 2).clamp(min=0).sqrt().sum()
-    distance = (a.mean - b.mean).square().sum() + a.covariance.trace() + b.covariance.trace() - 2 * trace_of_root
-    return max(distance.item(), 0.0)
+    factor, failed = torch.linalg.cholesky_ex(b.covariance)
+    if failed.any():
+        values, vectors = torch.linalg.eigh(b.covariance)
+        factor = vectors * values.clamp(min=0).sqrt()[..., None, :]
+    inner = factor.mT @ a.covariance @ factor
+    trace_of_root = torch.linalg.eigvalsh((inner + inner.mT) / 2).clamp(min=0).sqrt().sum(-1)
+    traces = _trace(a.covariance) + _trace(b.covariance)
+    return ((a.mean - b.mean).square().sum(-1) + traces - 2 * trace_of_root).clamp(min=0)
+
+
+def _trace(matrices: Tensor) -> Tensor:
+    return matrices.diagonal(dim1=-2, dim2=-1).sum(-1)

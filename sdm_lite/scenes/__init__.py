@@ -1,6 +1,6 @@
 """Scenes: procedural landscapes with label maps. `python -m sdm_lite.scenes` draws some."""
 
-from sdm_lite.scenes.dataset import PALETTE, Scenes
+from sdm_lite.scenes.dataset import PALETTE, TEST_SEED, TRAIN_SEED, VALIDATION_SEED, Scenes
 from sdm_lite.scenes.look import (
     SEASON_PROBABILITIES,
     SEASONS,
@@ -15,6 +15,9 @@ __all__ = [
     "SEASONS",
     "SEASON_PROBABILITIES",
     "Scenes",
+    "TEST_SEED",
     "TIMES_OF_DAY",
     "TIME_OF_DAY_PROBABILITIES",
+    "TRAIN_SEED",
+    "VALIDATION_SEED",
 ]

@@ -27,6 +27,10 @@ PALETTE = np.array(
     np.uint8,
 )  # fmt: skip
 
+# Three sets of layouts that share none: to train on; to choose with (settings, when to stop); to report on, never to
+# choose with.
+TRAIN_SEED, VALIDATION_SEED, TEST_SEED = 0, 1, 2
+
 LAYOUT_STREAM, APPEARANCE_STREAM, OWN_APPEARANCE_STREAM = range(3)
 
 

@@ -16,7 +16,7 @@ from sdm_lite.cache import CachedBatches, Prefetch, open_cache
 from sdm_lite.datasets import Photographs, open_dataset
 from sdm_lite.presets import PRESETS
 from sdm_lite.progress import Progress
-from sdm_lite.scenes import Scenes
+from sdm_lite.scenes import TEST_SEED, VALIDATION_SEED, Scenes
 from sdm_lite.train.config import RunConfig
 from sdm_lite.train.processes import Processes
 
@@ -59,7 +59,7 @@ def image_size(config: RunConfig) -> tuple[int, int]:
 def open_splits(config: RunConfig) -> tuple[Scenes | Photographs, Scenes | Photographs]:
     """What is trained on and what is held out: looked at, so that faults are told, and not rendered or decoded yet.
 
-    Scenes are drawn from `data_seed`, and held out from the next seed.
+    Scenes are drawn from `data_seed`, and validation scenes from VALIDATION_SEED.
 
     Raises:
         ValueError: if the data set is unknown, its folder is not as it should be, or it is too small.
@@ -68,8 +68,13 @@ def open_splits(config: RunConfig) -> tuple[Scenes | Photographs, Scenes | Photo
     if config.dataset == "scenes":
         if height != width:
             raise ValueError(f"Scenes are square: give size {height} {height}, got {height} {width}")
+        if config.data_seed in (VALIDATION_SEED, TEST_SEED):
+            raise ValueError(
+                f"data_seed {config.data_seed} gives the scenes that models are chosen or scored on: take 0, or "
+                f"{TEST_SEED + 1} or more"
+            )
         training = Scenes(size=height, length=config.num_images, seed=config.data_seed)
-        held_out = Scenes(size=height, length=_num_held_out(config), seed=config.data_seed + 1)
+        held_out = Scenes(size=height, length=_num_held_out(config), seed=VALIDATION_SEED)
     elif config.root is None:
         raise ValueError(f"dataset {config.dataset} needs root, its folder")
     else:

@@ -16,7 +16,8 @@ import torch
 from sdm_lite.batches import collate
 from sdm_lite.checkpoints import Model
 from sdm_lite.evaluate import SampleSettings, Sizes, Truth, evaluate_model, measure_truth
-from sdm_lite.judge.network import HELD_OUT_SEED, Judge, load_judge, metric_name
+from sdm_lite.judge.network import Judge, load_judge, metric_name
+from sdm_lite.scenes import VALIDATION_SEED
 from sdm_lite.train.config import RunConfig
 from sdm_lite.train.data import Data, image_size
 from sdm_lite.train.loop import Draws, draw_step, hybrid_losses
@@ -121,9 +122,8 @@ class Evaluator:
         if self.judge is None:
             return Evaluation(step, figures, HELD_OUT_LOSS)
         number = self.config.evaluate_images
-        sizes = Sizes(
-            max(4, number), num_renders=8, samples_per_layout=2, num_diversity_layouts=max(2, min(16, number))
-        )
+        groups = max(2, min(16, number))
+        sizes = Sizes(max(4, number), 8, 2, groups, VALIDATION_SEED)  # what decides when to stop is no test
         if self.truth is None:
             self.truth = measure_truth(self.judge, sizes)
         settings = SampleSettings(self.config.sample_guidance_scale, min(20, model.diffusion.num_timesteps))
@@ -134,8 +134,8 @@ class Evaluator:
 
 
 def _judge(config: RunConfig, device: torch.device) -> Judge | None:
-    """The judge that ships for the run's pictures, if there is one, and it would not be shown the training layouts."""
-    if config.dataset != "scenes" or config.data_seed == HELD_OUT_SEED:
+    """The judge that ships for the run's pictures, if there is one."""
+    if config.dataset != "scenes":
         return None
     try:
         return load_judge(f"judge-{image_size(config)[0]}", device=device)

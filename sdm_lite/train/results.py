@@ -140,6 +140,7 @@ class Results:
             "mixed_precision": self.config.mixed_precision,
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
+            "dataset": self.config.dataset,
             "data_seed": self.config.data_seed,
             "data": self.data.fingerprint,
             "data_images": self.data.num_images,

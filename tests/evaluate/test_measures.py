@@ -47,4 +47,5 @@ def test_the_json_says_whose_scores_they_are_and_knows_no_nan():
         "interval": [2.0, None, "bootstrap"],
         "yardstick": None,
         "ratio": None,
+        "difference": None,
     }

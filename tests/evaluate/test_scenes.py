@@ -5,20 +5,19 @@ import json
 import re
 from functools import partial
 
-import numpy as np
 import pytest
 import torch
 from commands import refused
 from networks import LEAST, randomised
 
 from sdm_lite import evaluate, metrics
-from sdm_lite.checkpoints import Model, save_model
+from sdm_lite.checkpoints import Model, load_tensors, save_model
 from sdm_lite.diffusion import DiffusionConfig
-from sdm_lite.evaluate import Measurements, SampleSettings, Sizes, Truth
+from sdm_lite.evaluate import SampleSettings, Sizes
 from sdm_lite.evaluate import __main__ as evaluate_command
-from sdm_lite.judge import HELD_OUT_SEED, Judge, JudgeConfig, save_judge
+from sdm_lite.judge import Judge, JudgeConfig, save_judge
 from sdm_lite.sampling import sample_ddim, sample_ddpm
-from sdm_lite.scenes import Scenes
+from sdm_lite.scenes import TEST_SEED, VALIDATION_SEED, Scenes
 from sdm_lite.unet import SDMUNet
 
 UNET = LEAST
@@ -36,30 +35,6 @@ def model():
     return Model(
         randomised(UNET), DiffusionConfig(prediction_type="v").build()
     )  # x0 from eps would be clipped to -1 and 1
-
-
-def measurements(num_layouts, num_samples, seed, *, shift=0.0, right=0.9):
-    """Measurements of an imaginary model: Gaussian features, a share of pixels right, fair heads."""
-    g = torch.Generator().manual_seed(seed)
-    confusion = torch.zeros(num_layouts, 2, 2, dtype=torch.long)
-    hits = (torch.rand(num_layouts, 2, generator=g) < right).long() + 8
-    confusion[:, [0, 1], [0, 1]] = hits
-    confusion[:, [0, 1], [1, 0]] = 10 - hits
-    return Measurements(
-        torch.randn(num_layouts, num_samples, 4, generator=g) + shift,
-        confusion,
-        torch.randint(3, (num_layouts, num_samples), generator=g),
-        torch.randint(3, (num_layouts, num_samples), generator=g),
-        1 + 0.1 * torch.rand(num_layouts, num_samples, generator=g),
-        torch.randn(num_layouts, num_samples, 6, generator=g) + shift,
-        confusion // 2,
-        0.5 + 0.1 * torch.rand(num_layouts, num_samples, generator=g),
-    )
-
-
-def imaginary_truth(num_layouts=300):
-    diversity = torch.rand(50, generator=torch.Generator().manual_seed(9)).double() + 1
-    return Truth(measurements(num_layouts, 4, 0), measurements(num_layouts, 3, 1), diversity)
 
 
 # Measuring.
@@ -104,88 +79,15 @@ def test_layout_diversity_is_that_of_each_layout_alone(judge):
     assert diversity[1] == 0
 
 
-def test_truth_has_two_disjoint_sets_of_renders_of_the_held_out_layouts(judge):
-    truth = evaluate.measure_truth(judge, SIZES)
-    assert truth.sizes == SIZES
-    scenes = Scenes(16, length=6, seed=HELD_OUT_SEED)
+@pytest.mark.parametrize("seed", [VALIDATION_SEED, TEST_SEED])
+def test_truth_is_of_the_layouts_asked_for(judge, seed):
+    sizes = SIZES._replace(scenes_seed=seed)
+    truth, scenes = evaluate.measure_truth(judge, sizes), Scenes(16, length=6, seed=seed)
+    assert truth.sizes == sizes and truth.reference.season.shape == (6, 3) and truth.diversity.shape == (4,)
     torch.testing.assert_close(truth.reference.features[4, 2], judge.features(scenes.render(4, 2)[None])[0])
-    torch.testing.assert_close(truth.yardstick.features[4, 0], judge.features(scenes.render(4, 3)[None])[0])
-
-
-# Scoring.
-
-
-def test_a_perfect_model_scores_as_the_truth():
-    truth = imaginary_truth()
-    scores = evaluate.score(measurements(300, 1, 2), truth.diversity, truth)
-    assert scores["frechet"].ratio.value == pytest.approx(1, abs=0.5)
-    assert scores["miou"].ratio.value == pytest.approx(1, abs=0.02)
-    assert scores["diversity"].ratio.value == 1
-    assert scores["high_frequency_ratio"].value == pytest.approx(1, abs=0.02)
-    assert scores["time_of_day_tv"].value < 0.1 and scores["season_tv"].value < 0.1
-    for name in ("miou", "frechet", "diversity"):
-        assert scores[name].interval.low < scores[name].value < scores[name].interval.high
-    low, high, kind = scores["frechet"].ratio.interval
-    assert low < 1.3 and high > 0.7 and kind == "95 % centred bootstrap over 300 layouts"
-    assert scores["diversity"].yardstick.interval.kind == "95 % centred bootstrap over 50 layouts"
-
-
-def test_faults_show_where_they_are():
-    truth = imaginary_truth()
-    good = measurements(300, 1, 2)
-    night = good._replace(time_of_day=torch.full((300, 1), 2))
-    scores = evaluate.score(night, 0.5 * truth.diversity, truth, num_resamples=5)
-    assert scores["time_of_day_tv"].value == pytest.approx(2 / 3, abs=0.05) and scores["season_tv"].value < 0.1
-    assert scores["diversity"].ratio.value == pytest.approx(0.5)
-    assert scores["diversity"].ratio.interval[:2] == pytest.approx((0.5, 0.5)), "the two are not resampled alike"
-    shifted = evaluate.score(measurements(300, 1, 2, shift=1.0, right=0.0), truth.diversity, truth, num_resamples=5)
-    assert shifted["frechet"].value == pytest.approx(4, rel=0.2)  # 4 features, each off by 1
-    assert shifted["frechet"].ratio.value > 20
-    assert shifted["miou"].ratio.value < 0.95
-    rough = evaluate.score(good._replace(roughness=2 * good.roughness), truth.diversity, truth, num_resamples=5)
-    assert rough["high_frequency_ratio"].value == pytest.approx(2, rel=0.02)
-
-
-def test_floor_is_measured_on_sets_as_large_as_the_models():
-    truth = imaginary_truth()
-    scores = evaluate.score(measurements(300, 1, 2), truth.diversity, truth, num_resamples=5)
-    target = truth.reference.features.flatten(0, 1)
-    sets = [metrics.frechet_distance(truth.yardstick.features[:, n], target) for n in range(3)]
-    assert scores["frechet"].yardstick.value == pytest.approx(np.mean(sets), rel=1e-6)
-    shares = [torch.bincount(read.flatten(), minlength=3) / read.numel() for read in truth.yardstick.season.unbind(1)]
-    of_reference = torch.bincount(truth.reference.season.flatten(), minlength=3) / (300 * 4)
-    by_chance = [metrics.total_variation(share, of_reference) for share in shares]
-    assert scores["season_tv"].yardstick.value == pytest.approx(np.mean(by_chance), rel=1e-5)
-
-
-def test_intervals_are_centred_and_leave_out_what_resampling_adds():
-    """Repeated layouts alone raise the Frechet distance, of few layouts the most: percentiles would lie above it."""
-    generated, truth = measurements(12, 1, 2), imaginary_truth(12)._replace(diversity=torch.ones(4).double())
-    measure = evaluate.score(generated, truth.diversity, truth)["frechet"]
-    features, reference = generated.features[:, 0], truth.reference.features
-    replicates = metrics.bootstrap(
-        lambda i: metrics.frechet_distance(features[i], reference[i].flatten(0, 1)), 12, num_resamples=200
+    assert truth.diversity[3] == evaluate.layout_diversity(
+        judge, torch.stack([scenes.render(3, n) for n in (0, 1)])[None]
     )
-    assert replicates.mean() > 1.2 * measure.value
-    low, high = np.quantile(replicates, [0.025, 0.975]) - replicates.mean() + measure.value
-    assert measure.interval[:2] == pytest.approx((max(low, 0), high), rel=1e-6)
-
-
-def test_interval_of_the_frechet_distance_is_as_wide_as_repetitions_spread():
-    truth = imaginary_truth()
-    repeated = [
-        metrics.frechet_distance(measurements(300, 1, seed).features[:, 0], truth.reference.features.flatten(0, 1))
-        for seed in range(100, 200)
-    ]
-    low, high, _ = evaluate.score(measurements(300, 1, 2), truth.diversity, truth)["frechet"].interval
-    # Repetitions vary the samples alone, the interval also the reference: the same order of magnitude.
-    assert 0.5 < (high - low) / (4 * np.std(repeated)) < 3
-
-
-def test_score_rejects_measurements_of_other_layouts():
-    truth = imaginary_truth()
-    with pytest.raises(ValueError, match=r"expected one picture of each of 300 layouts .* got \(299, 1\)"):
-        evaluate.score(measurements(299, 1, 2), truth.diversity, truth)
 
 
 # The model.
@@ -207,9 +109,10 @@ def test_samples_depend_on_their_seeds_and_not_on_the_batch(model, judge, sample
     assert first.seconds_per_image > 0
 
 
-def test_samples_are_asked_for_the_held_out_layouts(model, judge, monkeypatch):
+@pytest.mark.parametrize("seed", [VALIDATION_SEED, TEST_SEED])
+def test_samples_are_asked_for_the_held_out_layouts(model, judge, monkeypatch, seed):
     """A model that answers with true pictures of the maps it is given scores as the judge reads those pictures."""
-    held_out = Scenes(16, length=6, seed=HELD_OUT_SEED)
+    held_out = Scenes(16, length=6, seed=seed)
     pictures = [torch.stack([held_out.render(i, seed) for seed in range(9, 11)]) for i in range(6)]
 
     def answer(_, label_maps, instance_maps, samples_of, settings, *, progress):
@@ -218,14 +121,26 @@ def test_samples_are_asked_for_the_held_out_layouts(model, judge, monkeypatch):
             assert torch.equal(instance_maps[i], held_out.layout(i)[1])
         return [group[:number] for group, number in zip(pictures, samples_of, strict=True)]
 
+    kept = []
     monkeypatch.setattr("sdm_lite.evaluate.scenes.draw_groups", answer)
-    scores = evaluate.evaluate_model(model, judge, SampleSettings(), SIZES, num_resamples=5)
+    scores = evaluate.evaluate_model(
+        model, judge, SampleSettings(), SIZES._replace(scenes_seed=seed), num_resamples=5, keep=kept.append
+    )
     confusion = metrics.confusion_matrix(
         judge.predict(torch.stack([group[0] for group in pictures])),
         torch.stack([held_out.layout(i)[0] for i in range(6)]),
         Scenes.num_classes,
     )
     assert scores.measures["miou"].value == pytest.approx(metrics.mean_iou(confusion))
+    assert scores.settings["scenes_seed"] == seed and torch.equal(kept[0][5], pictures[5][:1])
+
+
+def test_a_guidance_interval_reaches_the_samples(model, judge):
+    everywhere = SampleSettings(guidance_scale=4.0, num_steps=2)
+    truth, drawn = evaluate.measure_truth(judge, SIZES), []
+    for settings in (everywhere, dataclasses.replace(everywhere, guidance_interval=(1, 300))):
+        evaluate.evaluate_model(model, judge, settings, SIZES, num_resamples=2, truth=truth, keep=drawn.append)
+    assert not torch.allclose(drawn[0][0], drawn[1][0])
 
 
 @pytest.mark.parametrize(
@@ -272,11 +187,11 @@ def test_the_command_prints_every_score_and_writes_json(tmp_path, model, judge, 
     printed = capsys.readouterr().out
     written = json.loads((tmp_path / "out" / "scores.json").read_text())
     for measure in written["measures"].values():
-        for told in filter(None, (measure, measure["yardstick"], measure["ratio"])):
+        for told in filter(None, (measure, measure["yardstick"], measure["ratio"], measure["difference"])):
             low, high, kind = told["interval"]
             assert f"{told['value']:.3f}   [{low:.3f}, {high:.3f}]" in printed and told["name"] in printed
             assert f": {kind}\n" in printed
-    assert written["measures"]["miou"]["ratio"] and not written["measures"]["season_tv"]["ratio"]
+    assert written["measures"]["miou"]["ratio"] and written["measures"]["season_tv"]["difference"]
     assert "FID (Scenes judge)" in printed and set(written["class_iou"]) == set(Scenes.class_names)
     assert written["settings"]["guidance_scale"] == 1.5
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["scores.json"]
@@ -293,6 +208,8 @@ def test_a_card_says_how_the_model_was_made_and_what_it_scores(tmp_path, model, 
     made |= {"torch": "2", "data_seed": 0, "train_config": {"batch_size": 8, "null_probability": 0.2}}
     save_model(tmp_path / "made.safetensors", model.unet, DiffusionConfig(), facts=made)
     save_model(tmp_path / "found.safetensors", model.unet, DiffusionConfig())
+    before = made | {"data_seed": TEST_SEED}
+    save_model(tmp_path / "seen.safetensors", model.unet, DiffusionConfig(), facts=made | {"before": [before]})
     save_judge(tmp_path / "judge.safetensors", judge)
     options = "--num-layouts 6 --num-renders 3 --samples-per-layout 2 --num-diversity-layouts 4 --num-steps 2".split()
     options += [
@@ -307,6 +224,14 @@ def test_a_card_says_how_the_model_was_made_and_what_it_scores(tmp_path, model, 
     found = [str(tmp_path / "found.safetensors"), *options]
     refused(capsys, evaluate_command.main, found, "does not say how it was made")
     assert not (tmp_path / "new").exists(), "a refused command left a folder"
+    seen = [str(tmp_path / "seen.safetensors"), *options]
+    refused(capsys, evaluate_command.main, seen, r"trained on Scenes\(seed=2\), the layouts .* --layouts validation")
+    kept_file = tmp_path / "kept.safetensors"
+    evaluate_command.main([*seen, "--layouts", "validation", "--samples", str(kept_file)])
+    kept, facts = load_tensors(kept_file)
+    assert kept["first"].shape == (6, 3, 16, 16) and kept["several"].shape == (4, 2, 3, 16, 16)
+    assert torch.equal(kept["several"][:, 0], kept["first"][:4]) and facts["format"] == "sdm_lite samples 1"
+    assert "scenes_seed 1" in capsys.readouterr().out
     evaluate_command.main([str(tmp_path / "made.safetensors"), *options])
     card = (tmp_path / "new" / "card.md").read_text()
     assert "train it" in card and "1,234 steps of 8 images" in card

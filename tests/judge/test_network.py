@@ -14,7 +14,7 @@ from sdm_lite.judge import Judge, JudgeConfig
 from sdm_lite.judge import __main__ as judge_command
 from sdm_lite.judge import network as judge
 from sdm_lite.judge import training as judge_training
-from sdm_lite.scenes import Scenes
+from sdm_lite.scenes import VALIDATION_SEED, Scenes
 
 TINY = JudgeConfig(num_classes=3, num_times_of_day=2, num_seasons=2, channels=(8, 16), num_groups=4, image_size=16)
 
@@ -223,7 +223,7 @@ def test_the_command_trains_measures_and_writes_weights_with_a_card(tmp_path, ca
     options = "--size 16 --steps 4 --num-images 24 --batch-size 8 --num-held-out 12 --seed 3".split()
     judge_command.main(["train", "--output", str(output), *options])
     printed = capsys.readouterr().out
-    facts, held_out = checkpoints.load_facts(output), Scenes(16, length=12, seed=judge.HELD_OUT_SEED)
+    facts, held_out = checkpoints.load_facts(output), Scenes(16, length=12, seed=VALIDATION_SEED)
     assert facts["scores"]["num_images"] == 12
     again = judge_training.score_judge(judge.load_judge(output), *judge_training.read_scenes(held_out))
     assert again.miou == pytest.approx(facts["scores"]["miou"])
@@ -263,7 +263,7 @@ def test_the_shipped_judge_reaches_what_its_card_says():
     facts = checkpoints.load_facts("judge-32")
     assert facts["scores"]["miou"] >= 0.90
     shipped = judge.load_judge()
-    pictures = judge_training.read_scenes(Scenes(32, length=150, seed=judge.HELD_OUT_SEED))
+    pictures = judge_training.read_scenes(Scenes(32, length=150, seed=VALIDATION_SEED))
     scores = judge_training.score_judge(shipped, *pictures)
     assert scores.miou == pytest.approx(facts["scores"]["miou"], abs=0.02)
     assert scores.time_of_day_accuracy > 0.97 and scores.season_accuracy > 0.95

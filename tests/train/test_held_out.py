@@ -7,7 +7,7 @@ import torch
 from networks import LEAST
 
 from sdm_lite.checkpoints import Model
-from sdm_lite.scenes import Scenes
+from sdm_lite.scenes import TEST_SEED, VALIDATION_SEED, Scenes
 from sdm_lite.train.config import LITE_DIFFUSION, RunConfig, TrainConfig
 from sdm_lite.train.data import open_data, open_splits
 from sdm_lite.train.held_out import FID, HELD_OUT_LOSS, Evaluation, Evaluator, held_out_loss, judge_progress
@@ -62,10 +62,14 @@ def test_the_held_out_loss_depends_on_the_weights_alone():
     assert held_out_loss(tiny_model(1), held_out, config) != first
 
 
-def test_scenes_are_judged_and_training_layouts_never():
+def test_scenes_are_judged_on_validation_layouts_and_never_trained_on_held_out_ones():
     held_out = data()
-    judged = Evaluator(held_out, RunConfig(evaluate_images=4), torch.device("cpu"))(tiny_model(0), 7)
+    evaluator = Evaluator(held_out, RunConfig(evaluate_images=4), torch.device("cpu"))
+    judged = evaluator(tiny_model(0), 7)
     assert judged.decides == FID and judged.step == 7 and {FID, HELD_OUT_LOSS} < set(judged.figures)
-    trained_on = Evaluator(held_out, RunConfig(data_seed=1), torch.device("cpu"))
-    assert trained_on.judge is None
+    assert evaluator.truth.sizes.scenes_seed == VALIDATION_SEED
+    for seed in (VALIDATION_SEED, TEST_SEED):
+        with pytest.raises(ValueError, match=f"data_seed {seed} gives the scenes that models are chosen or scored on"):
+            open_splits(RunConfig(data_seed=seed))
+    assert [split.seed for split in open_splits(RunConfig(data_seed=5))] == [5, VALIDATION_SEED]
     assert Evaluator(held_out, RunConfig(size=(48, 48)), torch.device("cpu")).judge is None
