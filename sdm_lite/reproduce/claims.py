@@ -26,6 +26,7 @@ def record(
     *,
     interval: Sequence[float | str] | None = None,
     unit: str = "",
+    target: tuple[float | None, float | None] | None = None,
     holds: bool | None = None,
     paper: str = "",
 ) -> None:
@@ -37,20 +38,31 @@ def record(
         interval: (low, high) or (low, high, kind), where kind says what interval that is, for example "95 % percentile
             bootstrap over layouts"; `metrics.Interval` is one.
         unit: of value and interval.
-        holds: whether the claim is true here; None where nothing is claimed, only measured.
+        target: (low, high), the values of which the claim is true, None for no end: the rule that decides, fixed before
+            anything is measured and printed beside the value. The claim holds if the whole interval lies inside, does
+            not if it lies outside, and is undecided otherwise; without an interval the value decides.
+        holds: whether the claim is true here, where it is no matter of a range; None (and no target) where nothing is
+            claimed, only measured.
         paper: where the paper makes it, for example "Table 4"; empty for a claim of the course's own.
 
     Raises:
-        ValueError: if the claim is empty, the value or interval is not finite, or the interval is upside down.
+        ValueError: if the claim is empty, the value or interval is not finite, the interval is upside down, or a target
+            comes with a verdict.
     """
+    if target is not None and holds is not None:
+        raise ValueError(f"expected target or holds, got both, {target} and {holds}: the target decides")
     if not isinstance(claim, str) or not claim.strip():
         raise ValueError(f"claim: expected a sentence, got {claim!r}: say what the value is evidence of")
+    value, ends = _plain(value), None if interval is None else _ends(interval[:2])
+    if target is not None:
+        holds = _decide(ends or (value, value), target)
     entry = {
         "claim": claim.strip(),
-        "value": _plain(value),
-        "interval": None if interval is None else _ends(interval[:2]),
+        "value": value,
+        "interval": ends,
         "interval_kind": "" if interval is None else _kind(interval),
         "unit": unit,
+        "rule": "" if target is None else _rule(target),
         "holds": None if holds is None else bool(holds),
         "paper": paper,
     }
@@ -88,14 +100,22 @@ def check(answer: Any, passes: Callable[[Any], Any], *, hint: str, strict: bool 
 
 
 def claim_line(entry: dict) -> str:
-    """A recorded claim in one line: `claim | value unit [low, high] (kind) | holds`."""
+    """A recorded claim in one line: `claim | value unit [low, high] (kind) | holds (rule: at least 1)`."""
     value = " ".join(part for part in (format_value(entry["value"]), entry["unit"]) if part)
     if entry["interval"] is not None:
         low, high = map(format_value, entry["interval"])
         kind = entry["interval_kind"]
         value += f" [{low}, {high}]" + (f" ({kind})" if kind else "")
-    verdict = {None: [], True: ["holds"], False: ["does not hold here"]}[entry["holds"]]
-    return " | ".join([entry["claim"], value, *verdict])
+    said = verdict(entry)
+    rule = f" (rule: {entry['rule']})" if entry["rule"] else ""
+    return " | ".join([entry["claim"], value, *([said.replace("not hold", "not hold here") + rule] if said else [])])
+
+
+def verdict(entry: dict) -> str:
+    """What is said of a recorded claim: "holds", "does not hold", "undecided", or "" where nothing is claimed."""
+    if entry["holds"] is None:
+        return "undecided" if entry["rule"] else ""
+    return "holds" if entry["holds"] else "does not hold"
 
 
 def format_value(value: bool | int | float | str) -> str:
@@ -103,6 +123,25 @@ def format_value(value: bool | int | float | str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _decide(ends: Sequence[float], target: tuple[float | None, float | None]) -> bool | None:
+    """Whether all of an interval lies in the target, or none of it; None if a part does."""
+    low, high = (-math.inf if target[0] is None else target[0]), (math.inf if target[1] is None else target[1])
+    if low <= ends[0] and ends[1] <= high:
+        return True
+    return False if ends[1] < low or ends[0] > high else None
+
+
+def _rule(target: tuple[float | None, float | None]) -> str:
+    """A target in words."""
+    low, high = target
+    if low is None or high is None:
+        end = low if high is None else high
+        if end is None:
+            raise ValueError("target: expected at least one end, got (None, None): such a claim cannot fail")
+        return f"{'at least' if high is None else 'at most'} {format_value(end)}"
+    return f"from {format_value(low)} to {format_value(high)}"
 
 
 def _plain(value: Any) -> bool | int | float | str:

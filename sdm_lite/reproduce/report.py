@@ -14,6 +14,7 @@ from typing import Any
 import nbformat
 
 from sdm_lite.files import write_whole
+from sdm_lite.reproduce.claims import verdict
 from sdm_lite.reproduce.committed import tags
 from sdm_lite.reproduce.pages import fill
 
@@ -46,7 +47,7 @@ def write_course_report(output: Path, state: dict[str, Any]) -> Path:
             "failed": failed,
             "missing": len(notebooks) - len(results),
             "ran": len(results) - failed,
-            "holding": Counter(claim["holds"] for notebook in notebooks for claim in notebook["claims"]),
+            "holding": Counter(claim["verdict"] for notebook in notebooks for claim in notebook["claims"]),
             "seconds": sum(seconds),
             "longest": max(seconds, default=0) or 1,
         },
@@ -58,7 +59,8 @@ def read_claims(output: Path, stem: str) -> list[dict[str, Any]]:
     """The claims that a notebook recorded in its last run, in order."""
     path = output / "claims" / f"{stem}.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return [json.loads(line) for line in lines]
+    claims = [json.loads(line) for line in lines]
+    return [claim | {"verdict": verdict(claim)} for claim in claims]
 
 
 def report_pictures(notebook) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ import pytest
 from sdm_lite.diffusion import GaussianDiffusion
 from sdm_lite.guidance import guide
 from sdm_lite.reproduce import check, record, show_source
-from sdm_lite.reproduce.claims import formulas_and_shapes
+from sdm_lite.reproduce.claims import formulas_and_shapes, verdict
 from sdm_lite.sampling import sample_ddim
 from sdm_lite.spade import SPADE
 
@@ -27,6 +27,34 @@ def test_record_prints_and_appends(monkeypatch, tmp_path, capsys):
         ("One", True, True),
         ("Two", "blue", False),
     ]
+
+
+@pytest.mark.parametrize(
+    ("interval", "target", "said"),
+    [
+        ((0.95, 1.05), (0.9, 1.1), "holds (rule: from 0.9 to 1.1)"),
+        ((0.95, 1.15), (0.9, 1.1), "undecided (rule: from 0.9 to 1.1)"),
+        ((0.8, 1.2), (0.9, 1.1), "undecided (rule: from 0.9 to 1.1)"),
+        ((1.2, 1.3), (0.9, 1.1), "does not hold here (rule: from 0.9 to 1.1)"),
+        ((0.1, 0.3), (0, None), "holds (rule: at least 0)"),
+        ((-0.1, 0.3), (0, None), "undecided (rule: at least 0)"),
+        (None, (None, 1e-4), "does not hold here (rule: at most 0.0001)"),
+        (None, (None, 1), "holds (rule: at most 1)"),
+    ],
+)
+def test_the_interval_decides_by_the_rule_beside_it(monkeypatch, tmp_path, capsys, interval, target, said):
+    monkeypatch.setenv("SDM_LITE_CLAIMS", str(tmp_path / "claims.jsonl"))
+    record("It is right", 1.0, interval=interval, target=target)
+    assert capsys.readouterr().out.rstrip().endswith(f"| {said}")
+    entry = json.loads((tmp_path / "claims.jsonl").read_text())
+    assert said.replace(" here", "") == f"{verdict(entry)} (rule: {entry['rule']})"
+
+
+def test_a_rule_can_fail_and_decides_alone():
+    with pytest.raises(ValueError, match="such a claim cannot fail"):
+        record("a", 1, target=(None, None))
+    with pytest.raises(ValueError, match="the target decides"):
+        record("a", 1, target=(0, 2), holds=True)
 
 
 @pytest.mark.parametrize(
