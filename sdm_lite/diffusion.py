@@ -228,15 +228,15 @@ class GaussianDiffusion(nn.Module):
     def log_variance_bounds(self, t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
         """Log beta~ and log beta of the step from t to s, each (B, 1, 1, 1): the bounds of Wang et al. (2022), Eq. 11.
 
-        At s = 0, where beta~ is zero, the lower bound is that of the step (2, 1), as in Nichol & Dhariwal's code; for a
-        wider last step it never exceeds the upper.
+        At s = 0, where beta~ is zero, the lower bound is that of the step (2, 1), as in Nichol & Dhariwal's code. It is
+        below the upper of any step to 0: beta_1 beta_2 / (beta_1 + beta_2 - beta_1 beta_2) <= beta_1.
         """
         upper = torch.log(-torch.expm1(self.log_alpha_bar(t, s)))  # (B, 1, 1, 1)
         first = s == 0
         t_, s_ = torch.where(first, torch.full_like(t, 2), t), torch.where(first, torch.ones_like(s), s)
         beta = -torch.expm1(self.log_alpha_bar(t_, s_))
         lower = torch.log(beta * torch.expm1(self.log_alpha_bar(s_)) / torch.expm1(self.log_alpha_bar(t_)))
-        return torch.minimum(lower, upper), upper
+        return lower, upper
 
     def reverse(self, prediction: Prediction, x_t: Tensor, t: Tensor, s: Tensor) -> Gaussian:
         """The model's p(x_s | x_t), one step of the reverse process.

@@ -140,6 +140,17 @@ def test_v_and_eps_say_the_same(diffusion):
     torch.testing.assert_close(as_v.variance_fraction, as_eps.variance_fraction)
 
 
+def test_the_variance_is_not_held_between_its_bounds(diffusion):
+    # Nothing clamps the network's channels: a fraction beyond 0..1 has a gradient back to it and is sampled as it is.
+    raw = torch.tensor([-2.0, -1.0, 0.0, 1.0, 3.0]).expand(1, 3, 1, 5)
+    x_t, t, s = torch.zeros(1, 3, 1, 5), torch.tensor([500]), torch.tensor([400])
+    prediction = diffusion.predict(torch.cat([x_t, raw], 1), x_t, t)
+    log_variance = diffusion.reverse(prediction, x_t, t, s).log_variance
+    lower, upper = diffusion.log_variance_bounds(t, s)
+    expected = torch.tensor([-0.5, 0.0, 0.5, 1.0, 2.0]).expand(1, 3, 1, 5)
+    torch.testing.assert_close((log_variance - lower) / (upper - lower), expected)
+
+
 def test_true_noise_and_lower_variance_cost_nothing_but_the_last_term(diffusion):
     x0 = (torch.randint(0, 256, (3, 3, 8, 8), generator=torch.Generator().manual_seed(0)) / 127.5) - 1
     t = torch.tensor([2, 500, 1000])

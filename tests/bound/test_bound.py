@@ -102,6 +102,23 @@ def test_an_estimate_from_few_timesteps_has_no_bias(toy):
     assert error < 0.05  # and is worth having
 
 
+def test_every_stratum_has_times_and_noise_of_its_own(toy):
+    diffusion, denoise, x0 = toy
+    times, noises = [], []
+
+    def listening(x_t, t):
+        signal, sigma = diffusion.signal_and_noise(t)
+        times.append(t)
+        noises.append(((x_t - signal * x0) / sigma).flatten())
+        return denoise(x_t, t)
+
+    evaluate_bound(listening, diffusion, x0, num_strata=6)
+    for (low, high), t in zip([(1, 1), *timestep_strata(100, 6)], times, strict=True):
+        assert low <= t.min() and t.max() <= high
+    alike = torch.corrcoef(torch.stack(noises)) - torch.eye(7)
+    assert alike.abs().max() < 4 / len(noises[0]) ** 0.5
+
+
 def test_the_prior_term_is_the_closed_form():
     diffusion = GaussianDiffusion(cosine_betas(50))
     x0 = toy_images(2)

@@ -186,6 +186,19 @@ def test_a_step_draws_labels_times_and_noise_from_seed_and_step_alone():
     assert set(first.keep.unique().tolist()) == {0.0, 1.0}
 
 
+def test_which_labels_are_dropped_says_nothing_of_times_and_noise():
+    config = replace(CONFIG, null_probability=0.5)
+    draws = [draw_step(step, (1, 3, 2, 2), 1000, config) for step in range(400)]
+    kept = torch.cat([draw.keep for draw in draws]).flatten() == 1
+    t, noise = (torch.cat(column) for column in list(zip(*draws, strict=True))[1:])
+    for values in (t.float(), noise[:, 0, 0, 0]):
+        difference = values[kept].mean() - values[~kept].mean()
+        assert difference.abs() < 4 * values.std() * (1 / kept.sum() + 1 / (~kept).sum()) ** 0.5
+    generator = step_generator(config.seed, 3, 4)  # nor do they change with what is dropped
+    assert torch.equal(draws[3].t, draw_timesteps(1, 1000, generator))
+    assert torch.equal(draws[3].noise, torch.randn((1, 3, 2, 2), generator=generator))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
