@@ -1,7 +1,8 @@
-"""A vote between two pictures, counted: which is liked better, how sure that is, how many more votes it would take.
+"""A vote between two pictures, counted: which is liked better, how sure that is, how large a study it would take.
 
 Apart from the widget that shows the pairs, so that votes can be counted, and a study continued, with no browser. Wang
-et al. (2022), section 4.3, report such a study (Table 2); they give shares only, here each has its interval.
+et al. (2022), section 4.2, report such a study (Table 2) by 20 volunteers; they give shares only, here each has its
+interval, over pairs and voters (clustered.py).
 
 Votes lie in a CSV file, a line each. The file is written whole as a vote is cast, by one voter at a time: after a crash
 every vote that was counted is still there.
@@ -16,12 +17,12 @@ import random
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from statistics import NormalDist
 from typing import NamedTuple
 
 from sdm_lite.files import expanded, hold, write_whole
 from sdm_lite.metrics import Interval
 from sdm_lite.progress import counted
+from sdm_lite.widgets.clustered import FEWEST, StudySize, share_interval, spread_of, study_size
 
 COLUMNS = ("time", "voter", "pair", "left", "right", "chosen")
 
@@ -44,87 +45,50 @@ class Preference(NamedTuple):
         wins: votes for the first.
         num_votes: all votes.
         share: wins / num_votes; NaN without votes.
-        interval: of the share, see `wilson_interval`.
-        votes_needed: further votes until the interval leaves 1/2 out, if the share stays; 0 if it does already, None if
-            it never would (the share is 1/2, or there are no votes).
+        interval: of the share, over pairs and voters like these, see `clustered.share_interval`.
+        size: how many pairs were voted on, by how many voters.
+        needed: the size at which the interval would leave 1/2 out, if share and spread stay: `size` if it does already,
+            None if no size would (the share is 1/2) or so few votes cannot say.
     """
 
     wins: int
     num_votes: int
     share: float
     interval: Interval
-    votes_needed: int | None
+    size: StudySize
+    needed: StudySize | None
+
+    @property
+    def decided(self) -> bool:
+        """Whether a preference is shown: the interval leaves 1/2 out."""
+        return self.interval.low > 0.5 or self.interval.high < 0.5
 
 
-def wilson_interval(wins: float, num_votes: int, *, confidence: float = 0.95) -> Interval:
-    """The interval of a binomial probability p. Wilson (1927).
-
-        (p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)
-
-    Args:
-        wins: in 0..num_votes.
-        num_votes: n, at least 0; without votes the interval is [0, 1].
-        confidence: in (0, 1).
-
-    Raises:
-        ValueError: if there are more wins than votes, or the confidence lies outside (0, 1).
-    """
-    if not 0 <= wins <= num_votes:
-        raise ValueError(f"expected 0 <= wins <= num_votes, got {wins} of {num_votes}")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie in (0, 1), got {confidence}")
-    kind = f"{100 * confidence:g} % Wilson over {counted(num_votes, 'vote')}"
-    if not num_votes:
-        return Interval(0.0, 1.0, kind)
-    share, z = wins / num_votes, NormalDist().inv_cdf((1 + confidence) / 2)
-    spread = z * math.sqrt(share * (1 - share) / num_votes + (z / (2 * num_votes)) ** 2)
-    centre = share + z * z / (2 * num_votes)
-    scale = 1 + z * z / num_votes
-    return Interval(max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale), kind)
-
-
-def preference(wins: int, num_votes: int, *, confidence: float = 0.95) -> Preference:
-    """Counts a study: the share that prefers the first, its interval, and how many votes are missing.
+def preference(
+    won: Sequence[bool], pairs: Sequence[object], voters: Sequence[object], *, confidence: float = 0.95
+) -> Preference:
+    """Counts a study: the share that prefers the first, its interval, and what size of study is missing.
 
     Args:
-        wins: votes for the first.
-        num_votes: all votes.
+        won: for each vote, whether it went to the first, (n,).
+        pairs: which pair each vote is about, (n,).
+        voters: who cast it, (n,).
         confidence: of the interval, in (0, 1).
 
     Raises:
-        ValueError: as for `wilson_interval`.
+        ValueError: as for `clustered.share_interval`.
     """
-    interval = wilson_interval(wins, num_votes, confidence=confidence)
-    if not num_votes:
-        return Preference(0, 0, math.nan, interval, None)
-    share, needed = wins / num_votes, None
-    if share != 0.5:  # n > z^2 / (4 (p - 1/2)^2) leaves 1/2 out, as the interval inverts the score test
-        z = NormalDist().inv_cdf((1 + confidence) / 2)
-        needed = max(0, math.floor((z / (2 * share - 1)) ** 2) + 1 - num_votes)
-    return Preference(wins, num_votes, share, interval, needed)
-
-
-def votes_to_show(share: float, *, power: float = 0.8, confidence: float = 0.95) -> int:
-    """How many votes a study needs, before the first is cast, to show a preference of a given size. Fleiss (1981).
-
-        n = ((z_c / 2 + z_p sqrt(p (1 - p))) / (p - 1/2))^2
-
-    z_c and z_p are the normal quantiles of (1 + confidence) / 2 and of the power, p is the share.
-
-    Args:
-        share: of all votes that could be cast, how many would be for one of the two; in (0, 1), not 1/2.
-        power: how probable it is that the interval of so many votes leaves 1/2 out; in (0, 1).
-        confidence: of that interval, in (0, 1).
-
-    Raises:
-        ValueError: if one of them lies outside.
-    """
-    if not 0 < share < 1 or share == 0.5:
-        raise ValueError(f"share must lie in (0, 1) and not be 1/2, which no number of votes can show, got {share}")
-    if not 0 < power < 1 or not 0 < confidence < 1:
-        raise ValueError(f"power and confidence must lie in (0, 1), got {power} and {confidence}")
-    z_c, z_p = NormalDist().inv_cdf((1 + confidence) / 2), NormalDist().inv_cdf(power)
-    return math.ceil(((z_c / 2 + z_p * math.sqrt(share * (1 - share))) / (share - 0.5)) ** 2)
+    interval = share_interval(won, pairs, voters, confidence=confidence)
+    wins, num_votes, size = int(sum(won)), len(won), StudySize(len({*pairs}), len({*voters}))
+    share = wins / num_votes if num_votes else math.nan
+    found = Preference(wins, num_votes, share, interval, size, size)
+    if not found.decided:
+        spread, needed = spread_of(won, pairs, voters), None
+        if spread is not None and share != 0.5:
+            least = {"num_pairs": size.num_pairs, "num_voters": size.num_voters}
+            needed = study_size(share, spread, **least, power=0.5, confidence=confidence)
+        found = found._replace(needed=needed)
+    return found
 
 
 class PairStudy:
@@ -196,8 +160,9 @@ class PairStudy:
 
     def result(self, *, confidence: float = 0.95) -> Preference:
         """How often the first name was preferred by all voters so far."""
-        chosen = [vote.chosen for vote in self.votes()]
-        return preference(chosen.count(self.names[0]), len(chosen), confidence=confidence)
+        votes = self.votes()
+        won = [vote.chosen == self.names[0] for vote in votes]
+        return preference(won, [v.pair for v in votes], [v.voter for v in votes], confidence=confidence)
 
 
 def read_votes(votes_file: str | Path) -> list[Vote]:
@@ -220,19 +185,24 @@ def read_votes(votes_file: str | Path) -> list[Vote]:
 
 
 def summary(found: Preference, names: Sequence[str]) -> str:
-    """A sentence on how a study stands."""
+    """A few sentences on how a study stands, with the rule that decides."""
     if not found.num_votes:
         return "No votes yet."
     low, high, kind = found.interval
     text = (
         f"{names[0]} was preferred in {found.wins} of {counted(found.num_votes, 'vote')}: {found.share:.0%}, "
-        f"interval {low:.0%} to {high:.0%} ({kind})."
+        f"interval {low:.0%} to {high:.0%} ({kind}). "
+        f"Rule: a side is preferred where the interval leaves one half out, which takes at least {FEWEST} pairs and "
+        f"{FEWEST} voters."
     )
-    if found.votes_needed is None:
-        return f"{text} At exactly one half, no number of votes would show a preference."
-    if found.votes_needed == 0:
-        return f"{text} The interval leaves one half out: {names[found.share < 0.5]} is preferred."
-    return f"{text} About {counted(found.votes_needed, 'more vote')} like these would settle it."
+    if found.decided:
+        return f"{text} It does: {names[found.share < 0.5]} is preferred."
+    if found.share == 0.5:
+        return f"{text} Undecided: at exactly one half, a study of no size would show a preference."
+    if found.needed is None:
+        return f"{text} Undecided, and so few votes cannot say how large a study is needed."
+    pairs, voters = counted(found.needed.num_pairs, "pair"), counted(found.needed.num_voters, "voter")
+    return f"{text} Undecided: if others vote like these, about {pairs} seen by {voters} each would settle it."
 
 
 def _vote(path: Path, number: int, row: list[str]) -> Vote:

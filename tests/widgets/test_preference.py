@@ -1,4 +1,4 @@
-"""Votes and their count: the interval against scipy, order and sides of the pairs, a file that survives a crash."""
+"""Votes and their count: what a study says and takes, order and sides of the pairs, a file that survives a crash."""
 
 import os
 import subprocess
@@ -9,79 +9,52 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdm_lite.progress import counted
 from sdm_lite.widgets import preference as p
 
 NAMES = ("guided", "unguided")
 HEADER = ",".join(p.COLUMNS)
 
 
-@pytest.mark.parametrize("wins, num_votes", [(0, 1), (1, 1), (3, 10), (10, 10), (57, 100), (1, 1000)])
-@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.99])
-def test_the_interval_is_that_of_scipy(wins, num_votes, confidence):
-    stats = pytest.importorskip("scipy.stats")
-    expected = stats.binomtest(wins, num_votes).proportion_ci(confidence, method="wilson")
-    found = p.wilson_interval(wins, num_votes, confidence=confidence)
-    assert found[:2] == pytest.approx(tuple(expected), abs=1e-12)
-    assert found.kind == f"{100 * confidence:g} % Wilson over {counted(num_votes, 'vote')}"
-
-
-def test_the_interval_covers_what_it_promises():
-    # Averaged over probabilities: at a single one, coverage jumps with the whole number of votes.
-    stream = np.random.default_rng(0)
-    truth = stream.uniform(0.1, 0.9, size=4000)
-    ends = np.array([p.wilson_interval(int(wins), 60)[:2] for wins in stream.binomial(60, truth)])
-    covered = ((ends[:, 0] <= truth) & (truth <= ends[:, 1])).mean()
-    assert covered == pytest.approx(0.95, abs=0.012)
-
-
-@pytest.mark.parametrize("share, power", [(0.55, 0.8), (0.6, 0.8), (0.6, 0.95), (0.7, 0.8), (0.3, 0.8)])
-def test_so_many_votes_show_a_preference_as_often_as_was_asked_for(share, power):
-    num_votes = p.votes_to_show(share, power=power)
-    wins = np.random.default_rng(0).binomial(num_votes, share, size=20_000)
-    shown = np.array([p.preference(k, num_votes).votes_needed == 0 for k in range(num_votes + 1)])
-    assert shown[wins].mean() == pytest.approx(power, abs=0.05)  # it jumps with the whole number of votes
-
-
-@pytest.mark.parametrize("bad", [{"share": 0.5}, {"share": 1.0}, {"share": 0.6, "power": 1.0}])
-def test_no_number_of_votes_shows_what_is_not_there(bad):
-    with pytest.raises(ValueError, match="must lie in"):
-        p.votes_to_show(**bad)
+def crossed(table):
+    """The votes of a table of pairs by voters, as `preference` takes them."""
+    pairs, voters = np.indices(np.shape(table))
+    return np.ravel(table), pairs.ravel(), voters.ravel()
 
 
 def test_without_votes_nothing_is_known():
-    found = p.preference(0, 0)
-    assert np.isnan(found.share) and found.interval[:2] == (0, 1) and found.votes_needed is None
+    found = p.preference([], [], [])
+    assert np.isnan(found.share) and found.interval[:2] == (0, 1) and not found.decided and found.needed is None
     assert p.summary(found, NAMES) == "No votes yet."
 
 
-@pytest.mark.parametrize("wins, num_votes", [(6, 10), (11, 20), (2, 5), (52, 100), (1, 1), (0, 3)])
-def test_so_many_more_votes_settle_it_and_not_one_less(wins, num_votes):
-    needed = p.preference(wins, num_votes).votes_needed
-    assert needed > 0
-    for more, settled in ((needed, True), (needed - 1, False)):
-        low, high, _ = p.wilson_interval(wins / num_votes * (num_votes + more), num_votes + more)
-        assert (low > 0.5 or high < 0.5) == settled
+def test_a_settled_study_says_who_is_preferred_and_by_which_rule():
+    won = p.preference(*crossed(np.ones((10, 8))))
+    assert won.decided and won.needed == won.size == (10, 8)
+    assert "It does: guided is preferred" in p.summary(won, NAMES)
+    assert "It does: unguided is preferred" in p.summary(p.preference(*crossed(np.zeros((10, 8)))), NAMES)
+    assert "leaves one half out, which takes at least 7 pairs and 7 voters" in p.summary(won, NAMES)
+    assert "80 votes: 100%" in p.summary(won, NAMES) and "clustered by 10 pairs and 8 voters" in p.summary(won, NAMES)
 
 
-def test_a_settled_study_needs_no_more_votes_and_a_tie_none_would_settle():
-    assert p.preference(90, 100).votes_needed == 0 and p.preference(10, 100).votes_needed == 0
-    assert p.preference(50, 100).votes_needed is None
-    assert "guided is preferred" in p.summary(p.preference(90, 100), NAMES)
-    assert "unguided is preferred" in p.summary(p.preference(10, 100), NAMES)
-    assert "more votes" in p.summary(p.preference(6, 10), NAMES)
-    assert "31% to 83% (95 % Wilson over 10 votes)" in p.summary(p.preference(6, 10), NAMES)
+@pytest.mark.parametrize("shape", [(100, 1), (1, 100), (100, 6), (6, 100)])
+def test_however_many_votes_few_pairs_or_voters_decide_nothing(shape):
+    found = p.preference(*crossed(np.ones(shape)))
+    assert not found.decided and "Undecided" in p.summary(found, NAMES)
 
 
-@pytest.mark.parametrize("wins, num_votes", [(2, 1), (-1, 3)])
-def test_impossible_counts(wins, num_votes):
-    with pytest.raises(ValueError, match="0 <= wins <= num_votes"):
-        p.wilson_interval(wins, num_votes)
+def test_an_undecided_study_says_how_many_pairs_and_voters_it_takes_and_so_many_do():
+    stream = np.random.default_rng(0)
+    table = stream.random((12, 9)) < 0.65 + 0.2 * stream.choice([-1, 1], (12, 1))
+    found = p.preference(*crossed(table))
+    assert not found.decided and found.needed.num_pairs > 12 and found.needed.num_voters >= 9
+    assert f"about {found.needed.num_pairs} pairs seen by {found.needed.num_voters} voters" in p.summary(found, NAMES)
+    repeats = 2 * np.ceil(np.divide(found.needed, table.shape)).astype(int)
+    assert p.preference(*crossed(np.tile(table, repeats))).decided
 
 
-def test_confidence_must_be_a_probability():
-    with pytest.raises(ValueError, match="confidence"):
-        p.wilson_interval(1, 2, confidence=95)
+def test_a_tie_is_settled_by_no_study():
+    found = p.preference(*crossed(np.indices((8, 8)).sum(0) % 2))
+    assert found.share == 0.5 and found.needed is None and "of no size" in p.summary(found, NAMES)
 
 
 def run(study, choose):

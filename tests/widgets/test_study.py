@@ -57,7 +57,7 @@ def test_the_result_is_shown_when_asked_for_and_hidden_by_the_next_vote(live, tm
     study.vote(left=True)
     assert study._result.value == ""
     study._show_result()
-    assert "of 1 vote" in study._result.value and "more votes" in study._result.value
+    assert "of 1 vote" in study._result.value and "Undecided" in study._result.value
     study.vote(left=True)
     assert study._result.value == ""
 
