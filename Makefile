@@ -30,9 +30,10 @@ help: ## list these commands
 
 install: $(STAMP) ## install the package and all it needs into .venv, in the tested versions
 
-# torch comes first and alone, so that nothing that follows can choose another one. torchvision, which only lpips
-# needs, stays only where it can be imported: its PyPI build does not load beside a CPU-only torch, and a torchvision
-# that does not load breaks whatever looks for it. Hence lpips without its dependencies: the others are in [dev].
+# torch comes first and alone, so that nothing that follows can choose another one. torchvision, which only lpips and
+# torch-fidelity need, stays only where it can be imported: its PyPI build does not load beside a CPU-only torch, and a
+# torchvision that does not load breaks whatever looks for it. Hence these two without their dependencies: the others
+# are in [dev].
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 5))' 2>/dev/null || { \
 	  echo "error: the tested versions need Python 3.11.5 or newer, and $(PYTHON) is" \
@@ -46,11 +47,11 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PIP_INSTALL) $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL)) torchvision \
 	  && $(BIN)/python -W ignore -c 'import torchvision' 2>/dev/null \
 	  || { $(PIP) uninstall --quiet --yes torchvision; \
-	    echo "note: no torchvision could be had that loads beside this torch. Only metrics.lpips_distance needs it."; }
+	    echo "note: no torchvision could be had that loads beside this torch. Only LPIPS and FID by Inception need it."; }
 	@echo "Installing sdm_lite and its tools (3 of 3)"
 	@$(PIP_INSTALL) setuptools
 	@$(PIP_INSTALL) --no-build-isolation --editable '.[lab,dev]'
-	@$(PIP_INSTALL) --no-deps lpips
+	@$(PIP_INSTALL) --no-deps lpips torch-fidelity
 	@touch $@
 
 reproduce: $(STAMP) ## run the notebooks in order and write the report (PROFILE=quick, cpu or gpu)

@@ -15,9 +15,8 @@ Shapes: L label maps, N samples of each, C features, H x W pixels.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -34,16 +33,18 @@ from sdm_lite.evaluate.drawing import SampleSettings, draw_groups
 from sdm_lite.evaluate.measures import Measure, Scores
 from sdm_lite.evaluate.scenes import evaluate_images, layout_diversity, mean_absolute_laplacian
 from sdm_lite.guidance import denoiser
+from sdm_lite.judge.lpips import LEAST_SIDE, LPIPS_BACKBONES, load_lpips
 from sdm_lite.judge.network import Judge, metric_name
 from sdm_lite.judge.photographs import OWN_JUDGE
+from sdm_lite.judge.weights import JudgeUnavailableError, torch_cache
 from sdm_lite.progress import ShowProgress, silently
 
 Examples = Example  # as default_collate makes one of L: (L, 3, H, W), (L, H, W), (L, H, W)
+MoreMeasures = Callable[[Tensor, Examples], dict[str, Measure]]  # (L, N, 3, H, W), L photographs -> measures by key
 
 NUM_HALVINGS = 100
 NUM_RESAMPLES = 200
 LEAST_FOR_HALVES = 4  # photographs: a half needs two for a covariance
-LEAST_SIDE_FOR_LPIPS = 32  # AlexNet has nothing left of smaller pictures
 
 
 class PhotographSizes(NamedTuple):
@@ -68,6 +69,7 @@ def evaluate_photographs(
     sizes: PhotographSizes,
     *,
     judge: Judge | None = None,
+    more: Sequence[MoreMeasures] = (),
     progress: ShowProgress = silently,
 ) -> tuple[Scores, Tensor]:
     """Draw samples for held-out label maps, and score them with whatever is at hand.
@@ -79,6 +81,7 @@ def evaluate_photographs(
         settings: how to sample; the bound is that of the conditional network itself, whatever the guidance.
         sizes: how many samples, and photographs for the bound.
         judge: trained on the same data set, or None; see `judge.photographs`.
+        more: further measures, for instance by `published.PublishedJudges`.
         progress: shows how far it is, for instance `sdm_lite.progress.progress`.
 
     Returns:
@@ -116,16 +119,20 @@ def evaluate_photographs(
             f"{held_out.name} --root FOLDER --size {height} {width} --output judge.safetensors` trains one, "
             "`--judge judge.safetensors` asks it."
         )
-    distance, why_not = find_lpips(held_out.size, model.unet.device)
-    if distance is None:
-        left_out.append(why_not)
-    else:
-        values = torch.tensor([metrics.pairwise_diversity(distance, group) for group in samples])
-        measures["lpips"] = _mean("diversity (LPIPS, AlexNet)", values)
-    left_out.append(
-        "FID by Inception: its weights do not come with this package. With pytorch-fid installed, `python -m "
-        "pytorch_fid photographs samples`, in the folder of this report, computes it; it takes thousands of pictures."
-    )
+    for measure in more:
+        measures |= measure(samples, photographs)
+    if not any("LPIPS, " in measure.name for measure in measures.values()):
+        distance, why_not = find_lpips(held_out.size, model.unet.device)
+        if distance is None:
+            left_out.append(why_not)
+        else:
+            values = torch.tensor([metrics.pairwise_diversity(distance, group) for group in samples])
+            measures["lpips"] = mean_of("diversity (LPIPS, AlexNet)", values)
+    if not more:
+        left_out.append(
+            "FID by Inception-v3 and mIoU by a published segmenter: `--inception` and `--segmenter`; their weights do "
+            "not come with this package (docs/judges.md)."
+        )
     scores = Scores(
         measures,
         held_out="photographs",
@@ -191,13 +198,13 @@ def bound_measure(
             totals.append(bounds["learned"].total)
         values.append(torch.cat(totals))
     name = "variational bound of held-out photographs, bits/dim"
-    return _mean(name, values[0], _mean("of training photographs", values[1]))
+    return mean_of(name, values[0], mean_of("of training photographs", values[1]))
 
 
 def detail_measure(samples: Tensor, held_out: Examples) -> Measure:
     """How rough the first sample of each map is, beside the photographs: less is blurred, more is noisy."""
     values, true = (mean_absolute_laplacian(images).double() for images in (samples[:, 0], held_out.image))
-    return _mean("fine detail, mean |Laplacian|", values, _mean("of the held-out photographs", true))
+    return mean_of("fine detail, mean |Laplacian|", values, mean_of("of the held-out photographs", true))
 
 
 def judge_measures(judge: Judge, samples: Tensor, held_out: Examples) -> dict[str, Measure]:
@@ -220,29 +227,28 @@ def judge_measures(judge: Judge, samples: Tensor, held_out: Examples) -> dict[st
     ceiling = _miou("of the held-out photographs", of_true.confusion)
     found = {
         "miou": replace(_miou(metric_name("mIoU", OWN_JUDGE), of_samples.confusion), yardstick=ceiling),
-        "diversity": _mean(metric_name("diversity, LPIPS' formula", OWN_JUDGE), layout_diversity(judge, samples)),
+        "diversity": mean_of(metric_name("diversity, LPIPS' formula", OWN_JUDGE), layout_diversity(judge, samples)),
     }
     if len(samples) >= LEAST_FOR_HALVES:
-        values, floors = _halved_distances(of_samples.features[:, 0], of_true.features[:, 0])
-        floor = _halved("of held-out photographs to each other (floor)", floors)
-        found["frechet"] = replace(_halved(metric_name("FID", OWN_JUDGE), values), yardstick=floor)
+        values, floors = halved_distances(of_samples.features[:, 0], of_true.features[:, 0])
+        floor = halved("of held-out photographs to each other (floor)", floors)
+        found["frechet"] = replace(halved(metric_name("FID", OWN_JUDGE), values), yardstick=floor)
     return found
 
 
 def find_lpips(size: tuple[int, int], device: torch.device) -> tuple[metrics.Distance | None, str]:
-    """LPIPS if its weights lie on this machine already, else None and why not: nothing is downloaded unasked."""
-    if min(size) < LEAST_SIDE_FOR_LPIPS:
-        return None, f"Diversity by LPIPS: takes pictures of at least {LEAST_SIDE_FOR_LPIPS} pixels on a side."
-    if not (Path(torch.hub.get_dir()) / "checkpoints" / metrics.LPIPS_BACKBONES["alex"]).exists():
-        fetch = "from sdm_lite.metrics import lpips_distance; lpips_distance()"
-        return None, f'Diversity by LPIPS: AlexNet\'s weights are not here; `python -c "{fetch}"` fetches them.'
+    """LPIPS if its weights lie on this machine already, else None and why not: nothing is downloaded."""
+    if min(size) < LEAST_SIDE:
+        return None, f"Diversity by LPIPS: takes pictures of at least {LEAST_SIDE} pixels on a side."
+    if not (torch_cache() / LPIPS_BACKBONES["alex"]).exists():
+        return None, "Diversity by LPIPS: AlexNet's weights are not here; `--lpips alex` says where they belong."
     try:
-        return metrics.lpips_distance(device=device), ""
-    except metrics.LpipsUnavailableError as error:
+        return load_lpips(device=device).perceptual_distance, ""
+    except JudgeUnavailableError as error:
         return None, f"Diversity by LPIPS: {error}"
 
 
-def _halved_distances(features: Tensor, true: Tensor) -> tuple[np.ndarray, np.ndarray]:
+def halved_distances(features: Tensor, true: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Frechet distances of features (L, C), and of true features in their place, to true ones of the other half."""
     generator = torch.Generator().manual_seed(0)
     half = len(true) // 2
@@ -256,23 +262,25 @@ def _halved_distances(features: Tensor, true: Tensor) -> tuple[np.ndarray, np.nd
     return np.array(values), np.array(floors)
 
 
-def _halved(name: str, distances: np.ndarray) -> Measure:
+def halved(name: str, distances: np.ndarray) -> Measure:
+    """The mean of distances over halvings, and where 95 % of them lie."""
     low, high = np.quantile(distances, [0.025, 0.975])
     interval = metrics.Interval(float(low), float(high), f"95 % of {len(distances)} halvings of the photographs")
     return Measure(name, float(distances.mean()), interval)
 
 
-def _mean(name: str, values: Tensor, yardstick: Measure | None = None) -> Measure:
-    """The mean of a value of each photograph."""
-    return _resampled(name, lambda i: values[i].mean().item(), len(values), yardstick)
+def mean_of(name: str, values: Tensor, yardstick: Measure | None = None) -> Measure:
+    """The mean of a value of each photograph, (L,), bootstrapped over photographs."""
+    return resampled(name, lambda i: values[i].mean().item(), len(values), yardstick)
 
 
 def _miou(name: str, confusion: Tensor) -> Measure:
-    return _resampled(name, lambda i: metrics.mean_iou(confusion[i].sum(0)), len(confusion))
+    return resampled(name, lambda i: metrics.mean_iou(confusion[i].sum(0)), len(confusion))
 
 
-def _resampled(
+def resampled(
     name: str, statistic: Callable[[Tensor], float], number: int, yardstick: Measure | None = None
 ) -> Measure:
+    """A statistic of photographs, given by their indices, bootstrapped over photographs."""
     interval = metrics.bootstrap_interval(statistic, number, items="photographs", num_resamples=NUM_RESAMPLES)
     return Measure(name, statistic(torch.arange(number)), interval, yardstick)

@@ -10,14 +10,11 @@ from sdm_lite.metrics.edges import edge_pixels, edge_sharpness
 from sdm_lite.metrics.frechet import Moments, feature_moments, frechet_distance, frechet_distance_of_moments
 from sdm_lite.metrics.intervals import Interval, bootstrap, bootstrap_interval, centred_interval, verdict
 from sdm_lite.metrics.kernel import kernel_distance
-from sdm_lite.metrics.lpips import LPIPS_BACKBONES, LpipsUnavailableError, lpips_distance
 from sdm_lite.metrics.segmentation import confusion_matrix, intersection_over_union, mean_iou
 
 __all__ = [
-    "LPIPS_BACKBONES",
     "Distance",
     "Interval",
-    "LpipsUnavailableError",
     "Moments",
     "bootstrap",
     "bootstrap_interval",
@@ -30,7 +27,6 @@ __all__ = [
     "frechet_distance_of_moments",
     "intersection_over_union",
     "kernel_distance",
-    "lpips_distance",
     "mean_iou",
     "pairwise_diversity",
     "residuals",

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -29,6 +30,7 @@ from sdm_lite.evaluate.photographs import (
 )
 from sdm_lite.evaluate.report import caveats, photograph_report
 from sdm_lite.judge import Judge, save_judge
+from sdm_lite.judge.lpips import LPIPS_BACKBONES
 from sdm_lite.judge.photographs import own_judge_config, own_judge_facts
 from sdm_lite.unet import SDMUNet
 
@@ -138,14 +140,15 @@ def test_samples_depend_on_their_map_and_number_and_not_on_the_batch(model, held
 
 def test_lpips_is_used_where_its_weights_are_and_never_downloads(monkeypatch, tmp_path, model, val, training):
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(metrics, "lpips_distance", lambda **_: pytest.fail("would download"))
+    monkeypatch.setattr(photographs_module, "load_lpips", lambda **_: pytest.fail("asked without weights"))
     distance, why_not = find_lpips((64, 64), torch.device("cpu"))
-    assert distance is None and "lpips_distance()" in why_not
+    assert distance is None and "`--lpips alex` says where they belong" in why_not
     (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / metrics.LPIPS_BACKBONES["alex"]).touch()
+    (tmp_path / "checkpoints" / LPIPS_BACKBONES["alex"]).touch()
     assert "at least 32 pixels" in find_lpips((16, 64), torch.device("cpu"))[1]
-    monkeypatch.setattr(metrics, "lpips_distance", lambda **_: lambda a, b: (a - b).abs().mean((1, 2, 3)))
-    monkeypatch.setattr(photographs_module, "LEAST_SIDE_FOR_LPIPS", 16)
+    judge = SimpleNamespace(perceptual_distance=lambda a, b: (a - b).abs().mean((1, 2, 3)))
+    monkeypatch.setattr(photographs_module, "load_lpips", lambda **_: judge)
+    monkeypatch.setattr(photographs_module, "LEAST_SIDE", 16)
     scores, samples = evaluate_photographs(model, val, training, SETTINGS, SIZES)
     expected = (samples[:, 0] - samples[:, 1]).abs().mean().item()
     assert scores.measures["lpips"].value == pytest.approx(expected, rel=1e-4)

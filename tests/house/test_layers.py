@@ -41,7 +41,7 @@ DOORS = {
     "jinja2": {"reproduce"},
     "jupyter_client": {"reproduce"},
     "latex2mathml": {"reproduce"},
-    "lpips": {"metrics"},
+    "lpips": {"judge"},
     "matplotlib": {"viz"},
     "nbclient": {"reproduce"},
     "nbconvert": {"reproduce"},
@@ -51,8 +51,10 @@ DOORS = {
     "psutil": {"progress"},
     "pygments": {"reproduce"},
     "safetensors": {"checkpoints"},
+    "torch_fidelity": {"judge"},
     "tqdm": {"progress"},
     "traitlets": {"widgets"},
+    "transformers": {"judge"},
     "yaml": {"train"},
 }
 
