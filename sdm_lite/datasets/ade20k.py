@@ -44,6 +44,7 @@ class ADE20K(Photographs):
         "bulletin board", "shower", "radiator", "glass", "clock", "flag", "unknown",
     )  # fmt: skip
     num_classes = len(class_names)
+    void_id = class_names.index("unknown")
     palette = named_palette(class_names)
     has_instances = False
     preset = "ade20k-256"

@@ -19,8 +19,8 @@ class CamVid(Photographs):
 
     Expected: `images/SPLIT/NAME.jpg` and `labels/SPLIT/NAME.png`, 8-bit ids 0..10, with 11 or 255 for unlabelled.
     Unlabelled pixels become a class of their own, as the paper does with ADE20K's unknown class: the network sees that
-    nothing is known there, which is not the same as the null label. No instance ids are published, so the label map
-    stands in and the edges are those between classes, as the paper does on CelebAMask-HQ.
+    nothing is known there, which is not the same as the null label. Judges and mIoU ignore them. No instance ids are
+    published, so the label map stands in and the edges are those between classes, as the paper does on CelebAMask-HQ.
     """
 
     name = "camvid"
@@ -31,6 +31,7 @@ class CamVid(Photographs):
         "unlabelled",
     )  # fmt: skip
     num_classes = len(class_names)
+    void_id = class_names.index("unlabelled")
     palette = np.array(
         [
             (150, 200, 240), (172, 112, 84), (240, 222, 110), (84, 84, 98), (196, 164, 208), (70, 138, 66),

@@ -39,6 +39,7 @@ class CelebAMaskHQ(Photographs):
         "right ear", "mouth", "upper lip", "lower lip", "hair", "hat", "earring", "necklace", "neck", "cloth",
     )  # fmt: skip
     num_classes = len(class_names)
+    void_id = None  # every pixel is a part of a face or the background
     palette = np.array(
         [
             (38, 44, 56), (240, 190, 150), (222, 150, 110), (90, 110, 220), (60, 160, 210), (130, 215, 235),

@@ -47,6 +47,7 @@ class COCOStuff(Photographs):
         "wall-wood", "water-other", "waterdrops", "window-blind", "window-other", "wood", "unlabeled",
     )  # fmt: skip
     num_classes = len(class_names)
+    void_id = class_names.index("unlabeled")
     palette = named_palette(class_names)
     preset = "coco-stuff-256"
     # The paper has no value; this is the one of its other data set of mixed scenes, ADE20K.

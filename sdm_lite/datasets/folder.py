@@ -23,9 +23,9 @@ class Folder(Photographs):
     """Photographs and label maps of the same names, with classes of your own.
 
     Expected: `images/NAME.jpg` (or PNG), `labels/NAME.png` and `classes.txt`, one class a line. Label maps hold one
-    number a pixel, 0..num_classes-1, in 8 or 16 bits. If the last class is named "unlabelled", 255 means it too. With
-    `instances/NAME.png`, of 8 or 16 bits, edges are those between objects; without, the label map stands in, and the
-    edges are those between classes.
+    number a pixel, 0..num_classes-1, in 8 or 16 bits. A class named "unlabelled" is void: judges and mIoU ignore it;
+    if it is the last one, 255 means it too. With `instances/NAME.png`, of 8 or 16 bits, edges are those between
+    objects; without, the label map stands in, and the edges are those between classes.
 
     If `images` has folders `train` and `val`, so must the others, and they are the splits. If not, every tenth picture,
     in the order of names, is "val", the others are "train", and "all" is both. That changes when pictures are added:
@@ -48,6 +48,7 @@ class Folder(Photographs):
         root = super().find(root)
         self.class_names = _read_names(root / "classes.txt")
         self.num_classes = len(self.class_names)
+        self.void_id = self.class_names.index(UNLABELLED) if UNLABELLED in self.class_names else None
         self.palette = default_palette(self.num_classes)
         self.class_of_id, self.ids_expected = _table(self.class_names)
         return root

@@ -47,6 +47,8 @@ class Photographs(Dataset):
     Attributes:
         name: as in `datasets.DATASETS`.
         class_names, num_classes, palette: the classes; the palette is (num_classes, 3) uint8.
+        void_id: the class of pixels that nobody labelled, or None. The condition has it as a class, as in the paper; no
+            judge learns it, and mIoU ignores its pixels.
         has_instances: whether the condition has an edge channel.
         preset: the network made for it, a key of `presets.PRESETS`.
         guidance_scale: the paper's s of Algorithm 2.
@@ -76,6 +78,7 @@ class Photographs(Dataset):
     name: str
     class_names: tuple[str, ...]
     num_classes: int
+    void_id: int | None = None
     palette: np.ndarray
     has_instances = True
     preset: str

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sdm_lite.checkpoints import load_facts, load_model, resolve, save_tensors
+from sdm_lite.checkpoints import load_facts, load_model, save_tensors
 from sdm_lite.command import check_device, default_device, run
 from sdm_lite.datasets import DATASETS, Photographs
 from sdm_lite.datasets.options import add_treatment, open_asked
@@ -24,7 +24,7 @@ from sdm_lite.evaluate.scene_scores import Sizes
 from sdm_lite.evaluate.scenes import evaluate_model
 from sdm_lite.files import check_writable, check_writable_folder, write_whole
 from sdm_lite.judge.network import Judge, load_judge
-from sdm_lite.judge.photographs import check_own_judge
+from sdm_lite.judge.photographs import load_own_judge
 from sdm_lite.progress import progress
 from sdm_lite.sampling import SAMPLERS
 from sdm_lite.scenes.dataset import TEST_SEED, VALIDATION_SEED
@@ -153,8 +153,10 @@ def _guidance_scale(arguments: argparse.Namespace, dataset: Photographs, facts: 
 def _own_judge(arguments: argparse.Namespace, dataset: Photographs) -> Judge | None:
     if arguments.judge is None:
         return None
-    check_own_judge(load_facts(resolve(arguments.judge)), dataset, arguments.judge)
-    return load_judge(arguments.judge, device=arguments.device)
+    judge, note = load_own_judge(arguments.judge, dataset, device=arguments.device)
+    if note:
+        print(note)
+    return judge
 
 
 # Scenes.

@@ -5,7 +5,7 @@ yardstick is made of the held-out photographs themselves.
 
     bound      bits per dimension of held-out photographs, beside that of training ones: the gap was learned by heart
     floor      Frechet distance of one half of the held-out photographs to the other half
-    ceiling    mIoU of the judge on the held-out photographs
+    ceiling    mIoU of the judge on the held-out photographs; both over labelled pixels alone, void is ignored
 
 Ho et al. (2020, the bound); Heusel et al. (2017, FID); Zhang et al. (2018, LPIPS); Wang et al. (2022), section 4.1.
 
@@ -35,7 +35,7 @@ from sdm_lite.evaluate.scenes import evaluate_images, layout_diversity, mean_abs
 from sdm_lite.guidance import denoiser
 from sdm_lite.judge.lpips import LEAST_SIDE, LPIPS_BACKBONES, load_lpips
 from sdm_lite.judge.network import Judge, metric_name
-from sdm_lite.judge.photographs import OWN_JUDGE
+from sdm_lite.judge.photographs import OWN_JUDGE, check_void
 from sdm_lite.judge.weights import JudgeUnavailableError, torch_cache
 from sdm_lite.progress import ShowProgress, silently
 
@@ -107,8 +107,9 @@ def evaluate_photographs(
         "bound": bound_measure(model, some, seen, settings, num_strata=sizes.num_strata, progress=progress),
         "detail": detail_measure(samples, photographs),
     }
-    left_out = []
+    left_out, counted = [], {"num_training": len(training)}
     if judge is not None:
+        counted |= void_counts(held_out, photographs.label_map)
         measures |= judge_measures(judge, samples, photographs)
         if "frechet" not in measures:
             left_out.append(f"{metric_name('FID', OWN_JUDGE)}: takes at least {LEAST_FOR_HALVES} held-out photographs.")
@@ -139,7 +140,7 @@ def evaluate_photographs(
         num_held_out=len(held_out),
         num_images=sum(samples_of),
         seconds_per_image=seconds / sum(samples_of),
-        settings={**settings.told(), **sizes._asdict(), "num_training": len(training)},
+        settings={**settings.told(), **sizes._asdict(), **counted},
         left_out=left_out,
     )
     return scores, samples
@@ -154,9 +155,18 @@ def _check(model: Model, dataset: Photographs, sizes: PhotographSizes, judge: Ju
         raise ValueError(
             f"the judge knows {judge.config.num_classes} classes, {dataset.name} has {dataset.num_classes}"
         )
+    if judge is not None:
+        check_void(judge, dataset)
     for name, least in PhotographSizes(samples_per_map=2, num_bound=2, num_strata=1)._asdict().items():
         if getattr(sizes, name) < least:
             raise ValueError(f"{name} must be at least {least}, got {getattr(sizes, name)}")
+
+
+def void_counts(dataset: Photographs, label_maps: Tensor) -> dict[str, int]:
+    """How many pixels of label maps (L, H, W) mIoU is not of, and of how many; nothing where nothing can be void."""
+    if dataset.void_id is None:
+        return {}
+    return {"num_void_pixels": int((label_maps == dataset.void_id).sum()), "num_pixels": label_maps.numel()}
 
 
 # One measure after the other.

@@ -108,6 +108,12 @@ def caveats(scores: Scores) -> list[str]:
             f"own mIoU is {ceiling:.3f}: what it misreads there it misreads in samples.{weak} Samples that score more "
             "than photographs look more like what it expects, not more like photographs."
         )
+    if "num_void_pixels" in scores.settings:
+        void, total = (scores.settings[key] for key in ("num_void_pixels", "num_pixels"))
+        lines.append(
+            f"mIoU is over labelled pixels: {void:,} of {total:,} ({100 * void / total:.1f} %) are void and ignored, "
+            "whatever was drawn there."
+        )
     if "frechet" in scores.measures:
         half, frechet = scores.num_held_out // 2, scores.measures["frechet"]
         below = " Here it is below its floor, where photographs are: these are too few to tell."

@@ -55,7 +55,7 @@ def evaluate_images(judge: Judge, images: Tensor, label_maps: Tensor, *, batch_s
     Args:
         judge: in evaluation mode.
         images: (L, N, 3, H, W) in [-1, 1], N pictures of each layout.
-        label_maps: (L, H, W) int64.
+        label_maps: (L, H, W) int64; the confusion leaves out pixels of the judge's void class.
         batch_size: pictures at a time.
 
     Returns:
@@ -81,13 +81,13 @@ def evaluate_images(judge: Judge, images: Tensor, label_maps: Tensor, *, batch_s
     features, levels, predicted, times, seasons, roughness, sharpness = (
         torch.cat(column).unflatten(0, (num_layouts, num_pictures)) for column in columns
     )
-    num_classes = judge.config.num_classes
+    num_classes, void = judge.config.num_classes, judge.config.void_id
     confusion, edge_confusion = [], []
     for read, asked in zip(predicted, label_maps, strict=True):  # (N, H, W) and (H, W)
         edges = metrics.edge_pixels(asked)
-        confusion.append(metrics.confusion_matrix(read, asked.expand_as(read), num_classes))
+        confusion.append(metrics.confusion_matrix(read, asked.expand_as(read), num_classes, ignore_label=void))
         at_edges = read[:, edges], asked[edges].expand(num_pictures, -1)
-        edge_confusion.append(metrics.confusion_matrix(*at_edges, num_classes))
+        edge_confusion.append(metrics.confusion_matrix(*at_edges, num_classes, ignore_label=void))
     return Measurements(
         features, torch.stack(confusion), times, seasons, roughness, levels, torch.stack(edge_confusion), sharpness
     )

@@ -24,7 +24,7 @@ from sdm_lite.judge import photographs as judge_photographs
 from sdm_lite.judge.network import Judge, JudgeConfig, load_judge, metric_name, save_judge
 from sdm_lite.judge.photographs import (
     OWN_JUDGE,
-    check_own_judge,
+    load_own_judge,
     own_judge_config,
     own_judge_facts,
     read_photographs,
@@ -125,13 +125,17 @@ def _train_command(arguments: argparse.Namespace) -> None:
 def _evaluate_command(arguments: argparse.Namespace) -> None:
     """Load, draw or read, measure."""
     check_device(arguments.device)
-    judge, facts = load_judge(arguments.judge, device=arguments.device), load_facts(resolve(arguments.judge))
+    facts = load_facts(resolve(arguments.judge))
     if arguments.dataset == "scenes" and "dataset" in facts:
         raise ValueError(f"{arguments.judge} is a judge of {facts['dataset']}: give --dataset and --root")
-    size = facts.get("size") if arguments.dataset != "scenes" else judge.config.image_size
-    held_out = _open(arguments, "val", size, arguments.num_held_out)
-    if arguments.dataset != "scenes":
-        check_own_judge(facts, held_out, arguments.judge)
+    if arguments.dataset == "scenes":
+        judge = load_judge(arguments.judge, device=arguments.device)
+        held_out = _open(arguments, "val", judge.config.image_size, arguments.num_held_out)
+    else:
+        held_out = _open(arguments, "val", facts.get("size"), arguments.num_held_out)
+        judge, note = load_own_judge(arguments.judge, held_out, device=arguments.device)
+        if note:
+            print(note)
     print(judge_table(score_judge(judge, *read(held_out)), held_out))
 
 
@@ -172,8 +176,15 @@ def judge_table(scores: JudgeScores, held_out: Scenes | Photographs) -> str:
             f", time of day right in {100 * scores.time_of_day_accuracy:.1f} %, "
             f"season right in {100 * scores.season_accuracy:.1f} %"
         )
-    absent = len(held_out.class_names) - len(present)
-    lines.append(f"{told}{f'; {absent} classes neither there nor read' if absent else ''}.")
+    absent = len(held_out.class_names) - len(present) - (held_out.void_id is not None)
+    told += f"; {absent} classes neither there nor read" if absent else ""
+    if held_out.void_id is not None:
+        share = 100 * scores.num_ignored / scores.num_pixels
+        told += (
+            f"; ignored as void ({held_out.class_names[held_out.void_id]}): "
+            f"{scores.num_ignored:,} of {scores.num_pixels:,} pixels, {share:.1f} %"
+        )
+    lines.append(f"{told}.")
     return "\n".join(lines)
 
 

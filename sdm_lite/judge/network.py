@@ -50,6 +50,7 @@ class JudgeConfig:
         num_groups: of every group norm.
         image_size: (height, width) that it was trained at, or the side of a square. Others work if they can be halved
             often enough.
+        void_id: the class of unlabelled pixels: never predicted, and ignored in loss and mIoU. None = there is none.
     """
 
     num_classes: int = 11
@@ -58,6 +59,7 @@ class JudgeConfig:
     channels: tuple[int, ...] = (24, 48, 64)
     num_groups: int = 8
     image_size: tuple[int, int] = (32, 32)
+    void_id: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))  # JSON gives a list
@@ -72,6 +74,9 @@ class JudgeConfig:
                 f"image_size must be divisible by {self.divisor}, one halving a level, got {self.image_size}"
             )
 
+        if self.void_id is not None and not 0 <= self.void_id < self.num_classes:
+            raise ValueError(f"void_id must be None or a class id in 0..{self.num_classes - 1}, got {self.void_id}")
+
     @property
     def divisor(self) -> int:
         """What height and width must be divisible by."""
@@ -82,7 +87,7 @@ class Reading(NamedTuple):
     """All that one pass of the judge says about pictures.
 
     Attributes:
-        logits: (B, K, H, W), of classes.
+        logits: (B, K, H, W), of classes; -inf for void.
         features: (B, C), see `Judge.features`.
         time_of_day: (B, num_times_of_day) logits, in the order of scenes.TIMES_OF_DAY.
         season: (B, num_seasons) logits, in the order of scenes.SEASONS.
@@ -155,7 +160,7 @@ class Judge(nn.Module):
             images: (B, 3, H, W) in [-1, 1].
 
         Returns:
-            (B, K, H, W).
+            (B, K, H, W), -inf for void.
         """
         return self._decode(self.layers(images))
 
@@ -179,7 +184,10 @@ class Judge(nn.Module):
         h = layers[-1]
         for block, skip in zip(reversed(self.decoder), reversed(layers[:-1]), strict=True):
             h = block(torch.cat([F.interpolate(h, scale_factor=2, mode="nearest"), skip], dim=1))
-        return self.label_head(h)
+        logits = self.label_head(h)
+        if self.config.void_id is not None:
+            logits = logits.index_fill(1, torch.tensor([self.config.void_id], device=logits.device), -torch.inf)
+        return logits
 
     def predict(self, images: Tensor) -> Tensor:
         """The most probable label map, (B, H, W) int64."""

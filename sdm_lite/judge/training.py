@@ -63,8 +63,9 @@ def train_judge(
 ) -> Iterator[JudgeStep]:
     """Train a judge from random weights.
 
-    Cross-entropy of every pixel, rare classes weighted up, plus that of the two heads. AdamW, a warm-up over a tenth of
-    the steps and a cosine to zero, half of the pictures mirrored. The result is a function of the arguments alone.
+    Cross-entropy of every labelled pixel, rare classes weighted up, plus that of the two heads. AdamW, a warm-up over a
+    tenth of the steps and a cosine to zero, half of the pictures mirrored. The result is a function of the arguments
+    alone.
 
     Args:
         config: of the judge.
@@ -81,9 +82,11 @@ def train_judge(
         is still on the device.
 
     Raises:
-        ValueError: before any work, if a number is out of range.
+        ValueError: before any work, if a number is out of range or no pixel is labelled.
     """
     check_training(len(pictures.images), num_steps, batch_size, learning_rate)
+    if config.void_id is not None and (pictures.label_map == config.void_id).all():
+        raise ValueError(f"expected labelled pixels to learn from, got void (class {config.void_id}) in all of them")
     appearances = _appearances(pictures, appearances)
 
     def steps() -> Iterator[JudgeStep]:
@@ -92,7 +95,7 @@ def train_judge(
             judge = Judge(config).train().to(device)
         generator = torch.Generator().manual_seed(seed)
         optimizer = torch.optim.AdamW(judge.parameters(), lr=learning_rate, weight_decay=0.01)
-        class_weights = _class_weights(pictures.label_map, config.num_classes).to(device)
+        class_weights = _class_weights(pictures.label_map, config.num_classes, config.void_id).to(device)
         for step in range(num_steps):
             optimizer.param_groups[0]["lr"] = learning_rate * _schedule((step + 1) / num_steps)
             chosen = torch.randint(len(pictures.images), (batch_size,), generator=generator)
@@ -128,17 +131,28 @@ def _schedule(progress: float) -> float:
     return min(progress / 0.1, 0.5 + 0.5 * math.cos(math.pi * max(progress - 0.1, 0) / 0.9))
 
 
-def _class_weights(label_maps: Tensor, num_classes: int) -> Tensor:
-    """(K,) weights, falling with the square root of a class' share of the pixels, 1 on an average pixel."""
-    share = torch.bincount(label_maps.flatten(), minlength=num_classes).double() / label_maps.numel()
+def _class_weights(label_maps: Tensor, num_classes: int, void_id: int | None = None) -> Tensor:
+    """(K,) weights, falling with the root of a class' share of labelled pixels, 1 on an average one; 0 for void."""
+    counts = torch.bincount(label_maps.flatten(), minlength=num_classes).double()
+    if void_id is not None:
+        counts[void_id] = 0
+    share = counts / counts.sum()
     weights = share.clamp(min=1e-3).rsqrt()
+    if void_id is not None:
+        weights[void_id] = 0
     return (weights / (weights * share).sum()).float()
 
 
 def _loss(judge: Judge, batch: Batch, appearances: Tensor, class_weights: Tensor) -> Tensor:
-    reading = judge.read(batch.x0)
+    reading, target, void_id = judge.read(batch.x0), batch.label_map.long(), judge.config.void_id
+    if void_id is None:
+        pixels = F.cross_entropy(reading.logits, target, weight=class_weights)
+    elif (target == void_id).all():  # the mean over no pixel would be nan
+        pixels = 0.0
+    else:
+        pixels = F.cross_entropy(reading.logits, target, weight=class_weights, ignore_index=void_id)
     return (
-        F.cross_entropy(reading.logits, batch.label_map.long(), weight=class_weights)
+        pixels
         + HEAD_WEIGHT * F.cross_entropy(reading.time_of_day, appearances[:, 0])
         + HEAD_WEIGHT * F.cross_entropy(reading.season, appearances[:, 1])
     )
@@ -161,11 +175,13 @@ class JudgeScores(NamedTuple):
     """What a judge gets right on true pictures that it was not trained on.
 
     Attributes:
-        iou: (K,) intersection over union of every class.
-        miou: their mean.
+        iou: (K,) intersection over union of every class; nan for void, and for a class neither there nor read.
+        miou: mean of those that are not nan.
         time_of_day_accuracy: share of pictures.
         season_accuracy: share of pictures.
         num_images: pictures it was measured on.
+        num_pixels: their pixels.
+        num_ignored: those of them that are void, on which nothing was measured.
     """
 
     iou: list[float]
@@ -173,6 +189,8 @@ class JudgeScores(NamedTuple):
     time_of_day_accuracy: float
     season_accuracy: float
     num_images: int
+    num_pixels: int
+    num_ignored: int
 
 
 @torch.no_grad()
@@ -197,10 +215,12 @@ def score_judge(
     for part in torch.arange(num_images).split(batch_size):
         batch = pictures.at(part)
         reading = judge.read(batch.to(judge.device).x0)
-        confusion += metrics.confusion_matrix(reading.logits.argmax(1).cpu(), batch.label_map, num_classes)
+        confusion += metrics.confusion_matrix(
+            reading.logits.argmax(1).cpu(), batch.label_map, num_classes, ignore_label=judge.config.void_id
+        )
         read = torch.stack([reading.time_of_day.argmax(1), reading.season.argmax(1)], dim=1).cpu()  # (B, 2)
         right += (read == appearances[part]).sum(0)
     accuracies = (right.double() / num_images).tolist()
-    return JudgeScores(
-        metrics.intersection_over_union(confusion).tolist(), metrics.mean_iou(confusion), *accuracies, num_images
-    )
+    iou, num_pixels = metrics.intersection_over_union(confusion).tolist(), pictures.label_map.numel()
+    num_ignored = num_pixels - int(confusion.sum())
+    return JudgeScores(iou, metrics.mean_iou(confusion), *accuracies, num_images, num_pixels, num_ignored)

@@ -64,6 +64,7 @@ class Scenes(Dataset):
     Attributes:
         num_classes: 11.
         class_names: in the order of the label ids.
+        void_id: None: every pixel is labelled.
         palette: (11, 3) uint8, a colour for each class.
         has_instances: whether two objects of one class are told apart: always.
 
@@ -78,6 +79,7 @@ class Scenes(Dataset):
 
     num_classes = len(CLASS_NAMES)
     class_names = CLASS_NAMES
+    void_id = None
     palette = PALETTE
     has_instances = True
 

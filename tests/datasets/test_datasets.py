@@ -299,6 +299,22 @@ def test_skip_bad_is_no_way_to_train_on_nothing(root):
         CamVid(root, "train", skip_bad=True)
 
 
+def test_each_data_set_says_which_class_is_void():
+    """By its name as the owners publish it; what their files have there becomes that class."""
+    void = {
+        dataset.name: None if dataset.void_id is None else dataset.class_names[dataset.void_id] for dataset in PUBLISHED
+    }
+    assert void == {
+        "cityscapes": "unlabeled",
+        "ade20k": "unknown",
+        "celebamask-hq": None,
+        "coco-stuff": "unlabeled",
+        "camvid": "unlabelled",
+    }
+    ids = {dataset.name: np.flatnonzero(dataset.class_of_id == dataset.void_id).tolist() for dataset in PUBLISHED}
+    assert [ids[name] for name in ("cityscapes", "ade20k", "coco-stuff", "camvid")] == [[0], [0], [255], [11, 255]]
+
+
 # Anyone's own data.
 
 
@@ -347,6 +363,16 @@ def test_255_needs_a_class_that_it_can_mean(own):
     (own / "classes.txt").write_text("ground\nsky\n")
     with pytest.raises(ValueError, match=r"255 only if the last class is named unlabelled, in .*255 \(1 pixels\)"):
         Folder(own, "all", (16, 16))
+
+
+@pytest.mark.parametrize(
+    ("names", "void_id"), [("ground\nsky\nunlabelled", 2), ("unlabelled\nsky\nlast", 0), ("ground\nsky\nlast", None)]
+)
+def test_a_class_named_unlabelled_is_void_wherever_it_stands(own, names, void_id):
+    (own / "classes.txt").write_text(names)
+    for i in range(21):
+        save(own / "labels" / f"{i:02d}.png", np.zeros((16, 16), dtype=np.uint8))
+    assert Folder(own, "all", (16, 16)).void_id == void_id
 
 
 def test_instance_maps_of_ones_own_make_the_edges(own):
