@@ -1,5 +1,6 @@
 """The process against stored numbers of an independent implementation, and against the identities it must obey."""
 
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import numpy as np
@@ -226,6 +227,12 @@ def test_steps_that_do_not_go_down_are_rejected(diffusion, t, s):
     x = torch.zeros(1, 3, 2, 2)
     with pytest.raises(ValueError, match="t > s >= 0"):
         diffusion.posterior(x, x, torch.tensor([t]), torch.tensor([s]))
+
+
+def test_a_process_has_no_weights_and_its_description_cannot_change():
+    assert not DiffusionConfig().build().state_dict()
+    with pytest.raises(FrozenInstanceError):
+        DiffusionConfig().num_timesteps = 2
 
 
 def test_bad_arguments_are_rejected(diffusion):

@@ -211,6 +211,7 @@ def test_a_jump_undoes_nothing_but_the_noise_level(diffusion):
         signal, sigma = diffusion.signal_and_noise(s)
         torch.testing.assert_close(of_x0, signal.expand_as(one))
         torch.testing.assert_close(of_old**2 + of_new**2, (sigma**2).expand_as(one))
+        assert (of_new > 0).all() and (of_old >= 0).all()
 
 
 def pair_denoiser(diffusion, correlation):

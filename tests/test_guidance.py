@@ -5,7 +5,7 @@ import torch
 from networks import TINY, randomised, tiny_inputs
 
 from sdm_lite.diffusion import DiffusionConfig, GaussianDiffusion, linear_betas
-from sdm_lite.guidance import denoiser, guide
+from sdm_lite.guidance import decodes_faster_together, denoiser, guide
 from sdm_lite.labels import encode_labels, null_like
 from sdm_lite.presets import PRESETS
 from sdm_lite.sampling import SampleNoise, last, sample_ddim
@@ -111,6 +111,19 @@ def test_both_branches_can_be_decoded_in_one_batch(unet, diffusion, shared):
     apart, together = (denoiser(unet, diffusion, condition, 2.0, decode_together=one)(x_t, t) for one in (False, True))
     torch.testing.assert_close(together.eps, apart.eps, rtol=0, atol=1e-5)
     torch.testing.assert_close(together.variance_fraction, apart.variance_fraction, rtol=0, atol=1e-5)
+
+
+def test_small_images_are_decoded_together_whatever_the_batch():
+    for batch in (1, 300):
+        assert decodes_faster_together(torch.zeros(batch, 1, 64, 64))
+        assert not decodes_faster_together(torch.zeros(batch, 1, 128, 128))
+
+
+def test_the_image_is_clipped_unless_it_is_asked_for_as_it_is(unet, diffusion):
+    x_t, t, condition = tiny_inputs()
+    clipped, whole = (denoiser(unet, diffusion, condition, 1.5, clip=clip)(x_t, t) for clip in (True, False))
+    assert whole.x0.abs().max() > 1 and torch.equal(clipped.x0, whole.x0.clamp(-1, 1))
+    assert torch.equal(clipped.eps, whole.eps)
 
 
 @pytest.mark.parametrize("scale", [-0.1, float("nan"), float("inf"), "much", None])

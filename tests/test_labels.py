@@ -39,6 +39,11 @@ def test_an_id_outside_the_classes_is_named(bad):
         encode_labels(label_map, 3)
 
 
+def test_of_many_wrong_ids_the_first_five_are_named():
+    with pytest.raises(ValueError, match=r"got 3 \(1 pixels\), 4 .*, 7 \(1 pixels\) and 2 more ids:"):
+        encode_labels(torch.arange(10).view(1, 2, 5), 3)
+
+
 @pytest.mark.parametrize(
     ("label_map", "message"),
     [
@@ -69,6 +74,8 @@ def test_dropping_takes_whole_examples_at_the_given_rate():
     assert torch.equal(per_example.amin(1), per_example.amax(1))
     share = (per_example.amax(1) == 0).float().mean().item()
     assert abs(share - 0.2) < 4 * (0.2 * 0.8 / 4000) ** 0.5
+    torch.rand(1)  # of the global stream, which has no say
+    assert torch.equal(drop_condition(condition, 0.2, generator=torch.Generator().manual_seed(0)), dropped)
     assert torch.equal(drop_condition(condition, 0.0), condition)
     assert drop_condition(condition, 1.0).abs().sum() == 0
     with pytest.raises(ValueError, match=r"\[0, 1\]"):

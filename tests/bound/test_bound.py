@@ -104,25 +104,32 @@ def test_an_estimate_from_few_timesteps_has_no_bias(toy):
 
 def test_every_stratum_has_times_and_noise_of_its_own(toy):
     diffusion, denoise, x0 = toy
-    times, noises = [], []
+    strata, times, noises, terms = timestep_strata(100, 6), [], [], []
 
     def listening(x_t, t):
         signal, sigma = diffusion.signal_and_noise(t)
+        prediction = denoise(x_t, t)
         times.append(t)
         noises.append(((x_t - signal * x0) / sigma).flatten())
-        return denoise(x_t, t)
+        terms.append(diffusion.vlb_term(prediction, x0, x_t, t).double())
+        return prediction
 
-    evaluate_bound(listening, diffusion, x0, num_strata=6)
-    for (low, high), t in zip([(1, 1), *timestep_strata(100, 6)], times, strict=True):
+    bound = evaluate_bound(listening, diffusion, x0, num_strata=6)["learned"]
+    for (low, high), t in zip([(1, 1), *strata], times, strict=True):
         assert low <= t.min() and t.max() <= high
+    # The first is the decoder's term; each of the others stands for its stratum.
+    torch.testing.assert_close(bound.decoder, terms[0])
+    lengths = [high - low + 1 for low, high in strata]
+    torch.testing.assert_close(bound.steps, sum(map(torch.mul, lengths, terms[1:])))
     alike = torch.corrcoef(torch.stack(noises)) - torch.eye(7)
     assert alike.abs().max() < 4 / len(noises[0]) ** 0.5
 
 
 def test_the_prior_term_is_the_closed_form():
-    diffusion = GaussianDiffusion(cosine_betas(50))
+    diffusion = GaussianDiffusion(cosine_betas(50)[:30])  # cut short, so that some of the image is left at its end
     x0 = toy_images(2)
-    alpha_bar = diffusion.alpha_bar(torch.tensor([50])).double().item()
+    alpha_bar = diffusion.alpha_bar(torch.tensor([30])).double().item()
+    assert 0.2 < alpha_bar < 0.8
     expected = 0.5 * (alpha_bar * x0.double() ** 2 + (1 - alpha_bar) - 1 - math.log(1 - alpha_bar)).mean((1, 2, 3))
     torch.testing.assert_close(prior_term(diffusion, x0).double(), expected / LOG_2, atol=1e-6, rtol=1e-3)
 
