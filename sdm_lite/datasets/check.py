@@ -91,6 +91,10 @@ def format_counts(dataset: Photographs, report: SplitReport) -> str:
     lines = [f"{report.split}: {report.num_examples} photographs with label maps{part}, {told} pixels"]
     if dataset.note:
         lines.append(f"  {dataset.note}")
+    if dataset.void_id is not None:
+        void, total = report.num_pixels[dataset.void_id], report.num_pixels.sum()
+        name = dataset.class_names[dataset.void_id]
+        lines.append(f"  void ({name}): {100 * void / max(1, total):.2f} % of the pixels, which judges and mIoU ignore")
     if report.bad:
         lines.append(f"  {len(report.bad)} bad:")
         lines += [f"    {line}" for line in report.bad]

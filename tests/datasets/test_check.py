@@ -9,7 +9,7 @@ import pytest
 
 from sdm_lite.datasets import CamVid
 from sdm_lite.datasets.__main__ import main
-from sdm_lite.datasets.check import check_split, format_frequencies
+from sdm_lite.datasets.check import check_split, format_counts, format_frequencies
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -48,6 +48,14 @@ def test_the_table(root):
     assert told[4] == "in train, never in val: car" and told[5] == lines[4]
 
 
+def test_void_pixels_are_counted(root):
+    ids = np.full((32, 32), 255, dtype=np.uint8)
+    ids[8:] = 0
+    Image.fromarray(ids).save(root / "labels/val/00.png")  # a quarter of one of two pictures
+    val = CamVid(root, "val", (32, 32), skip_bad=True)
+    assert "void (unlabelled): 12.50 % of the pixels" in format_counts(val, check_split(val))
+
+
 def test_a_folder_where_all_is_well(root, tmp_path, capsys):
     output = tmp_path / "picture.png"
     assert (
@@ -55,6 +63,7 @@ def test_a_folder_where_all_is_well(root, tmp_path, capsys):
     )
     told = capsys.readouterr()
     assert "train: 10 photographs with label maps, 32 x 32 pixels" in told.out and "val: 2 " in told.out
+    assert told.out.count("void (unlabelled): 0.00 % of the pixels, which judges and mIoU ignore") == 2
     with Image.open(output) as picture:
         colours = {tuple(colour) for colour in np.asarray(picture.convert("RGB")).reshape(-1, 3)}
     assert {tuple(CamVid.palette[k]) for k in (0, 3)} <= colours, "the label maps are not in the picture"
