@@ -10,12 +10,15 @@ from sdm_lite.metrics.edges import edge_pixels, edge_sharpness
 from sdm_lite.metrics.frechet import Moments, feature_moments, frechet_distance, frechet_distance_of_moments
 from sdm_lite.metrics.intervals import Interval, bootstrap, bootstrap_interval, centred_interval, verdict
 from sdm_lite.metrics.kernel import kernel_distance
+from sdm_lite.metrics.neighbours import Neighbourhoods, neighbourhoods
 from sdm_lite.metrics.segmentation import confusion_matrix, intersection_over_union, mean_iou
+from sdm_lite.metrics.subsets import normal_interval, share_interval, subset_errors
 
 __all__ = [
     "Distance",
     "Interval",
     "Moments",
+    "Neighbourhoods",
     "bootstrap",
     "bootstrap_interval",
     "centred_interval",
@@ -28,8 +31,12 @@ __all__ = [
     "intersection_over_union",
     "kernel_distance",
     "mean_iou",
+    "neighbourhoods",
+    "normal_interval",
     "pairwise_diversity",
     "residuals",
+    "share_interval",
+    "subset_errors",
     "total_variation",
     "verdict",
 ]

@@ -55,8 +55,23 @@ def frechet_distance(features_a: Tensor, features_b: Tensor) -> float:
         ValueError: if a set is not (N, D) with N >= 2 and finite, or the two D differ.
     """
     check_same_dimension(features_a, features_b)
+    if len(features_a) + len(features_b) < features_a.shape[-1]:
+        return _frechet_distance_of_few(checked_features(features_a), checked_features(features_b))
     moments = (feature_moments(features) for features in (features_a, features_b))
     return frechet_distance_of_moments(*moments).item()
+
+
+def _frechet_distance_of_few(a: Tensor, b: Tensor) -> float:
+    """The same of features (N, D) and (M, D), N + M < D, by a matrix of N x M in place of two of D x D.
+
+    With A and B the centred features by sqrt(N - 1) and sqrt(M - 1), S_a = A^T A and S_b = B^T B, and the trace of the
+    root is the sum of the singular values of A B^T: its squares are the eigenvalues of A S_b A^T, thus of S_a S_b.
+    """
+    mean_a, mean_b = a.mean(0), b.mean(0)
+    a, b = (a - mean_a) / (len(a) - 1) ** 0.5, (b - mean_b) / (len(b) - 1) ** 0.5
+    trace_of_root = torch.linalg.svdvals(a @ b.T).sum()
+    distance = (mean_a - mean_b).square().sum() + a.square().sum() + b.square().sum() - 2 * trace_of_root
+    return max(distance.item(), 0.0)
 
 
 def frechet_distance_of_moments(a: Moments, b: Moments) -> Tensor:

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from sdm_lite.metrics.features import check_same_dimension, checked_features
 
+ROWS = 1024  # of a matrix of inner products at a time: memory grows with N + M, not with N M
+
 
 def kernel_distance(features_a: Tensor, features_b: Tensor) -> float:
     """Squared maximum mean discrepancy of two sets of features under a cubic kernel, without bias (KID).
@@ -28,10 +30,11 @@ def kernel_distance(features_a: Tensor, features_b: Tensor) -> float:
     check_same_dimension(features_a, features_b)
     a, b = checked_features(features_a), checked_features(features_b)
 
-    def kernel(x: Tensor, y: Tensor) -> Tensor:
-        return (x @ y.T / x.shape[1] + 1) ** 3
+    def sum_of_kernel(x: Tensor, y: Tensor) -> Tensor:
+        return sum(((rows @ y.T / x.shape[1] + 1) ** 3).sum() for rows in x.split(ROWS))
 
-    def mean_off_diagonal(gram: Tensor) -> Tensor:
-        return (gram.sum() - gram.trace()) / (len(gram) * (len(gram) - 1))
+    def mean_off_diagonal(x: Tensor) -> Tensor:
+        diagonal = ((x.square().sum(1) / x.shape[1] + 1) ** 3).sum()
+        return (sum_of_kernel(x, x) - diagonal) / (len(x) * (len(x) - 1))
 
-    return (mean_off_diagonal(kernel(a, a)) + mean_off_diagonal(kernel(b, b)) - 2 * kernel(a, b).mean()).item()
+    return (mean_off_diagonal(a) + mean_off_diagonal(b) - 2 * sum_of_kernel(a, b) / (len(a) * len(b))).item()

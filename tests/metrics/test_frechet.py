@@ -84,3 +84,19 @@ def test_kernel_distance_has_no_bias_and_sees_a_shift():
     assert (same < 0).any()  # as an estimator without bias must be, now and then
     a, b = torch.randn(2, 200, 4, generator=generator)
     assert metrics.kernel_distance(a, b + 1) > 1
+
+
+@pytest.mark.parametrize("numbers", [(5, 9), (9, 5), (2, 2)])
+def test_few_pictures_of_many_features_have_the_distance_of_their_moments(numbers):
+    generator = torch.Generator().manual_seed(3)
+    a, b = (torch.randn(n, 40, generator=generator).double() * (1 + n) + n for n in numbers)
+    expected = metrics.frechet_distance_of_moments(metrics.feature_moments(a), metrics.feature_moments(b)).item()
+    assert metrics.frechet_distance(a, b) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 1000])
+def test_kernel_distance_is_the_same_whatever_is_held_at_a_time(monkeypatch, rows):
+    a, b = torch.randn(2, 7, 3, generator=torch.Generator().manual_seed(0))
+    expected = metrics.kernel_distance(a, b)
+    monkeypatch.setattr("sdm_lite.metrics.kernel.ROWS", rows)
+    assert metrics.kernel_distance(a, b) == pytest.approx(expected, rel=1e-12)
