@@ -1,4 +1,4 @@
-"""`python -m sdm_lite.evaluate`: score a model on held-out Scenes, or on held-out photographs of any data set.
+"""`python -m sdm_lite.evaluate`: score a model on held-out Scenes or photographs, or compare two folders of pictures.
 
 Apart from measuring so that a notebook calls the functions that the command calls.
 """
@@ -6,6 +6,7 @@ Apart from measuring so that a notebook calls the functions that the command cal
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from sdm_lite.command import check_device, default_device, run
 from sdm_lite.datasets import DATASETS, Photographs
 from sdm_lite.datasets.options import add_treatment, open_asked
 from sdm_lite.evaluate.drawing import SampleSettings
+from sdm_lite.evaluate.folders import command as folders
 from sdm_lite.evaluate.measures import Scores, format_scores, scores_json
 from sdm_lite.evaluate.photographs import PhotographSizes, evaluate_photographs
 from sdm_lite.evaluate.report import model_card, write_photograph_report
@@ -45,8 +47,14 @@ PHOTOGRAPHS_OPTIONS = {"root": None, "num_photographs": 256, "num_bound": 32, "o
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Score a model on held-out Scenes and print the table; or on held-out photographs, and write a report."""
-    arguments = _parser().parse_args(argv)
+    """Score a model on held-out Scenes and print the table; or on held-out photographs, and write a report.
+
+    The word `folders` in place of a model compares two folders of pictures, with options of its own.
+    """
+    words = sys.argv[1:] if argv is None else list(argv)
+    if words[:1] == ["folders"]:
+        return folders.main(words[1:])
+    arguments = _parser().parse_args(words)
     return run(lambda: _run(arguments))
 
 
@@ -62,7 +70,10 @@ def _run(arguments: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sdm_lite.evaluate", description=main.__doc__)
-    parser.add_argument("model", help="a shipped name such as scenes-32, or a file")
+    parser.add_argument(
+        "model",
+        help="a shipped name such as scenes-32, or a file; or the word folders, see `folders --help`",
+    )
     parser.add_argument("--dataset", default="scenes", help=f"scenes, {', '.join(DATASETS)} (default scenes)")
     parser.add_argument("--judge", help="a shipped name or a file (default judge-SIZE; of photographs none)")
     parser.add_argument(

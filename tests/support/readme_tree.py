@@ -58,8 +58,11 @@ def design_rooms() -> str:
     for name, path in rooms().items():
         if path.stem == "__init__":
             lines += ["", f"**{name}/** {caption(path)}.", ""]
-            inside = sorted(path.parent.glob("*.py"))
-            lines += [f"* `{one.name}`: {caption(one)}." for one in inside if one.stem != "__init__"]
+            inside = sorted(path.parent.rglob("*.py"), key=lambda one: one.relative_to(path.parent).parts)
+            for one in inside:
+                if one != path:
+                    shown = one.relative_to(path.parent).as_posix().removesuffix("__init__.py")
+                    lines.append(f"* `{shown}`: {caption(one)}.")
     return "\n".join(lines[1:])
 
 
