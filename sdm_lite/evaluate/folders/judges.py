@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from sdm_lite.checkpoints import load_facts, resolve
+from sdm_lite.judge.inception import load_inception
 from sdm_lite.judge.network import Judge, load_judge
 
 
@@ -82,9 +83,7 @@ def find_judge(name: str | None, *, device: str | torch.device = "cpu") -> Featu
         ValueError: if it cannot be had; says what to do.
         FileNotFoundError: if there is no such file, or the weights of a published network are not there.
     """
-    name = name or next(iter(PUBLISHED), None)
-    if name is None:
-        raise ValueError("expected a judge: --judge FILE, or a shipped name such as judge-32 for pictures of Scenes")
+    name = name or next(iter(PUBLISHED))
     return PUBLISHED[name](device) if name in PUBLISHED else _own(name, device)
 
 
@@ -103,5 +102,9 @@ def _own(name: str, device: str | torch.device) -> NamedJudge:
     return NamedJudge(load_judge(path, device=device), told)
 
 
-PUBLISHED: dict[str, Callable[[str | torch.device], FeatureNetwork]] = {}
+def _inception(device: str | torch.device) -> FeatureNetwork:
+    return load_inception(device=device)
+
+
+PUBLISHED: dict[str, Callable[[str | torch.device], FeatureNetwork]] = {"inception": _inception}
 """Networks with published weights, the usual one first."""
