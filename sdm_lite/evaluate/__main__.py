@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,11 +21,13 @@ from sdm_lite.datasets.options import add_treatment, open_asked
 from sdm_lite.evaluate.drawing import SampleSettings
 from sdm_lite.evaluate.folders import command as folders
 from sdm_lite.evaluate.measures import Scores, format_scores, scores_json
-from sdm_lite.evaluate.photographs import PhotographSizes, evaluate_photographs
+from sdm_lite.evaluate.photographs import MoreMeasures, PhotographSizes, evaluate_photographs
+from sdm_lite.evaluate.pretrained import pretrained_measures
 from sdm_lite.evaluate.report import model_card, write_photograph_report
 from sdm_lite.evaluate.scene_scores import Sizes
 from sdm_lite.evaluate.scenes import evaluate_model
 from sdm_lite.files import check_writable, check_writable_folder, write_whole
+from sdm_lite.judge.efficientnet import find_weights, load_efficientnet
 from sdm_lite.judge.network import Judge, load_judge
 from sdm_lite.judge.photographs import load_own_judge
 from sdm_lite.progress import progress
@@ -145,7 +148,9 @@ def _run_photographs(arguments: argparse.Namespace) -> None:
     judge = _own_judge(arguments, val)
     check_writable_folder(arguments.output)
     held_out = val.thinned(arguments.num_photographs)
-    scores, samples = evaluate_photographs(model, held_out, training, settings, sizes, judge=judge, progress=progress)
+    scores, samples = evaluate_photographs(
+        model, held_out, training, settings, sizes, judge=judge, more=_pretrained(arguments.device), progress=progress
+    )
     for line in held_out.left_out + training.left_out:
         print(f"left out: {line}")
     print(format_scores(scores))
@@ -159,6 +164,11 @@ def _guidance_scale(arguments: argparse.Namespace, dataset: Photographs, facts: 
         return arguments.guidance_scale
     null_probability = facts.get("train_config", {}).get("null_probability", 1.0)
     return dataset.guidance_scale if null_probability > 0 else 1.0
+
+
+def _pretrained(device: str) -> list[MoreMeasures]:
+    """Where its package is installed it is asked, unasked: it costs little beside the sampling."""
+    return [] if find_weights() is None else [partial(pretrained_measures, load_efficientnet(device=device))]
 
 
 def _own_judge(arguments: argparse.Namespace, dataset: Photographs) -> Judge | None:

@@ -15,7 +15,7 @@ Shapes: L label maps, N samples of each, C features, H x W pixels.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -33,6 +33,8 @@ from sdm_lite.evaluate.drawing import SampleSettings, draw_groups
 from sdm_lite.evaluate.measures import Measure, Scores
 from sdm_lite.evaluate.scenes import evaluate_images, layout_diversity, mean_absolute_laplacian
 from sdm_lite.guidance import denoiser
+from sdm_lite.judge.efficientnet import GET_IT
+from sdm_lite.judge.efficientnet import NAME as EFFICIENTNET
 from sdm_lite.judge.lpips import LEAST_SIDE, LPIPS_BACKBONES, load_lpips
 from sdm_lite.judge.network import Judge, metric_name
 from sdm_lite.judge.photographs import OWN_JUDGE, check_void
@@ -81,7 +83,8 @@ def evaluate_photographs(
         settings: how to sample; the bound is that of the conditional network itself, whatever the guidance.
         sizes: how many samples, and photographs for the bound.
         judge: trained on the same data set, or None; see `judge.photographs`.
-        more: further measures, for instance by `published.PublishedJudges`.
+        more: further measures, for instance `pretrained.pretrained_measures`, or by
+            `published.PublishedJudges`.
         progress: shows how far it is, for instance `sdm_lite.progress.progress`.
 
     Returns:
@@ -122,6 +125,9 @@ def evaluate_photographs(
         )
     for measure in more:
         measures |= measure(samples, photographs)
+    names = " ".join(measure.name for measure in measures.values())
+    if EFFICIENTNET not in names:
+        left_out.append(f"KID, FID and diversity by {EFFICIENTNET}, which has not seen these photographs: {GET_IT}.")
     if not any("LPIPS, " in measure.name for measure in measures.values()):
         distance, why_not = find_lpips(held_out.size, model.unet.device)
         if distance is None:
@@ -129,7 +135,7 @@ def evaluate_photographs(
         else:
             values = torch.tensor([metrics.pairwise_diversity(distance, group) for group in samples])
             measures["lpips"] = mean_of("diversity (LPIPS, AlexNet)", values)
-    if not more:
+    if "Inception" not in names:
         left_out.append(
             "FID by Inception-v3 and mIoU by a published segmenter: `--inception` and `--segmenter`; their weights do "
             "not come with this package (docs/judges.md)."
@@ -260,16 +266,19 @@ def find_lpips(size: tuple[int, int], device: torch.device) -> tuple[metrics.Dis
 
 def halved_distances(features: Tensor, true: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Frechet distances of features (L, C), and of true features in their place, to true ones of the other half."""
-    generator = torch.Generator().manual_seed(0)
-    half = len(true) // 2
     values, floors = [], []
-    for _ in range(NUM_HALVINGS):
-        order = torch.randperm(len(true), generator=generator)
-        one, other = order[:half], order[half : 2 * half]
-        target = metrics.feature_moments(true[other])
+    for one, other in halvings(len(true)):
         for found, tested in ((values, features), (floors, true)):
-            found.append(metrics.frechet_distance_of_moments(metrics.feature_moments(tested[one]), target))
+            found.append(metrics.frechet_distance(tested[one], true[other]))
     return np.array(values), np.array(floors)
+
+
+def halvings(number: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Indices of one half of photographs and of the other, again and again; the same whenever it is asked."""
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(NUM_HALVINGS):
+        order = torch.randperm(number, generator=generator)
+        yield order[: number // 2], order[number // 2 : 2 * (number // 2)]
 
 
 def halved(name: str, distances: np.ndarray) -> Measure:

@@ -122,6 +122,12 @@ def caveats(scores: Scores) -> list[str]:
             "can be compared with no number elsewhere. Where neighbouring photographs are frames of one film the floor "
             f"is too low, as each half has seen the other.{below if frechet.value < frechet.yardstick.value else ''}"
         )
+    if "kid_pretrained" in scores.measures:
+        lines.append(
+            "What a judge pretrained on ImageNet says is of its own kind: it has seen none of these photographs and "
+            "reads them enlarged. Its KID and FID rank networks on this data set at this size and number; they are no "
+            "Inception scores."
+        )
     if scores.num_held_out < VERY_FEW:
         lines.append(f"{scores.num_held_out} photographs can show that the pipeline runs, and little else.")
     elif scores.num_held_out < FEW:

@@ -26,7 +26,8 @@ from sdm_lite.checkpoints import Model
 from sdm_lite.evaluate.drawing import SampleSettings, draw_groups
 from sdm_lite.evaluate.measures import Scores
 from sdm_lite.evaluate.scene_scores import Measurements, Sizes, Truth, score
-from sdm_lite.judge.network import Judge
+from sdm_lite.judge.efficientnet import EfficientNetLite0
+from sdm_lite.judge.network import Judge, layer_distance
 from sdm_lite.progress import ShowProgress, silently
 from sdm_lite.scenes.dataset import Scenes
 from sdm_lite.scenes.look import SEASONS
@@ -94,19 +95,23 @@ def evaluate_images(judge: Judge, images: Tensor, label_maps: Tensor, *, batch_s
 
 
 @torch.no_grad()
-def layout_diversity(judge: Judge, images: Tensor) -> Tensor:
-    """Mean perceptual distance of all pairs of pictures of each layout.
+def layout_diversity(judge: Judge | EfficientNetLite0, images: Tensor) -> Tensor:
+    """Mean perceptual distance of all pairs of pictures of each layout; each picture is read once, not once a pair.
 
     Args:
-        judge: in evaluation mode.
+        judge: in evaluation mode, with `layers`.
         images: (L, N, 3, H, W) in [-1, 1], N >= 2.
 
     Returns:
         (L,) float64.
     """
-    images = images.to(judge.device)
-    values = [metrics.pairwise_diversity(judge.perceptual_distance, pictures) for pictures in images]
-    return torch.tensor(values, dtype=torch.float64)
+    first, second = torch.combinations(torch.arange(images.shape[1])).T.to(judge.device)  # (P,) each
+    values = []
+    for pictures in images:
+        layers = judge.layers(pictures.to(judge.device))
+        distances = layer_distance([layer[first] for layer in layers], [layer[second] for layer in layers])
+        values.append(distances.double().mean())
+    return torch.stack(values).cpu()
 
 
 # The truth.

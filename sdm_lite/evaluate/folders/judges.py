@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from sdm_lite.checkpoints import load_facts, resolve
+from sdm_lite.judge.efficientnet import load_efficientnet
 from sdm_lite.judge.inception import load_inception
 from sdm_lite.judge.network import Judge, load_judge
 
@@ -106,5 +107,12 @@ def _inception(device: str | torch.device) -> FeatureNetwork:
     return load_inception(device=device)
 
 
-PUBLISHED: dict[str, Callable[[str | torch.device], FeatureNetwork]] = {"inception": _inception}
+def _efficientnet(device: str | torch.device) -> FeatureNetwork:
+    return load_efficientnet(device=device)
+
+
+PUBLISHED: dict[str, Callable[[str | torch.device], FeatureNetwork]] = {
+    "inception": _inception,
+    "efficientnet-lite0": _efficientnet,
+}
 """Networks with published weights, the usual one first."""
