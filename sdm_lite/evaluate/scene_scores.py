@@ -18,36 +18,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sdm_lite import metrics
+from sdm_lite.evaluate.measurements import Measurements, held_fixed
 from sdm_lite.evaluate.measures import Measure
 from sdm_lite.judge.network import metric_name
 from sdm_lite.metrics import Moments
 from sdm_lite.scenes.dataset import TEST_SEED
 
 COVERED = "layouts: their choice and the samples' noise, not the training run"
-
-
-class Measurements(NamedTuple):
-    """What the judge reads off N pictures of each of L layouts, and how rough and how sharp the pictures are.
-
-    Attributes:
-        features: (L, N, C).
-        confusion: (L, K, K) int64, summed over the N pictures: row = label map, column = judge.
-        time_of_day: (L, N) int64, the most probable.
-        season: (L, N) int64, the most probable.
-        roughness: (L, N), mean |Laplacian|.
-        levels: (L, N, D), mean and standard deviation of every channel of all levels, as `judge.network.pool_levels`.
-        edge_confusion: (L, K, K) int64, the part of `confusion` at pixels with a 4-neighbour of another class.
-        edge_sharpness: (L, N), share of the change of colour across label edges that falls on one step.
-    """
-
-    features: Tensor
-    confusion: Tensor
-    time_of_day: Tensor
-    season: Tensor
-    roughness: Tensor
-    levels: Tensor
-    edge_confusion: Tensor
-    edge_sharpness: Tensor
 
 
 class Sizes(NamedTuple):
@@ -100,8 +77,8 @@ class Statistic(NamedTuple):
         of: indices of layouts (any number,) -> (of the samples, of true pictures).
         num_layouts: how many layouts there are.
         truth_name: what the truth's number is called.
-        apart: what samples and truth are told apart by: "difference", of a distance, whose scale says nothing, or
-            "ratio", of a quantity.
+        apart: what samples and truth are told apart by: "difference", of a distance, whose scale says nothing; "ratio",
+            of a quantity; "value", of a distance without bias, which of true pictures is 0.
     """
 
     name: str
@@ -114,9 +91,17 @@ class Statistic(NamedTuple):
 def statistics(generated: Measurements, diversity: Tensor, truth: Truth) -> dict[str, Statistic]:
     """All scores of measured samples next to measured true pictures of the same layouts.
 
-        miou                    of one sample a layout, beside that of true pictures; 1 is the target, above is too neat
+        miou                    of one sample a layout, beside that of true pictures; a ratio of 1 is the target, above
+                                are edges that are too hard, and the judge errs at edges alone
+        miou_edges              the same of pixels with a 4-neighbour of another class
+        miou_inside             the same of all other pixels
+        edge_sharpness          share of the change of colour over a label edge that falls on one step, beside that of
+                                true pictures; a ratio of 1 is right, above 1 anti-aliasing is missing
         frechet                 mean distance of one sample a layout to all but one of the true pictures; less the
                                 floor, that of those left out, each in its turn, 0 is perfect
+        frechet_within          the same, hour and season held fixed: `held_fixed`
+        kernel_within           kernel distance of features of all levels, hour and season held fixed; without bias, so
+                                that of true pictures is 0, and near 0 its interval is too wide rather than too narrow
         diversity               mean pairwise perceptual distance of samples of one layout, beside that of as many true
                                 pictures; a ratio of 1 is right
         time_of_day_tv          total variation distance between the shares of day, sunset and night, measured as the
@@ -143,12 +128,39 @@ def statistics(generated: Measurements, diversity: Tensor, truth: Truth) -> dict
             f"diversities, got {tuple(generated.time_of_day.shape)} and {len(diversity)}"
         )
     heads = {"time_of_day_tv": "time_of_day", "season_tv": "season"}
+    parts = {
+        "miou": ("mIoU", lambda of: of.confusion),
+        "miou_edges": ("mIoU at edges", lambda of: of.edge_confusion),
+        "miou_inside": ("mIoU inside", lambda of: of.confusion - of.edge_confusion),
+    }
+    fixed, fixed_reference = (held_fixed(of, reference) for of in (generated, reference))
     return {
-        "miou": Statistic(
-            metric_name("mIoU"), _both(_miou, generated.confusion, reference.confusion), num_layouts, apart="ratio"
+        **{
+            key: Statistic(
+                metric_name(name), _both(_miou, part(generated), part(reference)), num_layouts, apart="ratio"
+            )
+            for key, (name, part) in parts.items()
+        },
+        "edge_sharpness": Statistic(
+            "sharpness at edges",
+            _both(_mean, generated.edge_sharpness, reference.edge_sharpness),
+            num_layouts,
+            apart="ratio",
         ),
         "frechet": Statistic(
             metric_name("FID"), _frechet(generated.features[:, 0], reference.features), num_layouts, "floor"
+        ),
+        "frechet_within": Statistic(
+            metric_name("FID, hour and season held fixed"),
+            _frechet(fixed.features[:, 0], fixed_reference.features),
+            num_layouts,
+            "floor",
+        ),
+        "kernel_within": Statistic(
+            metric_name("kernel distance of all levels, hour and season held fixed"),
+            _kernel(fixed.levels, fixed_reference.levels),
+            num_layouts,
+            apart="value",
         ),
         "diversity": Statistic(
             "diversity (LPIPS formula on the Scenes judge)",
@@ -196,6 +208,9 @@ def _measure(statistic: Statistic, num_resamples: int) -> Measure:
     value, true = statistic.of(torch.arange(number))
     samples, truth = metrics.bootstrap(statistic.of, number, num_resamples=num_resamples).T
     of = f"{number} {COVERED}"
+    interval = metrics.centred_interval(value, samples, of=of)
+    if statistic.apart == "value":
+        return Measure(statistic.name, value, interval)
     yardstick = Measure(statistic.truth_name, true, metrics.centred_interval(true, truth, of=of))
     apart = {}
     if statistic.apart == "ratio":
@@ -203,9 +218,9 @@ def _measure(statistic: Statistic, num_resamples: int) -> Measure:
             ratio = value / true if true else float("nan")
             apart["ratio"] = Measure("ratio", ratio, metrics.centred_interval(ratio, samples / truth, of=of))
     else:
-        interval = metrics.centred_interval(value - true, samples - truth, of=of)
-        apart["difference"] = Measure(f"less the {statistic.truth_name}", value - true, interval)
-    return Measure(statistic.name, value, metrics.centred_interval(value, samples, of=of), yardstick, **apart)
+        less = metrics.centred_interval(value - true, samples - truth, of=of)
+        apart["difference"] = Measure(f"less the {statistic.truth_name}", value - true, less)
+    return Measure(statistic.name, value, interval, yardstick, **apart)
 
 
 # Two ways to sample, on the same layouts and with the same noise.
@@ -245,7 +260,7 @@ def compare(one: Statistic, other: Statistic, *, num_resamples: int = 1000) -> M
 def _deviation(statistic: Statistic, i: Tensor) -> float:
     """How far samples are from the truth, on some layouts."""
     value, true = statistic.of(i)
-    return value - true if statistic.apart == "difference" else abs(value / true - 1)
+    return abs(value / true - 1) if statistic.apart == "ratio" else value - true
 
 
 # The statistics.
@@ -259,7 +274,8 @@ def _both(
 
 
 def _mean(values: Tensor) -> float:
-    return values.double().mean().item()
+    """Over those there are: of a layout without edges there is no sharpness."""
+    return values.double().nanmean().item()
 
 
 def _miou(confusion: Tensor) -> float:
@@ -290,6 +306,13 @@ def _frechet(features: Tensor, reference: Tensor) -> Callable[[Tensor], tuple[fl
         return of_samples, floor
 
     return statistic
+
+
+def _kernel(levels: Tensor, reference: Tensor) -> Callable[[Tensor], tuple[float, float]]:
+    """Kernel distance over pairs of layouts, of samples (L, 1, D) to true ones (L, N, D); and 0, the truth's own."""
+    # In single precision: there are (L N)^2 terms, and each is off by about a millionth.
+    contrasts = metrics.kernel_contrasts(levels.float(), reference.float())
+    return lambda i: (metrics.mean_over_pairs(contrasts, i), 0.0)
 
 
 def _moments(sums: Tensor, squares: Tensor, number: int) -> Moments:

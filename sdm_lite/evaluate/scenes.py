@@ -24,8 +24,9 @@ from torch import Tensor
 from sdm_lite import metrics
 from sdm_lite.checkpoints import Model
 from sdm_lite.evaluate.drawing import SampleSettings, draw_groups
+from sdm_lite.evaluate.measurements import Measurements
 from sdm_lite.evaluate.measures import Scores
-from sdm_lite.evaluate.scene_scores import Measurements, Sizes, Truth, score
+from sdm_lite.evaluate.scene_scores import Sizes, Truth, score
 from sdm_lite.judge.efficientnet import EfficientNetLite0
 from sdm_lite.judge.network import Judge, layer_distance
 from sdm_lite.progress import ShowProgress, silently

@@ -149,6 +149,40 @@ def test_two_ways_to_sample_are_compared_on_the_same_resamples():
         compare(one, halves[0])
 
 
+def test_hour_and_season_held_fixed_are_no_fault_and_what_they_do_not_explain_is():
+    """Features that follow the hour: a model that draws too many nights is far by FID and at the floor within hours."""
+
+    def following(of):
+        hours = of.time_of_day[..., None]
+        return of._replace(features=of.features + 5 * hours, levels=of.levels + 5 * hours)
+
+    imaginary = imaginary_truth()
+    truth = imaginary._replace(reference=following(imaginary.reference))
+    good = measurements(300, 1, 2)
+    hours = torch.where(torch.arange(300)[:, None] < 250, 2, good.time_of_day)
+    night = evaluate.score(following(good._replace(time_of_day=hours)), truth.diversity, truth)
+    assert night["frechet"].difference.interval.low > 5
+    assert night["frechet_within"].difference.value < 0.1 and night["kernel_within"].value < 0.2
+    shifted = measurements(300, 1, 2, shift=0.5)
+    wrong = evaluate.score(following(shifted), truth.diversity, truth)
+    assert wrong["frechet_within"].difference.value == pytest.approx(4 * 0.5**2, rel=0.3)
+    assert wrong["frechet_within"].difference.interval.low > 0.5 and wrong["kernel_within"].interval.low > 0.5
+
+
+def test_edges_and_insides_are_scored_apart():
+    truth = imaginary_truth()
+    good = measurements(300, 1, 2)
+    right = torch.diag_embed(good.edge_confusion.sum(2))  # every edge pixel read as asked for
+    neat = good._replace(confusion=good.confusion - good.edge_confusion + right, edge_confusion=right)
+    scores = evaluate.score(neat._replace(edge_sharpness=1.2 * good.edge_sharpness), truth.diversity, truth)
+    assert scores["miou_edges"].value == 1 and scores["miou_edges"].ratio.interval.low > 1.03
+    low, high, _ = scores["miou_inside"].ratio.interval
+    assert low < 1 < high
+    assert scores["edge_sharpness"].ratio.value == pytest.approx(1.2, rel=0.02)
+    no_edges = good._replace(edge_sharpness=torch.where(torch.arange(300)[:, None] < 3, torch.nan, good.edge_sharpness))
+    assert evaluate.score(no_edges, truth.diversity, truth)["edge_sharpness"].value > 0  # a map without edges has none
+
+
 def test_score_rejects_measurements_of_other_layouts():
     truth = imaginary_truth()
     with pytest.raises(ValueError, match=r"expected one picture of each of 300 layouts .* got \(299, 1\)"):
