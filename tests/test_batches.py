@@ -81,6 +81,11 @@ def test_shards_put_together_are_the_batch_of_one_process(num_shards):
         assert same(joined, whole(step))
 
 
+def test_a_batch_may_be_one_image_and_an_image_the_whole_set():
+    order = BatchOrder(1, batch_size=1, flip_probability=1.0, seed=0)
+    assert [(chosen.tolist(), flip.tolist()) for chosen, flip in map(order, range(3))] == [([0], [True])] * 3
+
+
 def test_half_of_the_examples_are_mirrored():
     order = BatchOrder(100, batch_size=100, flip_probability=0.5, seed=0)
     flips = torch.cat([order(step)[1] for step in range(100)]).float()
