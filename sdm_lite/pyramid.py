@@ -56,7 +56,6 @@ def condition_pyramid(condition: Tensor, num_levels: int) -> list[Level]:
     ]
 
 
-@torch.no_grad()
 def find_ones(condition: Tensor) -> Tensor | None:
     """Which channels are 1 at each pixel, (B, MAX_ONES, H, W) int64, -1 for none; or None unless that says all."""
     values, channels = condition.topk(MAX_ONES, dim=1)  # (B, MAX_ONES, H, W) each

@@ -49,7 +49,7 @@ class SPADE(nn.Module):
         channels: C of the features that are normalised.
         condition_channels: K.
         hidden_channels: width of the shared 3x3 convolution; the paper's code uses 128.
-        num_groups: of the group norm.
+        num_groups: of the group norm; 32 in the paper's code.
         kernel_size: of the convolution that gives gamma and beta; 3 in the paper's code.
         level: which level of the condition's pyramid has the features' resolution.
     """

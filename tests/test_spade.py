@@ -18,3 +18,9 @@ def test_spade_scales_and_shifts_the_normalised_features():
     torch.testing.assert_close(spade(h, modulation), normalised * modulation.scale + modulation.shift)
     gamma = spade.gamma_beta(torch.relu(spade.shared(condition)))[:, :8]
     torch.testing.assert_close(modulation.scale, 1 + gamma)
+
+
+def test_unless_told_otherwise_it_is_the_published_one():
+    spade = SPADE(64, condition_channels=3)
+    assert spade.shared.weight.shape == (128, 3, 3, 3) and spade.gamma_beta.weight.shape == (128, 128, 3, 3)
+    assert spade.num_groups == 32 and spade.level == 0
