@@ -209,6 +209,13 @@ def test_no_seed_and_no_step_are_errors():
         last(iter(()))
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_torch_would_cut_short_is_told(seed):
+    with pytest.raises(ValueError, match=rf"seeds must lie in 0\.\.4294967295, got {seed}"):
+        SampleNoise([0, seed])
+    assert SampleNoise([0, 2**32 - 1])((3,)).shape == (2, 3)
+
+
 @pytest.mark.parametrize("sampler", [sample_ddpm, sample_repaint])
 def test_a_sampler_that_adds_noise_asks_for_it_before_the_first_step(diffusion, sampler):
     with pytest.raises(ValueError, match=f"{sampler.__name__} adds noise .* noise=SampleNoise"):
