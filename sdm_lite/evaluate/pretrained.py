@@ -55,7 +55,10 @@ def pretrained_measures(
     if len(samples) < LEAST_FOR_HALVES:
         return {"diversity_pretrained": diversity}
     values, true = (_features(judge, images, batch_size) for images in (samples[:, 0], held_out.image))
-    pairs, other = metrics.pair_kernel(values, true), "of held-out photographs to each other"
+    pairs, other = (
+        metrics.pair_kernel(values.double()[:, None], true.double()[:, None]),
+        "of held-out photographs to each other",
+    )
     kid = resampled(metric_name("KID", judge.name), partial(metrics.kernel_distance_of_pairs, pairs), len(true))
     halves = np.array([metrics.kernel_distance(true[one], true[two]) for one, two in halvings(len(true))])
     distances, floors = halved_distances(values, true)

@@ -311,8 +311,8 @@ def _frechet(features: Tensor, reference: Tensor) -> Callable[[Tensor], tuple[fl
 def _kernel(levels: Tensor, reference: Tensor) -> Callable[[Tensor], tuple[float, float]]:
     """Kernel distance over pairs of layouts, of samples (L, 1, D) to true ones (L, N, D); and 0, the truth's own."""
     # In single precision: there are (L N)^2 terms, and each is off by about a millionth.
-    contrasts = metrics.kernel_contrasts(levels.float(), reference.float())
-    return lambda i: (metrics.mean_over_pairs(contrasts, i), 0.0)
+    pairs = metrics.pair_kernel(levels.float(), reference.float())
+    return lambda i: (metrics.kernel_distance_of_pairs(pairs, i), 0.0)
 
 
 def _moments(sums: Tensor, squares: Tensor, number: int) -> Moments:

@@ -114,7 +114,7 @@ def test_a_pretrained_judge_compares_samples_with_photographs_of_other_maps(pret
     assert [measure.name.split()[0] for measure in (kid, frechet, diversity)] == ["KID", "FID", "diversity,"]
     assert all(measure.name.endswith("(EfficientNet-Lite0)") for measure in (kid, frechet, diversity))
     values, true = pretrained.features(noise[:, 0]).double(), pretrained.features(held_out.image).double()
-    pairs = metrics.pair_kernel(values, true)
+    pairs = metrics.pair_kernel(values.double()[:, None], true.double()[:, None])
     assert kid.value == pytest.approx(pairs[~torch.eye(8, dtype=torch.bool)].mean().item(), rel=1e-4)
     assert kid.interval.low <= kid.value <= kid.interval.high and kid.interval.low > 0
     assert kid.interval.kind == "95 % percentile bootstrap over 8 photographs"

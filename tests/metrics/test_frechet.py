@@ -100,32 +100,3 @@ def test_kernel_distance_is_the_same_whatever_is_held_at_a_time(monkeypatch, row
     expected = metrics.kernel_distance(a, b)
     monkeypatch.setattr("sdm_lite.metrics.kernel.ROWS", rows)
     assert metrics.kernel_distance(a, b) == pytest.approx(expected, rel=1e-12)
-
-
-def test_the_kernel_distance_of_pairs_leaves_out_every_pair_with_itself():
-    a, b = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    pairs, drawn = metrics.pair_kernel(a, b), torch.tensor([4, 0, 0, 2])
-
-    def kernel(x, y):
-        return (sum(p * q for p, q in zip(x.tolist(), y.tolist(), strict=True)) / 3 + 1) ** 3
-
-    different = [(i, j) for i in drawn.tolist() for j in drawn.tolist() if i != j]
-    terms = [kernel(a[i], a[j]) + kernel(b[i], b[j]) - kernel(a[i], b[j]) - kernel(b[i], a[j]) for i, j in different]
-    assert metrics.kernel_distance_of_pairs(pairs, drawn) == pytest.approx(sum(terms) / len(terms), rel=1e-9)
-    assert metrics.pair_kernel(a, a).abs().max() < 1e-9
-    with pytest.raises(ValueError, match=r"one shape \(N, D\), got \(5, 3\) and \(4, 3\)"):
-        metrics.pair_kernel(a, b[:4])
-
-
-def test_the_kernel_distance_of_pairs_has_no_bias_where_the_two_of_a_pair_are_alike():
-    """A sample is like the photograph of its own map, which brings the sets of all of them no nearer."""
-    generator = torch.Generator().manual_seed(0)
-    found, crossed = [], []
-    for _ in range(300):
-        a, noise = torch.randn(2, 12, 4, generator=generator, dtype=torch.float64)
-        b = 0.9 * a + 0.19**0.5 * noise  # again of unit variance
-        found.append(metrics.kernel_distance_of_pairs(metrics.pair_kernel(a, b), torch.arange(12)))
-        crossed.append(metrics.kernel_distance(a, b))
-    error = torch.tensor(found).std().item() / 300**0.5
-    assert abs(sum(found) / 300) < 3 * error
-    assert sum(crossed) / 300 < -3 * error, "which meets every a with its own b"
