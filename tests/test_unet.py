@@ -101,6 +101,13 @@ def test_timestep_embedding_tells_all_timesteps_apart():
     assert embedding.shape == (1000, 32)
     distance = torch.cdist(embedding, embedding) + torch.eye(1000) * 100
     assert distance.min() > 1e-3
+    odd = timestep_embedding(torch.arange(3), 5)
+    assert torch.equal(odd[:, :4], timestep_embedding(torch.arange(3), 4)) and not odd[:, 4].any()
+
+
+def test_all_of_it_is_computed_where_the_network_is():
+    inputs = (tensor.to("meta") for tensor in tiny_inputs())  # a device whose tensors do not mix with the CPU's
+    assert SDMUNet(TINY).to("meta")(*inputs).device.type == "meta"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from sdm_lite import metrics
+from sdm_lite.metrics.frechet import Moments, frechet_distance_of_moments
 
 
 def exact_samples(mean: torch.Tensor, covariance: torch.Tensor, num: int = 400) -> torch.Tensor:
@@ -46,6 +47,16 @@ def test_frechet_distance_is_a_distance_also_with_fewer_samples_than_dimensions(
     assert metrics.frechet_distance(a, a) == pytest.approx(0, abs=1e-6)
     assert metrics.frechet_distance(a, b) == pytest.approx(metrics.frechet_distance(b, a), rel=1e-6)
     assert metrics.frechet_distance(a, b + 3) > metrics.frechet_distance(a, b) + 100
+
+
+def test_many_pairs_at_once_are_each_pair_and_none_is_negative():
+    means = torch.randn(20, 5, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    many = Moments(means, torch.stack([random_covariance(5, seed) for seed in range(20)]))
+    one = Moments(many.mean[0], many.covariance[0])
+    each = torch.stack([frechet_distance_of_moments(Moments(*pair), one) for pair in zip(*many, strict=True)])
+    torch.testing.assert_close(frechet_distance_of_moments(many, one), each)
+    same = frechet_distance_of_moments(many, many)  # zero, which rounding leaves on either side
+    assert same.min() == 0 and same.max() < 1e-9
 
 
 @pytest.mark.parametrize(
