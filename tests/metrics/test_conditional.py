@@ -34,3 +34,5 @@ def test_a_group_for_each_is_asked_for():
     one, groups = grouped((0.5, 0.5), 10, 0)
     with pytest.raises(ValueError, match=r"a group for each of 10 and 10 features, got \(9,\) and \(10,\)"):
         metrics.residuals(one, groups[1:], one, groups)
+    with pytest.raises(ValueError, match=r"one dimension D, got \(10, 2\) and \(10, 3\)"):
+        metrics.residuals(one[:, :2], groups, one, groups)

@@ -42,3 +42,5 @@ def test_sharpness_refuses_pictures_of_other_maps():
         metrics.edge_sharpness(torch.zeros(1, 3, 6, 6), torch.zeros(1, 6, 8))
     with pytest.raises(ValueError, match="at least 4 pixels"):
         metrics.edge_sharpness(torch.zeros(1, 3, 6, 3), torch.zeros(1, 6, 3))
+    with pytest.raises(ValueError, match="at least 4 pixels"):
+        metrics.edge_sharpness(torch.zeros(1, 3, 3, 6), torch.zeros(1, 3, 6))
