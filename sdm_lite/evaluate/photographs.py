@@ -35,6 +35,7 @@ from sdm_lite.evaluate.scenes import evaluate_images, layout_diversity, mean_abs
 from sdm_lite.guidance import denoiser
 from sdm_lite.judge.efficientnet import GET_IT
 from sdm_lite.judge.efficientnet import NAME as EFFICIENTNET
+from sdm_lite.judge.head import HeadJudge
 from sdm_lite.judge.lpips import LEAST_SIDE, LPIPS_BACKBONES, load_lpips
 from sdm_lite.judge.network import Judge, metric_name
 from sdm_lite.judge.photographs import OWN_JUDGE, check_void
@@ -114,7 +115,7 @@ def evaluate_photographs(
     if judge is not None:
         counted |= void_counts(held_out, photographs.label_map)
         measures |= judge_measures(judge, samples, photographs)
-        if "frechet" not in measures:
+        if "frechet" not in measures and not isinstance(judge, HeadJudge):
             left_out.append(f"{metric_name('FID', OWN_JUDGE)}: takes at least {LEAST_FOR_HALVES} held-out photographs.")
     else:
         height, width = held_out.size
@@ -236,15 +237,17 @@ def judge_measures(judge: Judge, samples: Tensor, held_out: Examples) -> dict[st
         held_out: L photographs.
 
     Returns:
-        Measures by key; no "frechet" where there are fewer than LEAST_FOR_HALVES photographs.
+        Measures by key; no "frechet" where there are fewer than LEAST_FOR_HALVES photographs; of a `HeadJudge` mIoU
+        alone, as the features of its frozen network are no judge of one's own: see `pretrained.pretrained_measures`.
     """
     of_samples = evaluate_images(judge, samples[:, :1], held_out.label_map)
     of_true = evaluate_images(judge, held_out.image[:, None], held_out.label_map)
     ceiling = _miou("of the held-out photographs", of_true.confusion)
-    found = {
-        "miou": replace(_miou(metric_name("mIoU", OWN_JUDGE), of_samples.confusion), yardstick=ceiling),
-        "diversity": mean_of(metric_name("diversity, LPIPS' formula", OWN_JUDGE), layout_diversity(judge, samples)),
-    }
+    found = {"miou": replace(_miou(metric_name("mIoU", OWN_JUDGE), of_samples.confusion), yardstick=ceiling)}
+    if isinstance(judge, HeadJudge):
+        return found
+    diversity = layout_diversity(judge, samples)
+    found["diversity"] = mean_of(metric_name("diversity, LPIPS' formula", OWN_JUDGE), diversity)
     if len(samples) >= LEAST_FOR_HALVES:
         values, floors = halved_distances(of_samples.features[:, 0], of_true.features[:, 0])
         floor = halved("of held-out photographs to each other (floor)", floors)

@@ -1,5 +1,6 @@
 """The small segmentation network that scores Scenes. `python -m sdm_lite.judge` trains one."""
 
+from sdm_lite.judge.head import HeadConfig, HeadJudge
 from sdm_lite.judge.network import (
     Judge,
     JudgeConfig,
@@ -10,6 +11,8 @@ from sdm_lite.judge.network import (
 )
 
 __all__ = [
+    "HeadConfig",
+    "HeadJudge",
     "Judge",
     "JudgeConfig",
     "Reading",

@@ -21,10 +21,13 @@ from sdm_lite.datasets import DATASETS, Photographs
 from sdm_lite.datasets.options import add_treatment, open_asked
 from sdm_lite.files import check_writable, write_whole
 from sdm_lite.judge import photographs as judge_photographs
+from sdm_lite.judge.efficientnet import NAME as EFFICIENTNET
+from sdm_lite.judge.head import HeadJudge
 from sdm_lite.judge.network import Judge, JudgeConfig, load_judge, metric_name, save_judge
 from sdm_lite.judge.photographs import (
     OWN_JUDGE,
     load_own_judge,
+    own_head_config,
     own_judge_config,
     own_judge_facts,
     read_photographs,
@@ -62,6 +65,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     train.add_argument("--batch-size", type=int, default=BATCH_SIZE, help="pictures an update (default %(default)s)")
     train.add_argument("--learning-rate", type=float, default=LEARNING_RATE, help="peak (default %(default)s)")
     train.add_argument("--seed", type=int, default=0, help="of weights and order (default %(default)s)")
+    train.add_argument(
+        "--backbone",
+        choices=["efficientnet-lite0"],
+        help="of photographs: train a small head on its frozen maps instead of a whole network",
+    )
     train.set_defaults(run=_train_command)
     evaluate = commands.add_parser("evaluate", help="measure a judge on true pictures it was not trained on")
     evaluate.add_argument("judge", nargs="?", default="judge-32", help="a shipped name or a file (default %(default)s)")
@@ -83,9 +91,12 @@ def _train_command(arguments: argparse.Namespace) -> None:
     training = _open(arguments, "train", arguments.size, arguments.num_images)
     held_out = _open(arguments, "val", arguments.size, arguments.num_held_out)
     if isinstance(training, Scenes):
+        if arguments.backbone is not None:
+            raise ValueError("--backbone is for photographs, and --dataset is scenes: leave one out")
         config, num_steps = JudgeConfig(image_size=(training.size, training.size)), NUM_STEPS
     else:
-        config, num_steps = own_judge_config(training), judge_photographs.NUM_STEPS
+        own_config = own_judge_config if arguments.backbone is None else own_head_config
+        config, num_steps = own_config(training), judge_photographs.NUM_STEPS
     arguments.size, arguments.num_images = config.image_size, len(training)
     arguments.num_steps = num_steps if arguments.num_steps is None else arguments.num_steps
     check_training(arguments.num_images, arguments.num_steps, arguments.batch_size, arguments.learning_rate)
@@ -199,6 +210,12 @@ def judge_card(
     """The card of a trained judge, Markdown, every number in it a measured one."""
     height, width = judge.config.image_size
     num_parameters = sum(parameter.numel() for parameter in judge.parameters())
+    if isinstance(judge, HeadJudge):
+        metrics = ("mIoU",)
+        made = f"A head of {num_parameters:,} parameters on the frozen maps of {EFFICIENTNET} (ImageNet)"
+    else:
+        metrics = ("FID", "mIoU")
+        made = f"A small segmentation network (U-Net, {num_parameters:,} parameters, channels {judge.config.channels})"
     if isinstance(training, Scenes):
         judge_name, work, whose, again = "Scenes judge", "drawing", "the Scenes judge", name
         kind = (
@@ -213,8 +230,8 @@ def judge_card(
         )
     return f"""# {name}: {whose} at {height} x {width}
 
-A small segmentation network (U-Net, {num_parameters:,} parameters, channels {judge.config.channels}){kind}
-Numbers measured with it are called so: {metric_name("FID", judge_name)}, {metric_name("mIoU", judge_name)}.
+{made}{kind}
+Numbers measured with it are called so: {", ".join(metric_name(metric, judge_name) for metric in metrics)}.
 
     {facts["command"]}
 
@@ -233,6 +250,7 @@ def _command_line(arguments: argparse.Namespace) -> str:
     words = ["python -m sdm_lite.judge train"]
     if arguments.dataset != "scenes":
         words.append(f"--dataset {arguments.dataset} --root FOLDER --protocol {arguments.protocol}")
+        words += [] if arguments.backbone is None else [f"--backbone {arguments.backbone}"]
         words += ["--skip-bad"] if arguments.skip_bad else []
     words.append(f"--output {output} --size {' '.join(map(str, arguments.size))} --num-steps {arguments.num_steps}")
     words.append(f"--num-images {arguments.num_images} --batch-size {arguments.batch_size}")

@@ -13,6 +13,7 @@ Shapes: B batch, K classes, C channels, H x W pixels, h x w of a layer.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sdm_lite import checkpoints
+from sdm_lite.batches import Batch
 from sdm_lite.files import to_json
 from sdm_lite.scenes.look import SEASONS, TIMES_OF_DAY
 
@@ -76,6 +78,12 @@ class JudgeConfig:
 
         if self.void_id is not None and not 0 <= self.void_id < self.num_classes:
             raise ValueError(f"void_id must be None or a class id in 0..{self.num_classes - 1}, got {self.void_id}")
+
+    format = FORMAT
+
+    def build(self) -> Judge:
+        """A judge with random weights."""
+        return Judge(self)
 
     @property
     def divisor(self) -> int:
@@ -173,21 +181,31 @@ class Judge(nn.Module):
         Returns:
             Class logits, features, the logits of the two heads, and pooled features of all levels.
         """
-        layers = self.layers(images)
+        return self.reading(self.layers(images))
+
+    def reading(self, layers: list[Tensor]) -> Reading:
+        """Everything, from what `layers` returned; see `read`."""
         pooled = pool(layers)
         features = (pooled - self.feature_mean) / self.feature_std
         heads = self.time_of_day_head(pooled), self.season_head(pooled)
         return Reading(self._decode(layers), features, *heads, pool_levels(layers))
 
     def _decode(self, layers: list[Tensor]) -> Tensor:
-        """Class logits (B, K, H, W) from what `layers` returned."""
-        h = layers[-1]
-        for block, skip in zip(reversed(self.decoder), reversed(layers[:-1]), strict=True):
-            h = block(torch.cat([F.interpolate(h, scale_factor=2, mode="nearest"), skip], dim=1))
-        logits = self.label_head(h)
+        """Class logits (B, K, H, W) from what `layers` returned, -inf for void."""
+        logits = self._logits(layers)
         if self.config.void_id is not None:
             logits = logits.index_fill(1, torch.tensor([self.config.void_id], device=logits.device), -torch.inf)
         return logits
+
+    def _logits(self, layers: list[Tensor]) -> Tensor:
+        """The same, as the decoder has it."""
+        h = layers[-1]
+        for block, skip in zip(reversed(self.decoder), reversed(layers[:-1]), strict=True):
+            h = block(torch.cat([F.interpolate(h, scale_factor=2, mode="nearest"), skip], dim=1))
+        return self.label_head(h)
+
+    def remember(self, pictures: Batch) -> Callable[[Tensor, Tensor], list[Tensor]] | None:
+        """For training: the layers of any of N pictures, mirrored or not, or None where training changes them."""
 
     def predict(self, images: Tensor) -> Tensor:
         """The most probable label map, (B, H, W) int64."""
@@ -268,6 +286,9 @@ def pool_levels(layers: list[Tensor]) -> Tensor:
 
 # On disk.
 
+CONFIGS = {FORMAT: JudgeConfig}
+"""What a file's configuration is of, by its format; `judge.head` adds its own."""
+
 
 def save_judge(path: str | Path, judge: Judge, *, facts: dict[str, object] | None = None) -> None:
     """Write a judge with its configuration, whole or not at all.
@@ -278,7 +299,7 @@ def save_judge(path: str | Path, judge: Judge, *, facts: dict[str, object] | Non
         facts: anything JSON can hold, nan as null, that a reader should know: command, steps, seconds, scores.
     """
     metadata = {"config": to_json(dataclasses.asdict(judge.config)), "facts": to_json(facts or {})}
-    checkpoints.save_tensors(path, judge.state_dict(), {"format": FORMAT, **metadata})
+    checkpoints.save_tensors(path, judge.state_dict(), {"format": judge.config.format, **metadata})
 
 
 def load_judge(name_or_path: str | Path = "judge-32", *, device: str | torch.device = "cpu") -> Judge:
@@ -297,8 +318,8 @@ def load_judge(name_or_path: str | Path = "judge-32", *, device: str | torch.dev
     """
     path = checkpoints.resolve(name_or_path)
     tensors, metadata = checkpoints.load_tensors(path)
-    if metadata.get("format") != FORMAT:
+    if metadata.get("format") not in CONFIGS:
         raise ValueError(f"{path} is no judge: its format is {metadata.get('format')!r}, expected {FORMAT!r}")
-    judge = Judge(checkpoints.read_config(JudgeConfig, metadata.get("config"), path))
+    judge = checkpoints.read_config(CONFIGS[metadata["format"]], metadata.get("config"), path).build()
     checkpoints.load_exactly(judge, tensors, path)
     return judge.eval().requires_grad_(False).to(device)

@@ -17,6 +17,8 @@ import torch
 from sdm_lite.batches import Batch, collate
 from sdm_lite.checkpoints import load_facts, resolve
 from sdm_lite.datasets.photographs import Photographs
+from sdm_lite.judge.efficientnet import load_efficientnet
+from sdm_lite.judge.head import HeadConfig
 from sdm_lite.judge.network import Judge, JudgeConfig, load_judge
 
 OWN_JUDGE = "own judge, trained on this data set's training split"  # in the names of its metrics, for `metric_name`
@@ -43,6 +45,16 @@ def own_judge_config(dataset: Photographs, channels: Sequence[int] = JudgeConfig
         image_size=dataset.size,
         void_id=dataset.void_id,
     )
+
+
+def own_head_config(dataset: Photographs) -> HeadConfig:
+    """A head on frozen maps for a data set, at the size that it is opened at; see `judge.head`.
+
+    Raises:
+        JudgeUnavailableError: if the network whose maps it reads is not installed.
+    """
+    load_efficientnet()  # so that what is missing is told before the work
+    return HeadConfig(dataset.num_classes, dataset.size, dataset.void_id)
 
 
 def read_photographs(photographs: Photographs) -> Batch:

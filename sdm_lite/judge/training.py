@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from sdm_lite import metrics
 from sdm_lite.batches import Batch
+from sdm_lite.judge.head import HeadConfig
 from sdm_lite.judge.network import Judge, JudgeConfig, pool
 from sdm_lite.progress import Progress
 from sdm_lite.scenes.dataset import Scenes
@@ -51,7 +52,7 @@ class JudgeStep(NamedTuple):
 
 
 def train_judge(
-    config: JudgeConfig,
+    config: JudgeConfig | HeadConfig,
     pictures: Batch,
     appearances: Tensor | None = None,
     *,
@@ -92,7 +93,8 @@ def train_judge(
     def steps() -> Iterator[JudgeStep]:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            judge = Judge(config).train().to(device)
+            judge = config.build().train().to(device)
+        remembered = judge.remember(pictures)
         generator = torch.Generator().manual_seed(seed)
         optimizer = torch.optim.AdamW(judge.parameters(), lr=learning_rate, weight_decay=0.01)
         class_weights = _class_weights(pictures.label_map, config.num_classes, config.void_id).to(device)
@@ -101,7 +103,8 @@ def train_judge(
             chosen = torch.randint(len(pictures.images), (batch_size,), generator=generator)
             mirrored = torch.rand(batch_size, generator=generator) < 0.5
             batch = pictures.at(chosen).mirrored(mirrored).to(device)
-            loss = _loss(judge, batch, appearances[chosen].to(device), class_weights)
+            layers = None if remembered is None else remembered(chosen, mirrored)
+            loss = _loss(judge, batch, appearances[chosen].to(device), class_weights, layers)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -143,8 +146,11 @@ def _class_weights(label_maps: Tensor, num_classes: int, void_id: int | None = N
     return (weights / (weights * share).sum()).float()
 
 
-def _loss(judge: Judge, batch: Batch, appearances: Tensor, class_weights: Tensor) -> Tensor:
-    reading, target, void_id = judge.read(batch.x0), batch.label_map.long(), judge.config.void_id
+def _loss(
+    judge: Judge, batch: Batch, appearances: Tensor, class_weights: Tensor, layers: list[Tensor] | None = None
+) -> Tensor:
+    reading = judge.read(batch.x0) if layers is None else judge.reading(layers)
+    target, void_id = batch.label_map.long(), judge.config.void_id
     if void_id is None:
         pixels = F.cross_entropy(reading.logits, target, weight=class_weights)
     elif (target == void_id).all():  # the mean over no pixel would be nan
