@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*tqdm.*")
 class Colours:
     """A judge that any picture can be worked out for by hand: mean colours and their spread, and label = brightest."""
 
-    name, device, num_classes = "colours", torch.device("cpu"), 3
+    name, device, num_classes, known_ids = "colours", torch.device("cpu"), 3, [0, 1, 2]
 
     def features(self, images):
         assert images.shape[1:] == (3, 8, 12) and -1 <= images.min() and images.max() <= 1
@@ -215,6 +215,23 @@ def test_features_that_are_no_numbers_name_the_file(root, monkeypatch, capsys):
     refused(capsys, main, words, r"colours has nan or infinite features for .*p17\.png: take that picture out")
 
 
+def test_a_class_that_no_label_map_has_is_wrong_and_no_class_of_its_own(root, monkeypatch):
+    """Where red should be read, the segmenter reads something else: red has IoU 0, the others what they had."""
+
+    class Partly(Colours):
+        def predict(self, images):
+            found = super().predict(images)
+            return torch.where(found == 0, -1, found)
+
+    before = run(root, "--labels", str(root / "labels"))["measures"]["miou"]
+    monkeypatch.setitem(judges.PUBLISHED, "colours", lambda device: Partly())
+    found = run(root, "--labels", str(root / "labels"))
+    assert found["measures"]["miou"]["yardstick"]["value"] == pytest.approx(2 / 3)  # of 0, 1, 1
+    assert found["class_iou"]["0"] == 0 and found["measures"]["miou"]["value"] < before["value"]
+    Partly.known_ids = [1, 2]  # red is nothing that it could see
+    assert run(root, "--labels", str(root / "labels"))["measures"]["miou"]["yardstick"]["value"] == 1
+
+
 def test_void_counts_for_nothing_and_another_foreign_id_is_refused(root, capsys):
     labels = pictures(0, 40)[0].argmax(-1).astype(np.uint8)
     labels[:2] = 255
@@ -240,6 +257,7 @@ def test_void_counts_for_nothing_and_another_foreign_id_is_refused(root, capsys)
         (["--size", "0", "4"], "--size must be at least 1 x 1, got 0 x 4"),
         (["--judge", "nobody"], "no weights called 'nobody'"),
         (["--judge", "judge-32", "--size", "9", "9"], "Scenes judge cannot read 9 x 9 pixels .*give --size"),
+        (["--segmenter", "x", "--segmenter-ids", "same"], "takes --segmenter-ids and --classes, got one of them alone"),
         (["--labels", "nowhere"], "folder of label maps at nowhere, got nothing"),
     ],
 )

@@ -26,7 +26,7 @@ from sdm_lite.evaluate.folders.report import (
     write_folder_report,
 )
 from sdm_lite.evaluate.folders.ruler import LEAST_TO_HALVE, measure_ruler
-from sdm_lite.files import check_writable_folder
+from sdm_lite.files import check_writable_folder, expanded
 from sdm_lite.progress import progress
 
 
@@ -49,6 +49,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--judge", help=f"what looks at them: {_judges()}")
     parser.add_argument("--labels", type=Path, help="folder of label maps NAME.png, one id a pixel, for mIoU")
     parser.add_argument("--segmenter", help="what reads label maps off pictures (default the judge, if it does)")
+    parser.add_argument(
+        "--segmenter-ids", help="of a segmenter of transformers: which of its classes are which: same, names or a file"
+    )
+    parser.add_argument("--classes", type=Path, help="of a segmenter of transformers: names of the labels, one a line")
     parser.add_argument("--void", type=int, nargs="*", default=[255], help="ids that count for nothing (default 255)")
     parser.add_argument(
         "--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="to compare at (default that of the samples)"
@@ -84,16 +88,13 @@ def _run(arguments: argparse.Namespace, command: str) -> None:
     check_writable_folder(arguments.output)
     real, samples = (open_folder(root, skip_bad=arguments.skip_bad) for root in (arguments.real, arguments.samples))
     check_enough(real, samples)
-    protocol = Protocol(
-        _common_size(samples, arguments.size),
-        arguments.filter,
-        arguments.batch_size,
-        tuple(arguments.void),
-        arguments.skip_bad,
-    )
+    size = _common_size(samples, arguments.size)
     judge = find_judge(arguments.judge, device=arguments.device)
-    _check_size(judge, protocol.size)
-    segmenter = find_segmenter(arguments.segmenter, judge, device=arguments.device)
+    _check_size(judge, size)
+    names = {"ids": arguments.segmenter_ids, "class_names": _class_names(arguments.classes)}
+    segmenter = find_segmenter(arguments.segmenter, judge, **names, device=arguments.device)
+    void = tuple(sorted({*arguments.void, *getattr(segmenter, "void", ())}))
+    protocol = Protocol(size, arguments.filter, arguments.batch_size, void, arguments.skip_bad)
     labels = {} if arguments.labels is None else label_files(arguments.labels)
     given = {"labels": labels, "segmenter": segmenter if labels else None, "progress": progress}
     comparison = compare_folders(real, samples, judge, protocol, num_subsets=arguments.num_subsets, **given)
@@ -111,6 +112,16 @@ def _run(arguments: argparse.Namespace, command: str) -> None:
     if ruler is not None:
         print("\n".join([ruler_table(ruler), *ruler_lines(ruler)]))
     print(f"wrote {report}, which says how this was measured, and beside it scores.json")
+
+
+def _class_names(file: Path | None) -> list[str]:
+    """The names of the classes of label maps, in the order of their ids."""
+    if file is None:
+        return []
+    names = [line.strip() for line in expanded(file).read_text(encoding="utf-8").splitlines() if line.strip()]
+    if not names:
+        raise ValueError(f"expected names of classes, one a line, in --classes {file}, got none")
+    return names
 
 
 def _common_size(samples: PictureFolder, asked: list[int] | None) -> tuple[int, int]:

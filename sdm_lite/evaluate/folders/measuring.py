@@ -18,7 +18,7 @@ from torch import Tensor
 from sdm_lite import metrics
 from sdm_lite.datasets.picture_folder import PictureFolder, label_map_names, told_sizes
 from sdm_lite.evaluate.folders.judges import FeatureNetwork, Perceptual, Segmenter
-from sdm_lite.evaluate.folders.reading import PLAIN, Protocol, Reading, group_diversity, read_features
+from sdm_lite.evaluate.folders.reading import PLAIN, Protocol, Reading, group_diversity, known_iou, read_features
 from sdm_lite.evaluate.measures import Measure
 from sdm_lite.judge.network import metric_name
 from sdm_lite.progress import ShowProgress, counted, silently
@@ -138,7 +138,7 @@ def compare_folders(
     measures = set_measures(of_real, of_samples, names, judge.name, num_subsets)
     left_out: list[str] = []
     _add_diversity(measures, left_out, samples, of_samples, names, judge, protocol, progress)
-    class_iou = _add_miou(measures, left_out, of_real, of_samples, sample_maps, segmenter, bool(labels), judge.name)
+    class_iou = _add_miou(measures, left_out, of_real, of_samples, sample_maps, segmenter, bool(labels))
     return Comparison(
         judge=judge.name,
         protocol=protocol,
@@ -247,7 +247,6 @@ def _add_miou(
     sample_maps: Mapping[str, str],
     segmenter: Segmenter | None,
     has_labels: bool,
-    judge: str,
 ) -> dict[int, float]:
     """Add mIoU if it can be had, beside that of the true pictures; IoU by class id."""
     if segmenter is None or not has_labels:
@@ -257,27 +256,30 @@ def _add_miou(
     if not of_samples.labelled:
         left_out.append("mIoU: no sample has the name of a label map; NAME.png or NAME_0.png is of the map NAME.png")
         return {}
-    name = getattr(segmenter, "name", judge)
+    name, known = segmenter.name, segmenter.known_ids
     of_true = None
     if of_real.labelled:
-        of_true = miou_measure(f"of {len(of_real.labelled)} true pictures", of_real.confusion[PLAIN], of_real.labelled)
+        title = f"of {len(of_real.labelled)} true pictures"
+        of_true = miou_measure(title, of_real.confusion[PLAIN], of_real.labelled, known)
     confusion = of_samples.confusion[PLAIN]
     maps = [sample_maps[sample] for sample in of_samples.labelled]
-    measure = miou_measure(metric_name("mIoU", name), confusion, maps)
+    measure = miou_measure(metric_name("mIoU", name), confusion, maps, known)
     measures["miou"] = Measure(measure.name, measure.value, measure.interval, of_true)
-    iou = metrics.intersection_over_union(confusion.sum(0)).tolist()
-    return dict(enumerate(iou))
+    return dict(zip(known, known_iou(confusion.sum(0), known).tolist(), strict=True))
 
 
-def miou_measure(name: str, confusion: Tensor, maps: list[str]) -> Measure:
-    """The mIoU of all pictures, (n, K, K), and its interval over label maps: samples of one map go together."""
+def miou_measure(name: str, confusion: Tensor, maps: list[str], known_ids: list[int]) -> Measure:
+    """The mIoU of all pictures, (n, K + 1, K + 1), and its interval over label maps: samples of one go together."""
     groups = {of: i for i, of in enumerate(dict.fromkeys(maps))}
     index = torch.tensor([groups[of] for of in maps])
     of_maps = torch.zeros(len(groups), *confusion.shape[1:], dtype=confusion.dtype).index_add_(0, index, confusion)
     interval = metrics.bootstrap_interval(
-        lambda i: metrics.mean_iou(of_maps[i].sum(0)), len(of_maps), items="label maps", num_resamples=200
+        lambda i: known_iou(of_maps[i].sum(0), known_ids).nanmean().item(),
+        len(of_maps),
+        items="label maps",
+        num_resamples=200,
     )
-    return Measure(name, metrics.mean_iou(confusion.sum(0)), interval)
+    return Measure(name, known_iou(confusion.sum(0), known_ids).nanmean().item(), interval)
 
 
 def _facts(folder: PictureFolder, reading: Reading, protocol: Protocol, others: list[bytes]) -> FolderFacts:

@@ -60,7 +60,7 @@ class Reading:
         names: of the N pictures that could be read, in order.
         features: (N, D) float32, by alteration; PLAIN is there always.
         labelled: names of those with a label map.
-        confusion: (len(labelled), K, K), by alteration; empty without a segmenter.
+        confusion: (len(labelled), K + 1, K + 1), by alteration, see `known_iou`; empty without a segmenter.
         distances: (P,) of pictures 0 and 1, 2 and 3 and so on, by alteration; empty unless asked for.
         digests: of the pixels of each picture at the size, without alteration.
         low, high: the lowest and the highest value of all, 0..255.
@@ -183,6 +183,14 @@ def group_diversity(
     return torch.stack(means)
 
 
+def known_iou(confusion: Tensor, known_ids: Sequence[int]) -> Tensor:
+    """Intersection over union of the classes that a segmenter knows, of a confusion (K + 1, K + 1): (len(known_ids),).
+
+    The last row and column are what was read as none of the K classes: wrong wherever it is, and no class of its own.
+    """
+    return metrics.intersection_over_union(confusion)[torch.tensor(known_ids)]
+
+
 def _batches(
     decoded: Iterable[_Decoded | str], batch_size: int, found: Reading, skip_bad: bool
 ) -> Iterator[list[_Decoded]]:
@@ -229,7 +237,7 @@ def _check_finite(features: Tensor, files: list[Path], judge: str) -> None:
 def _confusions(
     segmenter: Segmenter, images: Tensor, batch: list[_Decoded], label_maps: Mapping[str, Path], void: tuple[int, ...]
 ) -> list[Tensor]:
-    """A confusion matrix (K, K) for each picture of a batch that has a label map."""
+    """A confusion matrix (K + 1, K + 1) for each picture of a batch that has a label map."""
     if all(one.label_map is None for one in batch):
         return []
     found = []
@@ -244,5 +252,7 @@ def _confusions(
                 f"got {foreign}: give --void, or label maps in the segmenter's ids"
             )
         target = torch.from_numpy(np.where(np.isin(one.label_map, void), -1, one.label_map))
-        found.append(metrics.confusion_matrix(predicted, target, segmenter.num_classes, ignore_label=-1))
+        outcomes = segmenter.num_classes + 1  # the last: read as what no label map has
+        predicted = torch.where(predicted < 0, segmenter.num_classes, predicted)
+        found.append(metrics.confusion_matrix(predicted, target, outcomes, ignore_label=-1))
     return found

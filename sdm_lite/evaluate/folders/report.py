@@ -71,7 +71,8 @@ def protocol_lines(comparison: Comparison) -> list[str]:
         )
     if "miou" in comparison.measures:
         lines.append(
-            "mIoU: intersection over union of the classes present, pixels of all samples counted together (void ids "
+            "mIoU: intersection over union of the classes that are there and that the segmenter knows, pixels of all "
+            "samples counted together (void ids "
             f"{', '.join(map(str, protocol.void)) or 'none'} count for nothing); label maps are brought to the size of "
             "the pictures by nearest neighbour. Its interval resamples label maps."
         )

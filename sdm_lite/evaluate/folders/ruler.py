@@ -19,13 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sdm_lite import metrics
 from sdm_lite.datasets.alterations import FILTERS, halved_and_back, resized, resized_with_aliasing, through_jpeg
 from sdm_lite.datasets.photographs import spread
 from sdm_lite.datasets.picture_folder import PictureFolder
 from sdm_lite.evaluate.folders.judges import FeatureNetwork, Segmenter
 from sdm_lite.evaluate.folders.measuring import LEAST, SET_SCORES, set_scores
-from sdm_lite.evaluate.folders.reading import PLAIN, Alteration, Protocol, Reading, read_features
+from sdm_lite.evaluate.folders.reading import PLAIN, Alteration, Protocol, Reading, known_iou, read_features
 from sdm_lite.progress import ShowProgress, silently
 
 if TYPE_CHECKING:
@@ -141,7 +140,7 @@ def measure_ruler(
     which = "one of the samples for each label map of half B" if shared else "as many of the samples, at random"
     rows = {name: _summed_up(values) for name, values in shifts.items()}
     summed = _summed_up(base)
-    _add_of_single_pictures(summed, rows, reading)
+    _add_of_single_pictures(summed, rows, reading, [] if segmenter is None else segmenter.known_ids)
     return Ruler(half, NUM_HALVINGS, which, summed, rows)
 
 
@@ -178,13 +177,15 @@ def _summed_up(values: list[list[float]]) -> dict[str, Shift]:
     return {key: Shift(float(mean[i]), float(spread_[i])) for i, key in enumerate(SET_SCORES)}
 
 
-def _add_of_single_pictures(base: dict[str, Shift], rows: dict[str, dict[str, Shift]], reading: Reading) -> None:
+def _add_of_single_pictures(
+    base: dict[str, Shift], rows: dict[str, dict[str, Shift]], reading: Reading, known_ids: list[int]
+) -> None:
     """Add diversity, here of pairs of different true pictures, and mIoU, which need no halves."""
     nan = float("nan")
     for key, of in (("diversity", reading.distances), ("miou", reading.confusion)):
         if not of:
             continue
-        statistic = _mean if key == "diversity" else _miou
+        statistic = _mean if key == "diversity" else partial(_miou, known_ids)
         base[key] = Shift(statistic(of[PLAIN]), nan)
         for name in of:
             if name != PLAIN:
@@ -195,8 +196,8 @@ def _mean(distances: Tensor) -> float:
     return distances.mean().item()
 
 
-def _miou(confusion: Tensor) -> float:
-    return metrics.mean_iou(confusion.sum(0))
+def _miou(known_ids: list[int], confusion: Tensor) -> float:
+    return known_iou(confusion.sum(0), known_ids).nanmean().item()
 
 
 def _halved(plain: Alteration, filter_name: str, picture: Image.Image, size: tuple[int, int]) -> Image.Image:
