@@ -9,7 +9,7 @@ from sdm_lite.metrics.diversity import Distance, pairwise_diversity, total_varia
 from sdm_lite.metrics.edges import edge_pixels, edge_sharpness
 from sdm_lite.metrics.frechet import Moments, feature_moments, frechet_distance, frechet_distance_of_moments
 from sdm_lite.metrics.intervals import Interval, bootstrap, bootstrap_interval, centred_interval, verdict
-from sdm_lite.metrics.kernel import kernel_distance
+from sdm_lite.metrics.kernel import kernel_distance, kernel_distance_of_groups
 from sdm_lite.metrics.kernel_pairs import kernel_distance_of_pairs, pair_kernel
 from sdm_lite.metrics.neighbours import Neighbourhoods, neighbourhoods
 from sdm_lite.metrics.segmentation import confusion_matrix, intersection_over_union, mean_iou
@@ -31,6 +31,7 @@ __all__ = [
     "frechet_distance_of_moments",
     "intersection_over_union",
     "kernel_distance",
+    "kernel_distance_of_groups",
     "kernel_distance_of_pairs",
     "mean_iou",
     "neighbourhoods",

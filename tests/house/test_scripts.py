@@ -29,7 +29,7 @@ def loaded(monkeypatch, tmp_path):
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         for key, value in ({"FOLDER": tmp_path} | others).items():
-            monkeypatch.setattr(module, key, value)
+            monkeypatch.setattr(module, key, value, raising=key != "FOLDER")
         return module
 
     return load
@@ -69,3 +69,9 @@ def test_make_pictures(loaded, tmp_path):
     quick = partial(SampleSettings, num_steps=1)
     loaded("make_pictures", FOLDER=tmp_path, LAYOUTS=(4, 7, 9, 10), SCALES=(0.0, 1.5), SampleSettings=quick).main()
     assert {path.name for path in tmp_path.glob("*.png")} == {"samples.png", "samples_64.png", "guidance.png"}
+
+
+def test_subset_coverage(loaded, capsys):
+    few = {"NUM_PICTURES": 16, "NUM_FEATURES": 3, "NUM_SETS": 2, "NUM_SUBSETS": 3, "NUM_REFERENCE": 12}
+    loaded("subset_coverage", SHIFTS=(0.0, 1.0), **few).main()
+    assert capsys.readouterr().out.count("\n| ") == 2

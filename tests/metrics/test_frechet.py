@@ -97,6 +97,37 @@ def test_kernel_distance_has_no_bias_and_sees_a_shift():
     assert metrics.kernel_distance(a, b + 1) > 1
 
 
+@pytest.mark.parametrize("rows", [2, 1000])
+def test_kernel_distance_of_groups_leaves_out_pairs_of_one_group(monkeypatch, rows):
+    monkeypatch.setattr("sdm_lite.metrics.kernel.ROWS", rows)
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.randn(4, 3, generator=generator).double(), torch.randn(5, 3, generator=generator).double()
+    of_a, of_b = torch.tensor([0, 1, 1, 2]), torch.tensor([1, 0, 3, 3, 4])
+
+    def mean(x, y, of_x, of_y):
+        pairs = [(i, j) for i in range(len(x)) for j in range(len(y)) if of_x[i] != of_y[j]]
+        return sum((float(x[i] @ y[j]) / 3 + 1) ** 3 for i, j in pairs) / len(pairs)
+
+    expected = mean(a, a, of_a, of_a) + mean(b, b, of_b, of_b) - 2 * mean(a, b, of_a, of_b)
+    assert metrics.kernel_distance_of_groups(a, b, of_a, of_b) == pytest.approx(expected, rel=1e-12)
+    alone = torch.arange(4), torch.arange(4, 9)
+    assert metrics.kernel_distance_of_groups(a, b, *alone) == pytest.approx(metrics.kernel_distance(a, b), rel=1e-12)
+
+
+def test_copies_of_one_map_are_at_no_distance_where_pairs_of_one_group_are_left_out():
+    """Half of the variance is the map's, in both sets: with its pairs the distance is far below 0, without it is 0."""
+    generator = torch.Generator().manual_seed(1)
+    paired, fresh = [], []
+    for _ in range(200):
+        maps = torch.randn(20, 4, generator=generator)
+        a, b = maps + torch.randn(2, 20, 4, generator=generator)
+        paired.append(metrics.kernel_distance(a, b))
+        fresh.append(metrics.kernel_distance_of_groups(a, b, torch.arange(20), torch.arange(20)))
+    paired, fresh = torch.tensor(paired), torch.tensor(fresh)
+    assert fresh.mean().abs() < 3 * fresh.std() / math.sqrt(200)
+    assert paired.mean() < -10 * paired.std() / math.sqrt(200)
+
+
 @pytest.mark.parametrize("numbers", [(5, 9), (9, 5), (2, 2)])
 def test_few_pictures_of_many_features_have_the_distance_of_their_moments(numbers):
     generator = torch.Generator().manual_seed(3)

@@ -89,13 +89,19 @@ class Comparison:
     sample_features: Tensor = field(default_factory=lambda: torch.empty(0, 0), repr=False)
 
 
-def set_scores(real: Tensor, samples: Tensor) -> list[float]:
-    """The six numbers of SET_SCORES, of features (N, D) and (M, D)."""
+def set_scores(real: Tensor, samples: Tensor, of_real: Tensor, of_samples: Tensor) -> list[float]:
+    """The six numbers of SET_SCORES, of features (N, D) and (M, D), and what each is of, (N,) and (M,) int64."""
     return [
-        metrics.kernel_distance(real, samples),
+        metrics.kernel_distance_of_groups(real, samples, of_real, of_samples),
         metrics.frechet_distance(real, samples),
         *metrics.neighbourhoods(real, samples),
     ]
+
+
+def numbered(names: list[str]) -> Tensor:
+    """A number for each name, equal where names are, (n,) int64."""
+    number = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    return torch.tensor([number[name] for name in names])
 
 
 def compare_folders(
@@ -181,13 +187,15 @@ def set_measures(
         num_subsets: to draw.
     """
     real, samples = of_real.features[PLAIN], of_samples.features[PLAIN]
-    values = set_scores(real, samples)
+    groups = numbered(of_real.names + sample_names)
+    real_maps, sample_maps = groups[: len(real)], groups[len(real) :]
+    values = set_scores(real, samples, real_maps, sample_maps)
     num_maps = len(set(sample_names))
     enough = min(len(real), num_maps) >= LEAST
     over = f"over the choice of {len(real)} and {len(samples)} pictures, by {num_subsets} subsets without duplicates"
     if enough:
         errors = metrics.subset_errors(
-            lambda i, j: set_scores(real[i], samples[j]),
+            lambda i, j: set_scores(real[i], samples[j], real_maps[i], sample_maps[j]),
             of_real.names,
             sample_names,
             most=MOST_OF_SUBSET,
@@ -269,10 +277,9 @@ def _add_miou(
 
 
 def miou_measure(name: str, confusion: Tensor, maps: list[str], known_ids: list[int]) -> Measure:
-    """The mIoU of all pictures, (n, K + 1, K + 1), and its interval over label maps: samples of one go together."""
-    groups = {of: i for i, of in enumerate(dict.fromkeys(maps))}
-    index = torch.tensor([groups[of] for of in maps])
-    of_maps = torch.zeros(len(groups), *confusion.shape[1:], dtype=confusion.dtype).index_add_(0, index, confusion)
+    """The mIoU of all pictures, confusion (n, K + 1, K + 1), and its interval: samples of one map go together."""
+    index = numbered(maps)
+    of_maps = confusion.new_zeros(int(index.max()) + 1, *confusion.shape[1:]).index_add(0, index, confusion)
     interval = metrics.bootstrap_interval(
         lambda i: known_iou(of_maps[i].sum(0), known_ids).nanmean().item(),
         len(of_maps),

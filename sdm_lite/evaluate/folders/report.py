@@ -46,7 +46,7 @@ def protocol_lines(comparison: Comparison) -> list[str]:
         f"Features are those of {comparison.judge}, one vector a picture. Scores carry its name: they compare with no "
         "number that another network gave.",
         "KID: squared maximum mean discrepancy under the kernel (x.y / D + 1)^3, without bias, of all pictures, not of "
-        "blocks of them (Binkowski et al., 2018).",
+        "blocks of them (Binkowski et al., 2018); pairs of pictures of one label map are left out.",
         f"FID: Frechet distance of two Gaussians (Heusel et al., 2017). It is biased upwards, the more the fewer the "
         f"pictures: it is of {real} and {samples}, and compares with no FID of other numbers.",
         "Precision and recall by the 3 nearest neighbours (Kynkaanniemi et al., 2019), density and coverage by 5 "
@@ -61,7 +61,7 @@ def protocol_lines(comparison: Comparison) -> list[str]:
     if comparison.num_shared:
         lines.append(
             f"{comparison.num_shared} of the label maps have a true picture of the same name. Pictures of one label "
-            "map are alike, so KID and FID are lower, and the shares higher, than against true pictures of other maps: "
+            "map are alike, so FID is lower, and the shares higher, than against true pictures of other maps: "
             "the last row of what moves the scores compares with other maps."
         )
     if "diversity" in comparison.measures:

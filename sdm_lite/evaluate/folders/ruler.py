@@ -23,7 +23,7 @@ from sdm_lite.datasets.alterations import FILTERS, halved_and_back, resized, res
 from sdm_lite.datasets.photographs import spread
 from sdm_lite.datasets.picture_folder import PictureFolder
 from sdm_lite.evaluate.folders.judges import FeatureNetwork, Segmenter
-from sdm_lite.evaluate.folders.measuring import LEAST, SET_SCORES, set_scores
+from sdm_lite.evaluate.folders.measuring import LEAST, SET_SCORES, numbered, set_scores
 from sdm_lite.evaluate.folders.reading import PLAIN, Alteration, Protocol, Reading, known_iou, read_features
 from sdm_lite.progress import ShowProgress, silently
 
@@ -132,11 +132,8 @@ def measure_ruler(
         progress=progress,
     )
     half = min(len(reading.names) // 2, len(sample_features))
-    samples_of: dict[str, list[int]] = {}
-    for i, name in enumerate(sample_names):
-        samples_of.setdefault(name, []).append(i)
-    base, shifts = _halvings(reading, sample_features, samples_of, half, seed)
-    shared = all(name in samples_of for name in reading.names)
+    base, shifts = _halvings(reading, sample_features, list(sample_names), half, seed)
+    shared = set(reading.names) <= set(sample_names)
     which = "one of the samples for each label map of half B" if shared else "as many of the samples, at random"
     rows = {name: _summed_up(values) for name, values in shifts.items()}
     summed = _summed_up(base)
@@ -145,12 +142,14 @@ def measure_ruler(
 
 
 def _halvings(
-    reading: Reading, samples: Tensor, samples_of: Mapping[str, Sequence[int]], half: int, seed: int
+    reading: Reading, samples: Tensor, sample_names: list[str], half: int, seed: int
 ) -> tuple[list[list[float]], dict[str, list[list[float]]]]:
     """Scores of halves (NUM_HALVINGS x 6), and how far they move by each row."""
     generator = torch.Generator().manual_seed(seed)
     features, plain = reading.features, reading.features[PLAIN]
-    shared = all(name in samples_of for name in reading.names)
+    groups = numbered(reading.names + sample_names)
+    maps, sample_maps = groups[: len(plain)], groups[len(plain) :]  # those of reading.names are 0, 1, 2 ...
+    shared = set(reading.names) <= set(sample_names)
     base: list[list[float]] = []
     shifts: dict[str, list[list[float]]] = {}
     for _ in range(NUM_HALVINGS):
@@ -158,15 +157,19 @@ def _halvings(
         one, other = order[:half], order[half : 2 * half]
         some = torch.randperm(len(samples), generator=generator)
         if shared:  # one sample a name: of half B, so that half A shares no label map with it
-            rank = {int(i): place for place, i in enumerate(some)}
-            some = torch.tensor([min(samples_of[reading.names[i]], key=rank.get) for i in other.tolist()])
+            first = {int(sample_maps[i]): int(i) for i in some.flip(0)}
+            some = torch.tensor([first[i] for i in other.tolist()])
         some = some[:half]
-        base.append(set_scores(plain[one], plain[other]))
-        tried = {name: set_scores(plain[one], altered[other]) for name, altered in features.items() if name != PLAIN}
+        of = maps[one], maps[other]
+        base.append(set_scores(plain[one], plain[other], *of))
+        altered = {name: found for name, found in features.items() if name != PLAIN}
+        tried = {name: set_scores(plain[one], found[other], *of) for name, found in altered.items()}
         for number in (half // 2, half // 4):
             if number >= LEAST:
-                tried[f"{number} pictures in place of {half}"] = set_scores(plain[one[:number]], plain[other[:number]])
-        tried[SAMPLES_ROW] = set_scores(plain[one], samples[some])
+                tried[f"{number} pictures in place of {half}"] = set_scores(
+                    plain[one[:number]], plain[other[:number]], maps[one[:number]], maps[other[:number]]
+                )
+        tried[SAMPLES_ROW] = set_scores(plain[one], samples[some], maps[one], sample_maps[some])
         for name, scores in tried.items():
             shifts.setdefault(name, []).append(np.subtract(scores, base[-1]).tolist())
     return base, shifts
