@@ -15,13 +15,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from sdm_lite import metrics
+from sdm_lite.evaluate.floors import frechet_to_the_others, variation_to_the_others
 from sdm_lite.evaluate.measurements import Measurements, held_fixed
 from sdm_lite.evaluate.measures import Measure
 from sdm_lite.judge.network import metric_name
-from sdm_lite.metrics import Moments
 from sdm_lite.scenes.dataset import TEST_SEED
 
 COVERED = "layouts: their choice and the samples' noise, not the training run"
@@ -148,11 +147,14 @@ def statistics(generated: Measurements, diversity: Tensor, truth: Truth) -> dict
             apart="ratio",
         ),
         "frechet": Statistic(
-            metric_name("FID"), _frechet(generated.features[:, 0], reference.features), num_layouts, "floor"
+            metric_name("FID"),
+            frechet_to_the_others(generated.features[:, 0], reference.features),
+            num_layouts,
+            "floor",
         ),
         "frechet_within": Statistic(
             metric_name("FID, hour and season held fixed"),
-            _frechet(fixed.features[:, 0], fixed_reference.features),
+            frechet_to_the_others(fixed.features[:, 0], fixed_reference.features),
             num_layouts,
             "floor",
         ),
@@ -171,7 +173,7 @@ def statistics(generated: Measurements, diversity: Tensor, truth: Truth) -> dict
         **{
             key: Statistic(
                 f"TV distance of {metric_name(head.replace('_', ' '))}",
-                _variation(getattr(generated, head)[:, 0], getattr(reference, head)),
+                variation_to_the_others(getattr(generated, head)[:, 0], getattr(reference, head)),
                 num_layouts,
                 "floor",
             )
@@ -282,58 +284,8 @@ def _miou(confusion: Tensor) -> float:
     return metrics.mean_iou(confusion.sum(0))
 
 
-def _frechet(features: Tensor, reference: Tensor) -> Callable[[Tensor], tuple[float, float]]:
-    """Mean Frechet distance to all but one of the true pictures of each layout: of samples, and of the one left out.
-
-    As sums over layouts, so that a resample costs no more than weighing them.
-
-    Args:
-        features: (L, C), of one sample a layout.
-        reference: (L, N, C), of true pictures.
-    """
-    centre = reference.double().mean((0, 1))  # or the sums of squares would lose digits
-    sets = torch.cat([features[None].double(), reference.transpose(0, 1).double()]) - centre  # (1 + N, L, C)
-
-    def statistic(i: Tensor) -> tuple[float, float]:
-        weights = torch.bincount(i, minlength=sets.shape[1]).double()
-        weighted = sets * weights[:, None]
-        sums, squares = weighted.sum(1), weighted.mT @ sets  # (1 + N, C) and (1 + N, C, C)
-        ones = _moments(sums, squares, len(i))
-        rest = _moments(sums[1:].sum(0) - sums[1:], squares[1:].sum(0) - squares[1:], len(i) * (len(sets) - 2))
-        samples = Moments(ones.mean[0], ones.covariance[0])
-        left_out = Moments(ones.mean[1:], ones.covariance[1:])
-        of_samples, floor = (metrics.frechet_distance_of_moments(of, rest).mean().item() for of in (samples, left_out))
-        return of_samples, floor
-
-    return statistic
-
-
 def _kernel(levels: Tensor, reference: Tensor) -> Callable[[Tensor], tuple[float, float]]:
     """Kernel distance over pairs of layouts, of samples (L, 1, D) to true ones (L, N, D); and 0, the truth's own."""
     # In single precision: there are (L N)^2 terms, and each is off by about a millionth.
     pairs = metrics.pair_kernel(levels.float(), reference.float())
     return lambda i: (metrics.kernel_distance_of_pairs(pairs, i), 0.0)
-
-
-def _moments(sums: Tensor, squares: Tensor, number: int) -> Moments:
-    """Mean (..., C) and covariance (..., C, C) from sums of features and of their products."""
-    mean = sums / number
-    return Moments(mean, (squares - number * mean[..., :, None] * mean[..., None, :]) / (number - 1))
-
-
-def _variation(read: Tensor, reference: Tensor) -> Callable[[Tensor], tuple[float, float]]:
-    """Mean total variation distance to all but one of the true pictures: of samples, and of the one left out.
-
-    Args:
-        read: (L,) int64, what a head read off one sample a layout.
-        reference: (L, N) int64, off true pictures.
-    """
-    outcomes = F.one_hot(torch.cat([read[:, None], reference], 1)).double()  # (L, 1 + N, outcomes)
-
-    def statistic(i: Tensor) -> tuple[float, float]:
-        shares = outcomes[i].mean(0)  # (1 + N, outcomes)
-        others = (shares[1:].sum(0) - shares[1:]) / (len(shares) - 2)
-        samples, left_out = (((of - others).abs().sum(-1) / 2).mean().item() for of in (shares[0], shares[1:]))
-        return samples, left_out
-
-    return statistic

@@ -1,7 +1,6 @@
 """The scripts of docs/ run: what they call in the package is there, and they write the pages and pictures they name."""
 
 import importlib.util
-import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -37,16 +36,15 @@ def loaded(monkeypatch, tmp_path):
 
 def test_few_steps(loaded, tmp_path, monkeypatch):
     steps = {"DDIM": (2,), "DPM-Solver++(2M)": (2,), "ancestral": (2, 3)}
-    script = loaded("few_steps", NUM_STEPS=steps, REFINED_STEPS=2, evaluate_model=FEW_RESAMPLES)
+    script = loaded("few_steps", NUM_STEPS=steps, REFINED_STEPS=2)
     rows = tmp_path / "rows"
-    options = ["--num-layouts", "4", "--num-diversity-layouts", "2", "--output", str(rows)]
+    options = ["--num-layouts", "4", "--num-diversity-layouts", "2", "--num-resamples", "4", "--output", str(rows)]
     monkeypatch.setattr(sys, "argv", ["few_steps.py", *options])
     script.main()
-    kept = json.loads((rows / "ddim-2-none.json").read_text())
-    assert kept["sampler"] == "DDIM" and kept["settings"]["num_diversity_layouts"] == 2
+    assert {path.name for path in rows.iterdir()} == {row.file_name for row in script.rows()}
     page = (tmp_path / "few_steps.md").read_text()
-    assert page.count("\n| ") == 1 + len(script.rows()) and page.count(" guidance as it is (") == 4
-    assert "on\n4 held-out layouts; diversity from 2 samples of each of 2 layouts" in page
+    assert page.count("\n| ") == 2 * (1 + len(script.rows())) - 1, "the standard is compared with nothing"
+    assert page.count(", against guidance as it is: ") == 4 and "on\n4 test layouts, Scenes(seed=2)" in page
     assert (tmp_path / "images" / "few_steps.png").exists()
 
 
