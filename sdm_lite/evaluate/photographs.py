@@ -250,8 +250,7 @@ def judge_measures(judge: Judge, samples: Tensor, held_out: Examples) -> dict[st
     found["diversity"] = mean_of(metric_name("diversity, LPIPS' formula", OWN_JUDGE), diversity)
     if len(samples) >= LEAST_FOR_HALVES:
         values, floors = halved_distances(of_samples.features[:, 0], of_true.features[:, 0])
-        floor = halved("of held-out photographs to each other (floor)", floors)
-        found["frechet"] = replace(halved(metric_name("FID", OWN_JUDGE), values), yardstick=floor)
+        found["frechet"] = above_floor(metric_name("FID", OWN_JUDGE), values, floors)
     return found
 
 
@@ -289,6 +288,12 @@ def halved(name: str, distances: np.ndarray) -> Measure:
     low, high = np.quantile(distances, [0.025, 0.975])
     interval = metrics.Interval(float(low), float(high), f"95 % of {len(distances)} halvings of the photographs")
     return Measure(name, float(distances.mean()), interval)
+
+
+def above_floor(name: str, values: np.ndarray, floors: np.ndarray) -> Measure:
+    """Distances over halvings, beside those of photographs in the samples' place and less them, halving by halving."""
+    floor = halved("of held-out photographs to each other (floor)", floors)
+    return replace(halved(name, values), yardstick=floor, difference=halved("less the floor", values - floors))
 
 
 def mean_of(name: str, values: Tensor, yardstick: Measure | None = None) -> Measure:

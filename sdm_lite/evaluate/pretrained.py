@@ -21,6 +21,7 @@ from sdm_lite.evaluate.measures import Measure
 from sdm_lite.evaluate.photographs import (
     LEAST_FOR_HALVES,
     Examples,
+    above_floor,
     halved,
     halved_distances,
     halvings,
@@ -55,17 +56,12 @@ def pretrained_measures(
     if len(samples) < LEAST_FOR_HALVES:
         return {"diversity_pretrained": diversity}
     values, true = (_features(judge, images, batch_size) for images in (samples[:, 0], held_out.image))
-    pairs, other = (
-        metrics.pair_kernel(values.double()[:, None], true.double()[:, None]),
-        "of held-out photographs to each other",
-    )
+    pairs = metrics.pair_kernel(values.double()[:, None], true.double()[:, None])
     kid = resampled(metric_name("KID", judge.name), partial(metrics.kernel_distance_of_pairs, pairs), len(true))
     halves = np.array([metrics.kernel_distance(true[one], true[two]) for one, two in halvings(len(true))])
-    distances, floors = halved_distances(values, true)
-    frechet = halved(metric_name("FID", judge.name), distances)
     return {
-        "kid_pretrained": replace(kid, yardstick=halved(other, halves)),
-        "frechet_pretrained": replace(frechet, yardstick=halved(f"{other} (floor)", floors)),
+        "kid_pretrained": replace(kid, yardstick=halved("of held-out photographs to each other", halves)),
+        "frechet_pretrained": above_floor(metric_name("FID", judge.name), *halved_distances(values, true)),
         "diversity_pretrained": diversity,
     }
 

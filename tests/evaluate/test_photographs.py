@@ -153,7 +153,10 @@ def test_the_frechet_distance_is_of_samples_to_photographs_of_other_maps(judge, 
     order = torch.randperm(8, generator=torch.Generator().manual_seed(0))
     features, true = judge.features(noise[:, 0]), judge.features(held_out.image)
     by_hand = metrics.frechet_distance(features[order[:4]], true[order[4:]])
-    assert judge_measures(judge, noise, held_out)["frechet"].value == pytest.approx(by_hand, rel=1e-4)
+    measure = judge_measures(judge, noise, held_out)["frechet"]
+    assert measure.value == pytest.approx(by_hand, rel=1e-4)
+    floor = metrics.frechet_distance(true[order[:4]], true[order[4:]])
+    assert measure.difference.value == pytest.approx(by_hand - floor, rel=1e-4), "each halving less its own floor"
 
 
 def first(photographs, number):
