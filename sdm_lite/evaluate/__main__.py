@@ -23,9 +23,10 @@ from sdm_lite.evaluate.folders import command as folders
 from sdm_lite.evaluate.measures import Scores, format_scores, scores_json
 from sdm_lite.evaluate.photographs import MoreMeasures, PhotographSizes, evaluate_photographs
 from sdm_lite.evaluate.pretrained import pretrained_measures
+from sdm_lite.evaluate.repeats import format_repeats, repeat
 from sdm_lite.evaluate.report import model_card, write_photograph_report
 from sdm_lite.evaluate.scene_scores import Sizes
-from sdm_lite.evaluate.scenes import evaluate_model
+from sdm_lite.evaluate.scenes import check_evaluation, evaluate_model, measure_truth
 from sdm_lite.files import check_writable, check_writable_folder, write_whole
 from sdm_lite.judge.efficientnet import find_weights, load_efficientnet
 from sdm_lite.judge.network import Judge, load_judge
@@ -41,6 +42,7 @@ SCENES_OPTIONS = {
     "num_layouts": 512,
     "num_renders": 16,
     "num_diversity_layouts": 128,
+    "num_repeats": 0,
     "samples": None,
     "json": None,
     "card": None,
@@ -102,6 +104,11 @@ def _parser() -> argparse.ArgumentParser:
     scenes.add_argument("--num-layouts", type=int, help="held-out layouts (default 512)")
     scenes.add_argument("--num-renders", type=int, help="true pictures a layout to compare with (default 16)")
     scenes.add_argument("--num-diversity-layouts", type=int, help="layouts for diversity (default 128)")
+    scenes.add_argument(
+        "--num-repeats",
+        type=int,
+        help="also score with so many other seeds of the noise, and once on the other layouts: how much scores move",
+    )
     scenes.add_argument("--samples", type=Path, help="keep the samples in this .safetensors file, before measuring")
     scenes.add_argument("--json", type=Path, help="also write the scores to this file")
     scenes.add_argument("--card", type=Path, help="also write the model's card: how it was made, and its scores")
@@ -189,12 +196,14 @@ def _run_scenes(arguments: argparse.Namespace) -> Scores:
     for option, path in outputs.items():
         if path is not None:
             check_writable(path, option=option)
+    _check_not_negative("--num-repeats", arguments.num_repeats)
     facts = load_facts(arguments.model)
     sizes = Sizes(
         **{name: getattr(arguments, name) for name in Sizes._fields if name != "scenes_seed"},
         scenes_seed=SEEDS[arguments.layouts],
     )
-    _check_not_trained_on(arguments.model, facts, sizes.scenes_seed)
+    for seed in SEEDS.values() if arguments.num_repeats else (sizes.scenes_seed,):
+        _check_not_trained_on(arguments.model, facts, seed)
     if arguments.card is not None and "train_config" not in facts:
         raise ValueError(f"{arguments.model} does not say how it was made: --card needs what sdm_lite.train wrote")
     model = load_model(arguments.model, device=arguments.device)
@@ -202,14 +211,26 @@ def _run_scenes(arguments: argparse.Namespace) -> Scores:
     settings = _settings(arguments, 1.5 if arguments.guidance_scale is None else arguments.guidance_scale)
     keep = None if arguments.samples is None else lambda groups: _keep(arguments.samples, groups)
     reader = load_judge(judge, device=arguments.device)
-    scores = evaluate_model(model, reader, settings, sizes, keep=keep, progress=progress)
+    check_evaluation(model, reader, settings, sizes)
+    truth = measure_truth(reader, sizes, progress=progress)
+    scores = evaluate_model(model, reader, settings, sizes, truth=truth, keep=keep, progress=progress)
     if arguments.json is not None:
         write_whole(arguments.json, scores_json(scores, {"model": arguments.model, "judge": judge}))
+    again = {}
+    if arguments.num_repeats:
+        print(format_scores(scores) + "\n", flush=True)
+        again = repeat(model, reader, settings, sizes, arguments.num_repeats, truth=truth, progress=progress)
+        print(format_repeats(scores, again) + "\n", flush=True)
     if arguments.card is not None:
         command = f"python -m sdm_lite.evaluate {arguments.model} {_asked(arguments, settings)}"
         name = Path(arguments.model).stem
-        write_whole(arguments.card, model_card(name, model.unet.config, facts, scores, command=command))
+        write_whole(arguments.card, model_card(name, model.unet.config, facts, scores, again, command=command))
     return scores
+
+
+def _check_not_negative(option: str, number: int) -> None:
+    if number < 0:
+        raise ValueError(f"{option} must be at least 0, got {number}")
 
 
 def _check_not_trained_on(model: str, facts: dict[str, object], scenes_seed: int) -> None:
@@ -237,9 +258,8 @@ def _asked(arguments: argparse.Namespace, settings: SampleSettings) -> str:
         chosen.append("--guidance-interval {} {}".format(*settings.guidance_interval))
     names = ("judge", "num_steps", "sampler", "samples_per_layout", "seed")
     defaults = {name: _parser().get_default(name) for name in names}
-    defaults |= {
-        name: SCENES_OPTIONS[name] for name in ("layouts", "num_layouts", "num_renders", "num_diversity_layouts")
-    }
+    counted = ("layouts", "num_layouts", "num_renders", "num_diversity_layouts", "num_repeats")
+    defaults |= {name: SCENES_OPTIONS[name] for name in counted}
     for name, default in defaults.items():
         if getattr(arguments, name) != default:
             chosen.append(f"--{name.replace('_', '-')} {getattr(arguments, name)}")

@@ -19,6 +19,7 @@ from torch.utils.data import default_collate
 
 from sdm_lite.datasets.photographs import Photographs, spread
 from sdm_lite.evaluate.measures import Scores, format_scores, scores_json
+from sdm_lite.evaluate.repeats import format_repeats
 from sdm_lite.files import write_whole
 from sdm_lite.pictures import colorize, png_bytes, to_uint8
 from sdm_lite.presets import UNetConfig
@@ -171,7 +172,15 @@ def write_photograph_report(
     return write_whole(folder / "report.md", report)
 
 
-def model_card(name: str, config: UNetConfig, facts: dict[str, object], scores: Scores, *, command: str) -> str:
+def model_card(
+    name: str,
+    config: UNetConfig,
+    facts: dict[str, object],
+    scores: Scores,
+    again: dict[str, Scores],
+    *,
+    command: str,
+) -> str:
     """A model's card, Markdown: the facts that its file holds of its making, and its scores on Scenes.
 
     Args:
@@ -179,6 +188,7 @@ def model_card(name: str, config: UNetConfig, facts: dict[str, object], scores: 
         config: of its network.
         facts: of its file, as `sdm_lite.train` writes them.
         scores: on held-out Scenes.
+        again: from `repeats.repeat`, or nothing.
         command: by which these scores can be measured again.
     """
     recipe = facts["train_config"]
@@ -186,6 +196,15 @@ def model_card(name: str, config: UNetConfig, facts: dict[str, object], scores: 
     made = (
         f"{facts['steps']:,} steps of {recipe['batch_size']} images, {facts['images']:,} images in {facts['seconds']} s"
     )
+    moved = ""
+    if again:
+        moved = f"""
+How much that moves with the seed of the noise and with the layouts, the same network each time:
+
+```
+{format_repeats(scores, again)}
+```
+"""
     commands = "\n".join(f"    {phase['command']}" for phase in [*facts.get("before", []), facts])
     return f"""# {name}
 
@@ -204,7 +223,7 @@ Scores by `{command}`:
 ```
 {format_scores(scores)}
 ```
-
+{moved}
 Every number here was written by a command. The judge is a small network of this package: nothing here can be compared
 with the paper's tables.
 """

@@ -182,9 +182,7 @@ def evaluate_model(
     Raises:
         ValueError: before any work, if a number is out of range or model and judge do not go together.
     """
-    sizes.check()
-    _check_model(model, judge)
-    settings = settings.check(model.diffusion)
+    settings = check_evaluation(model, judge, settings, sizes)
     if num_resamples < 1:
         raise ValueError(f"num_resamples must be at least 1, got {num_resamples}")
     if truth is None:
@@ -215,7 +213,9 @@ def evaluate_model(
     )
 
 
-def _check_model(model: Model, judge: Judge) -> None:
+def check_evaluation(model: Model, judge: Judge, settings: SampleSettings, sizes: Sizes) -> SampleSettings:
+    """The settings as they will be used; ValueError if a number is out of range or model and judge do not fit."""
+    sizes.check()
     if judge.config.num_seasons != len(SEASONS):
         raise ValueError("the judge reads no seasons, so it was not trained on Scenes: give judge-32, or --dataset")
     model.unet.config.check_data("Scenes", Scenes.num_classes, has_instances=True)
@@ -223,3 +223,4 @@ def _check_model(model: Model, judge: Judge) -> None:
         raise ValueError(
             f"the model draws {model.unet.config.image_size} pixels and the judge reads {judge.config.image_size}"
         )
+    return settings.check(model.diffusion)

@@ -232,10 +232,14 @@ def test_a_card_says_how_the_model_was_made_and_what_it_scores(tmp_path, model, 
     assert kept["first"].shape == (6, 3, 16, 16) and kept["several"].shape == (4, 2, 3, 16, 16)
     assert torch.equal(kept["several"][:, 0], kept["first"][:4]) and facts["format"] == "sdm_lite samples 1"
     assert "scenes_seed 1" in capsys.readouterr().out
-    evaluate_command.main([str(tmp_path / "made.safetensors"), *options])
+    evaluate_command.main([str(tmp_path / "made.safetensors"), *options, "--num-repeats", "1"])
     card = (tmp_path / "new" / "card.md").read_text()
     assert "train it" in card and "1,234 steps of 8 images" in card
     asked = f"--guidance-scale 1.5 --guidance-interval 1 800 --judge {tmp_path / 'judge.safetensors'} --num-steps 2"
-    assert f"{asked} --samples-per-layout 2 --seed 3 --num-layouts 6" in card
+    assert f"{asked} --samples-per-layout 2 --seed 3 --num-layouts 6" in card and "--num-repeats 1" in card
     table = capsys.readouterr().out.strip()
-    assert table[table.index("mIoU") :] in card
+    assert table[table.rindex("\nmIoU (") + 1 :] in card
+    moved = card[card.index("How much that moves") :].splitlines()
+    assert moved[3].split() == ["as", "above", "seed", "4", "validation", "layouts"]
+    told = next(line for line in moved if line.startswith("FID (Scenes judge): less the floor")).split()[-3:]
+    assert len(set(told)) == 3
