@@ -3,8 +3,10 @@
 Every row trains a fresh network on Scenes for the same time with one number of the recipe changed, and scores its
 averaged weights. Time is the processor time of one thread, so that a row hardly depends on what else the machine
 does: more weights or a larger batch mean fewer steps. Labels are dropped from the start, as in notebook 03. Finished
-rows are kept in --output and are not measured again, so it can be stopped at any time. Those of FINALS come first,
-and train three times as long.
+rows are kept in --output and are not measured again, so it can be stopped at any time; their weights and samples too,
+so that another ruler can be laid on them. Those of FINALS come first, and train three times as long.
+
+A search chooses, so it is scored on validation layouts.
 
     python docs/scripts/recipe_search.py                   # measure what is missing, two rows at a time, then write
     python docs/scripts/recipe_search.py --workers 1       # one at a time
@@ -29,21 +31,21 @@ from typing import NamedTuple
 
 import torch
 
-from sdm_lite.checkpoints import Model
-from sdm_lite.diffusion import GaussianDiffusion
+from sdm_lite.checkpoints import Model, save_model, save_tensors
+from sdm_lite.diffusion import DiffusionConfig, GaussianDiffusion
 from sdm_lite.evaluate import SampleSettings, Sizes, Truth, evaluate_model, measure_truth
 from sdm_lite.evaluate.measures import scores_json
 from sdm_lite.files import write_whole
 from sdm_lite.judge import Judge, load_judge
 from sdm_lite.presets import PRESETS
 from sdm_lite.progress import Progress
-from sdm_lite.scenes import Scenes
+from sdm_lite.scenes import VALIDATION_SEED, Scenes
 from sdm_lite.train import Batch, ImageBatches, TrainConfig, train
 from sdm_lite.train.config import make_config
 from sdm_lite.unet import SDMUNet
 
 FOLDER = Path(__file__).parents[1]
-SIZES = Sizes(num_layouts=192, num_renders=16, samples_per_layout=2, num_diversity_layouts=96)
+SIZES = Sizes(512, num_renders=16, samples_per_layout=2, num_diversity_layouts=128, scenes_seed=VALIDATION_SEED)
 SETTINGS = SampleSettings(guidance_scale=1.5, num_steps=25, guidance_interval=(1, 800))
 # Where the search began, whatever the recipe and the preset are by now.
 BASE = {"null_probability": 0.2, "learning_rate": 2e-3}
@@ -101,24 +103,25 @@ class Trained(NamedTuple):
     """A trial's outcome: averaged weights and how they came about."""
 
     model: Model
+    process: DiffusionConfig
     num_steps: int
     num_images: int
     seconds: float
 
 
-def configurations(name: str) -> tuple[TrainConfig, GaussianDiffusion, SDMUNet]:
+def configurations(name: str) -> tuple[TrainConfig, DiffusionConfig, SDMUNet]:
     """A trial's recipe, its length still open, its process, and its fresh network."""
     changed, network = TRIALS[name]
     config = make_config(BASE | changed)
     torch.manual_seed(config.train.seed)
-    return config.train, config.diffusion.build(), SDMUNet(dataclasses.replace(NETWORK, **network))
+    return config.train, config.diffusion, SDMUNet(dataclasses.replace(NETWORK, **network))
 
 
 def steps_within(seconds: float, name: str, pictures: Batch, probe: int = 12) -> int:
     """How many steps of a trial a thread can do in a time: the first steps of a network that is thrown away."""
-    config, diffusion, unet = configurations(name)
+    config, process, unet = configurations(name)
     batches = ImageBatches(pictures, batch_size=config.batch_size, flip_probability=0.5, seed=0)
-    steps = train(unet, deepcopy(unet), diffusion, batches, dataclasses.replace(config, num_steps=probe))
+    steps = train(unet, deepcopy(unet), process.build(), batches, dataclasses.replace(config, num_steps=probe))
     next(steps)
     started = time.process_time()
     count = sum(1 for _ in steps)
@@ -127,7 +130,8 @@ def steps_within(seconds: float, name: str, pictures: Batch, probe: int = 12) ->
 
 def run(name: str, seconds: float, pictures: Batch) -> Trained:
     """Train one trial."""
-    config, diffusion, unet = configurations(name)
+    config, process, unet = configurations(name)
+    diffusion: GaussianDiffusion = process.build()
     config = dataclasses.replace(config, num_steps=steps_within(seconds, name, pictures))
     ema = deepcopy(unet)
     batches = ImageBatches(
@@ -140,7 +144,8 @@ def run(name: str, seconds: float, pictures: Batch) -> Trained:
     for _ in train(unet, ema, diffusion, batches, config):
         pass
     taken = time.process_time() - started
-    return Trained(Model(ema.eval(), diffusion), config.num_steps, config.num_steps * config.batch_size, taken)
+    num_images = config.num_steps * config.batch_size
+    return Trained(Model(ema.eval(), diffusion), process, config.num_steps, num_images, taken)
 
 
 def end_with_parent() -> None:
@@ -165,10 +170,17 @@ def measure_one(folder: Path, name: str, seconds: float) -> str:
     """Measure one trial, keep its row, and return a line about it."""
     judge, truth, pictures = given()
     trained = run(name, seconds, pictures)
-    scores = evaluate_model(trained.model, judge, SETTINGS, SIZES, truth=truth)
+    path = path_of(folder, name, seconds)
+    save_model(path.with_suffix(".safetensors"), trained.model.unet, trained.process)
+
+    def keep(groups: list[torch.Tensor]) -> None:
+        tensors = {"first": torch.stack([group[0] for group in groups])}
+        save_tensors(path.with_suffix(".samples.safetensors"), tensors, {"format": "sdm_lite samples 1"})
+
+    scores = evaluate_model(trained.model, judge, SETTINGS, SIZES, truth=truth, keep=keep)
     trial = {"num_steps": trained.num_steps, "num_training": trained.num_images, "seconds": trained.seconds}
-    write_whole(path_of(folder, name, seconds), scores_json(scores, trial))
-    return f"{name}, {seconds:g} s: FID {scores.measures['frechet'].ratio.value:.2f} times the floor"
+    write_whole(path, scores_json(scores, trial))
+    return f"{name}, {seconds:g} s: FID less its floor {scores.measures['frechet'].difference.value:.2f}"
 
 
 def measure(folder: Path, seconds: float, final_seconds: float, num_workers: int) -> None:
@@ -192,11 +204,11 @@ def path_of(folder: Path, name: str, seconds: float) -> Path:
 
 
 COLUMNS = {
-    "frechet": "FID (Scenes judge) / floor",
+    "frechet": "FID (Scenes judge) less its floor",
     "miou": "mIoU ratio",
     "diversity": "diversity ratio",
-    "time_of_day_tv": "time of day, TV",
-    "season_tv": "season, TV",
+    "time_of_day_tv": "time of day, TV less chance",
+    "season_tv": "season, TV less chance",
 }
 
 
@@ -208,11 +220,11 @@ def table(folder: Path, names: Iterable[str], seconds: float) -> list[str]:
         f"| what differs | processor time | steps | images | {' | '.join(COLUMNS.values())} |",
         f"|{'---|' * (4 + len(COLUMNS))}",
     ]
-    for name, row in sorted(rows.items(), key=lambda item: item[1]["measures"]["frechet"]["ratio"]["value"]):
+    for name, row in sorted(rows.items(), key=lambda item: item[1]["measures"]["frechet"]["difference"]["value"]):
         cells = [name, f"{row['seconds']:.0f} s", f"{row['num_steps']:,}", f"{row['num_training']:,}"]
         for score in COLUMNS:
             measure = row["measures"][score]
-            measure = measure["ratio"] or measure
+            measure = measure["ratio"] or measure["difference"]
             low, high, _ = measure["interval"]
             digits = 1 if score == "frechet" else 2
             cells.append(f"{measure['value']:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]")
@@ -231,12 +243,13 @@ lite recipe" is the one that the search began with: {NETWORK.base_channels} base
 {BASE["learning_rate"]:g}, batch 8, cosine schedule, v output,
 weight of the simple loss at most 10,000, labels dropped for one example in five. 8,000 pictures of Scenes(seed=0);
 about {seconds:g} s of processor time on one thread, in which a larger network or batch gets fewer steps. (The number of
-steps is set by the time of the first twelve, so that the time varies.) Scored on {SIZES.num_layouts} layouts of
-Scenes(seed=1), diversity on the first {SIZES.num_diversity_layouts} of them, {guided}, {SETTINGS.num_steps} DDIM steps.
+steps is set by the time of the first twelve, so that the time varies.) Scored
+on {SIZES.num_layouts} validation layouts, Scenes(seed={SIZES.scenes_seed}), diversity on the first
+{SIZES.num_diversity_layouts} of them, {guided}, {SETTINGS.num_steps} DDIM steps.
 
 Intervals are 95 %, by centred bootstrap over layouts; they know nothing of the luck of a training run, of which each
-row has one. TV is the distance in total variation between the shares of hours, or of seasons, in samples and in true
-pictures.
+row has one: the order of two rows is the order of two runs. TV is the distance in total variation between the shares
+of hours, or of seasons, in samples and in true pictures.
 
 {rows}
 

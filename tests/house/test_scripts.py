@@ -60,7 +60,10 @@ def test_recipe_search(loaded, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["recipe_search.py", *options])
     script.main()
     page = (tmp_path / "recipe_search.md").read_text()
-    assert page.count("| 2 | 16 |") == 2 and "Scored on 4 layouts" in page and "diversity on the first 2 of" in page
+    assert page.count("| 2 | 16 |") == 2 and "on 4 validation layouts" in page
+    assert "diversity on the first\n2 of" in page
+    kept = {path.name for path in tmp_path.glob("24-base-channels-3s*")}
+    assert kept == {f"24-base-channels-3s{end}" for end in (".json", ".safetensors", ".samples.safetensors")}
 
 
 def test_make_pictures(loaded, tmp_path):
