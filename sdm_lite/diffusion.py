@@ -315,8 +315,7 @@ class GaussianDiffusion(nn.Module):
         """
         s = t - 1
         truth = self.posterior(x0, x_t, t, s)
-        detached = Prediction(prediction.eps.detach(), prediction.x0.detach(), prediction.variance_fraction)
-        model = self.reverse(detached, x_t, t, s)
+        model = self.reverse(prediction._replace(x0=prediction.x0.detach()), x_t, t, s)
         kl = mean_flat(normal_kl(truth, model))  # (B,)
         likelihood = mean_flat(-discretized_log_likelihood(x0, model))  # (B,)
         return torch.where(s == 0, likelihood, kl) / LOG_2
