@@ -4,12 +4,14 @@
 # PROFILE          how long `make reproduce` may take: quick, cpu or gpu
 # TORCH_INDEX_URL  where torch comes from, if not from pip's usual index (the CPU build, or another CUDA)
 # PYTEST_ARGS      more for pytest, for instance PYTEST_ARGS="-m 'not slow'"
+# MUTANTS          more for tests/support/mutate.py, for instance MUTANTS="labels guidance --most 30"
 # LOWEST_PYTHON    the lowest Python that is promised, as a version or a path, for `make lower-bounds`
 
 PYTHON ?= python3
 PROFILE ?= quick
 TORCH_INDEX_URL ?=
 PYTEST_ARGS ?=
+MUTANTS ?=
 LOWEST_PYTHON ?= 3.10
 
 VENV := .venv
@@ -21,7 +23,7 @@ LOWEST := .venv-lowest
 LOWEST_INSTALL := $(BIN)/uv pip install --quiet --python $(LOWEST) --resolution lowest-direct
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce test soak lab app notebooks lint format tree benchmark lower-bounds clean
+.PHONY: help install reproduce test soak mutants lab app notebooks lint format tree benchmark lower-bounds clean
 
 help: ## list these commands
 	@echo "sdm_lite: make COMMAND, of which"
@@ -62,6 +64,9 @@ test: lint ## lint, then all tests, the notebooks in a very short profile among 
 
 soak: $(STAMP) ## execute the notebooks that have widgets 50 times in a row: a hang shows only now and then
 	$(BIN)/python tests/reproduce/soak.py
+
+mutants: $(STAMP) ## make deliberate mistakes in the core, one at a time, and list those that no test sees (docs/mutation.md)
+	$(BIN)/python tests/support/mutate.py $(MUTANTS)
 
 lab: $(STAMP) ## open JupyterLab in notebooks/
 	cd notebooks && ../$(BIN)/python -m jupyterlab
