@@ -16,6 +16,7 @@ from sdm_lite.diffusion import (
     GaussianDiffusion,
     Prediction,
     cosine_betas,
+    discretized_log_likelihood,
     linear_betas,
     normal_cdf,
     normal_kl,
@@ -209,6 +210,13 @@ def test_approximate_normal_cdf_is_as_close_as_its_docstring_says():
     assert (normal_cdf(z) - torch.special.ndtr(z)).abs().max() < 2e-4
 
 
+@pytest.mark.parametrize("mean", [-2.0, 0.3, 2.0])
+def test_the_256_levels_of_a_pixel_share_out_all_of_the_probability(mean):
+    levels = torch.arange(256.0).view(1, 1, 1, 256) / 127.5 - 1
+    p = Gaussian(torch.full_like(levels, mean), torch.zeros_like(levels))  # wide: much lies beyond -1 and 1
+    assert discretized_log_likelihood(levels, p).exp().sum().item() == pytest.approx(1, abs=1e-5)
+
+
 @pytest.mark.parametrize("betas", [linear_betas(), cosine_betas()])
 def test_reverse_is_finite_at_every_end(betas):
     assert betas.max() <= 0.999
@@ -244,3 +252,5 @@ def test_bad_arguments_are_rejected(diffusion):
         diffusion.predict(torch.zeros(1, 3, 2, 2), torch.zeros(1, 3, 2, 2), torch.tensor([1]))
     with pytest.raises(ValueError, match="schedule"):
         DiffusionConfig(schedule="quadratic")
+    with pytest.raises(ValueError, match="num_timesteps must be at least 2, got 1"):
+        DiffusionConfig(num_timesteps=1)
