@@ -150,6 +150,17 @@ def test_the_ruler_has_what_it_says(root):
     assert any("one single colour: 40 of 40" in note for note in found["samples"]["notes"])
 
 
+def test_a_density_that_is_0_everywhere_has_no_interval_and_shares_of_0_have_one(root, capsys):
+    for i in range(40):
+        write(root / "black" / f"{i}.png", np.full((8, 12, 3), i % 20, dtype=np.uint8))
+        write(root / "white" / f"{i}_.png", np.full((8, 12, 3), 200 + i, dtype=np.uint8))
+    found = run(root, "--num-ruler", "0", real="white", samples="black")["measures"]
+    assert found["density"]["value"] == found["precision"]["value"] == 0
+    assert found["density"]["interval"] == [None, None, "none: all subsets have the same density"]
+    assert found["precision"]["interval"][0] == 0 < found["precision"]["interval"][1] < 0.2
+    assert "no interval" in capsys.readouterr().out
+
+
 def test_number_of_pictures_moves_fid_up_and_kid_nowhere(root):
     for i, array in enumerate(pictures(9, 120)):
         write(root / "more" / f"{i}.png", array)

@@ -206,6 +206,8 @@ def set_measures(
         if not enough:
             none = f"none: {num_maps} label maps are too few to halve"
             interval = metrics.Interval(float("nan"), float("nan"), none)
+        elif key == "density" and errors[i] == 0:  # 0 in every subset: such an interval would be a point
+            interval = metrics.Interval(float("nan"), float("nan"), "none: all subsets have the same density")
         elif key in ("precision", "recall", "coverage"):
             number = num_maps if key == "precision" else len(real)
             interval = metrics.share_interval(values[i], errors[i], number, over)
