@@ -23,14 +23,17 @@ from sdm_lite.evaluate.folders import command as folders
 from sdm_lite.evaluate.measures import Scores, format_scores, scores_json
 from sdm_lite.evaluate.photographs import MoreMeasures, PhotographSizes, evaluate_photographs
 from sdm_lite.evaluate.pretrained import pretrained_measures
+from sdm_lite.evaluate.published import LPIPS_CHOICES, PublishedJudges, load_diversity
 from sdm_lite.evaluate.repeats import format_repeats, repeat
 from sdm_lite.evaluate.report import model_card, write_photograph_report
 from sdm_lite.evaluate.scene_scores import Sizes
 from sdm_lite.evaluate.scenes import check_evaluation, evaluate_model, measure_truth
 from sdm_lite.files import check_writable, check_writable_folder, write_whole
 from sdm_lite.judge.efficientnet import find_weights, load_efficientnet
+from sdm_lite.judge.inception import load_inception
 from sdm_lite.judge.network import Judge, load_judge
 from sdm_lite.judge.photographs import load_own_judge
+from sdm_lite.judge.segmenter import load_segmenter
 from sdm_lite.progress import progress
 from sdm_lite.sampling import SAMPLERS
 from sdm_lite.scenes.dataset import TEST_SEED, VALIDATION_SEED
@@ -49,6 +52,8 @@ SCENES_OPTIONS = {
 }
 SEEDS = {"test": TEST_SEED, "validation": VALIDATION_SEED}
 PHOTOGRAPHS_OPTIONS = {"root": None, "num_photographs": 256, "num_bound": 32, "output": Path("runs/evaluation")}
+PHOTOGRAPHS_OPTIONS |= {"inception": None, "lpips": (), "segmenter": None, "segmenter_ids": None}
+PHOTOGRAPHS_OPTIONS |= {"segmenter_size": None, "weights": None}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -118,6 +123,25 @@ def _parser() -> argparse.ArgumentParser:
     photographs.add_argument("--num-bound", type=int, help="of each split for the bound, at most (default 32)")
     photographs.add_argument("--output", type=Path, help="folder for the report (default runs/evaluation)")
     add_treatment(photographs)
+    published = parser.add_argument_group("photographs, by published networks", "nothing is downloaded: docs/judges.md")
+    published.add_argument(
+        "--inception",
+        nargs="?",
+        const="plain",
+        choices=["plain", "squashed"],
+        help="FID by Inception-v3; squashed: of pictures brought to 256 x 256 first, as the paper's script does",
+    )
+    published.add_argument(
+        "--lpips", nargs="+", choices=LPIPS_CHOICES, help="diversity by LPIPS (default alex, if its weights are here)"
+    )
+    published.add_argument("--segmenter", help="mIoU by a segmenter of transformers: its folder, or a cached name")
+    published.add_argument(
+        "--segmenter-ids", help="which of its classes are the data set's: same, names or a JSON file {its: the data's}"
+    )
+    published.add_argument(
+        "--segmenter-size", type=int, nargs=2, metavar=("H", "W"), help="that it reads (default what its files say)"
+    )
+    published.add_argument("--weights", type=Path, help="folder of Inception's and LPIPS' files (default: torch's own)")
     return parser
 
 
@@ -153,10 +177,11 @@ def _run_photographs(arguments: argparse.Namespace) -> None:
     settings = _settings(arguments, _guidance_scale(arguments, val, facts))
     sizes = PhotographSizes(arguments.samples_per_layout, arguments.num_bound)
     judge = _own_judge(arguments, val)
+    more = [*_pretrained(arguments.device), *_published(arguments, val)]
     check_writable_folder(arguments.output)
     held_out = val.thinned(arguments.num_photographs)
     scores, samples = evaluate_photographs(
-        model, held_out, training, settings, sizes, judge=judge, more=_pretrained(arguments.device), progress=progress
+        model, held_out, training, settings, sizes, judge=judge, more=more, progress=progress
     )
     for line in held_out.left_out + training.left_out:
         print(f"left out: {line}")
@@ -185,6 +210,31 @@ def _own_judge(arguments: argparse.Namespace, dataset: Photographs) -> Judge | N
     if note:
         print(note)
     return judge
+
+
+def _published(arguments: argparse.Namespace, dataset: Photographs) -> list[MoreMeasures]:
+    """The paper's measures that were asked for, their networks loaded before any picture is drawn."""
+    if not (arguments.inception or arguments.lpips or arguments.segmenter):
+        return []
+    inception = segmenter = None
+    if arguments.inception:
+        squashed = arguments.inception == "squashed"
+        inception = load_inception(arguments.weights, squashed=squashed, device=arguments.device)
+    diversity = dict(load_diversity(net, arguments.weights, device=arguments.device) for net in arguments.lpips)
+    if arguments.segmenter:
+        if arguments.segmenter_ids is None:
+            raise ValueError("--segmenter-ids must say which classes are which: same, names or a JSON file, got none")
+        size = arguments.segmenter_size and tuple(arguments.segmenter_size)
+        segmenter = load_segmenter(
+            arguments.segmenter,
+            dataset.class_names,
+            arguments.segmenter_ids,
+            void_id=dataset.void_id,
+            input_size=size,
+            device=arguments.device,
+        )
+        print(f"classes of {segmenter.name}: {segmenter.told_ids(dataset.class_names)}")
+    return [PublishedJudges(inception, diversity, segmenter, arguments.batch_size)]
 
 
 # Scenes.

@@ -101,6 +101,7 @@ def load_segmenter(
     class_names: Sequence[str],
     ids: str | Path,
     *,
+    void_id: int | None = None,
     input_size: tuple[int, int] | None = None,
     device: str | torch.device = "cpu",
 ) -> Segmenter:
@@ -110,6 +111,7 @@ def load_segmenter(
         name_or_folder: a folder that `save_pretrained` or a download wrote, or a name in Hugging Face's cache.
         class_names: K names of the data set's classes.
         ids: see `segmenter_ids`.
+        void_id: the data set's class of pixels that nobody labelled, or None: no class of the segmenter is this.
         input_size: (height, width) that pictures are brought to; None = what the segmenter's own files say.
         device: where to compute.
 
@@ -142,11 +144,12 @@ def load_segmenter(
     except OSError:
         settings = {}
     own_names = [str(network.config.id2label[i]) for i in range(network.config.num_labels)]
+    found = [NO_CLASS if i == void_id else i for i in segmenter_ids(ids, own_names, class_names)]
     return Segmenter(
         network.to(device),
         Path(name).name if Path(name).is_dir() else name,
         own_names,
-        segmenter_ids(ids, own_names, class_names),
+        found,
         input_size or _own_size(settings, name),
         mean=settings.get("image_mean", IMAGENET_MEAN),
         std=settings.get("image_std", IMAGENET_STD),
