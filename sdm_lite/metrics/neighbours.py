@@ -98,10 +98,8 @@ def neighbourhoods(
 
 
 def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """(A, B) of (A, D) and (B, D), what is only rounding set to 0."""
-    squares = a.square().sum(1)[:, None] + b.square().sum(1)
-    distance = squares - 2 * a @ b.T
-    return torch.where(distance > ROUNDING * squares, distance, 0.0)
+    """(A, B) of (A, D) and (B, D), rounded: what is 0 may be a little below or above."""
+    return a.square().sum(1)[:, None] + b.square().sum(1) - 2 * a @ b.T
 
 
 def _squared_radii(features: Tensor, neighbours: tuple[int, ...]) -> list[Tensor]:
@@ -112,5 +110,5 @@ def _squared_radii(features: Tensor, neighbours: tuple[int, ...]) -> list[Tensor
         distance[torch.arange(len(rows)), rows] = torch.inf  # itself, which another at distance 0 is not
         found.append(distance.topk(max(neighbours), dim=1, largest=False).values)
     nearest = torch.cat(found)
-    slack = ROUNDING * features.square().sum(1)
+    slack = ROUNDING * 2 * features.square().sum(1)  # a picture on the border is as far out, or nearly
     return [nearest[:, k - 1] + slack for k in neighbours]
