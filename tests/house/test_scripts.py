@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from sdm_lite.datasets.export import render_scenes
 from sdm_lite.evaluate import SampleSettings, Sizes, evaluate_model, measure_truth
-from sdm_lite.judge import load_judge
+from sdm_lite.judge import efficientnet, load_judge
+from sdm_lite.judge.efficientnet import EfficientNetLite0, Shape, Stage
 from sdm_lite.scenes import Scenes
 
 pytestmark = pytest.mark.slow
@@ -76,3 +78,18 @@ def test_subset_coverage(loaded, capsys):
     few = {"NUM_PICTURES": 16, "NUM_FEATURES": 3, "NUM_SETS": 2, "NUM_SUBSETS": 3, "NUM_REFERENCE": 12}
     loaded("subset_coverage", SHIFTS=(0.0, 1.0), **few).main()
     assert capsys.readouterr().out.count("\n| ") == 2
+
+
+def test_photograph_judges(loaded, tmp_path, monkeypatch, capsys):
+    shape = Shape(stem=8, stages=(Stage(1, 3, 1, 1, 8), Stage(1, 3, 2, 2, 12)), head=20, num_classes=5)
+    network = EfficientNetLite0(shape).eval().requires_grad_(False)
+    monkeypatch.setattr(efficientnet, "load_efficientnet", lambda: network)
+    monkeypatch.setattr(efficientnet, "LEAST_SIDE", efficientnet.LEAST_SIDE)  # which the script moves
+    script = loaded("photograph_judges", SIDES=(16, 33))
+    root = render_scenes(tmp_path / "scenes", num_train=2, num_val=8, size=24)
+    monkeypatch.setattr(sys, "argv", ["photograph_judges.py", "folder", str(root), "--size", "16", "24"])
+    capsys.readouterr()
+    script.main()
+    rows = capsys.readouterr().out.splitlines()
+    rows = rows[rows.index("8 photographs, 16 x 24") :]  # below how reading them went
+    assert [row.split()[1] for row in rows[4:]] == ["16", "48"]
