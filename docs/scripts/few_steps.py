@@ -3,7 +3,7 @@
 The shipped scenes-32 draws one picture of each test layout with every sampler at growing numbers of steps, all guided
 at one scale and from the same noise, and with two refinements from later papers (guidance in an interval of noise
 levels only; dynamic thresholding of the predicted image). Each row is compared with another one by resampling layouts
-once for both. A row takes from seconds to half an hour; its pictures are kept in --output before anything is measured
+once for both. A row takes a minute or several; its pictures are kept in --output before anything is measured
 and are not drawn again, so it can be stopped at any time.
 
     python docs/scripts/few_steps.py                   # draw what is missing, measure, write
@@ -51,7 +51,7 @@ SAMPLERS = {"ancestral": sample_ddpm, "DDIM": sample_ddim, "DPM-Solver++(2M)": s
 NUM_STEPS = {
     "DDIM": (5, 10, 15, 25, 50),
     "DPM-Solver++(2M)": (5, 8, 10, 15, 25),
-    "ancestral": (10, 25, 50, 100, 250),
+    "ancestral": (10, 25, 50, 100),
 }
 REFINED_STEPS = 25  # of DDIM, for each refinement
 # How far two rows may lie apart and be called as good, fixed before anything was drawn: FID by as much as the floor is,
@@ -240,7 +240,7 @@ def plot(found: dict[Row, Scored], path: Path) -> None:
             panel.plot(numbers, [point.value for point in points], marker="o", markersize=4, label=sampler)
             panel.fill_between(numbers, *zip(*(point.interval[:2] for point in points), strict=True), alpha=0.15)
         panel.set_xscale("log")
-        panel.set_xticks([5, 10, 25, 50, 100, 250], ["5", "10", "25", "50", "100", "250"])
+        panel.set_xticks([5, 10, 25, 50, 100], ["5", "10", "25", "50", "100"])
         panel.minorticks_off()
         panel.axhline(0 if name == "frechet" else 1, color="0.5", linewidth=1)
         panel.set_xlabel("network evaluations")
