@@ -59,8 +59,16 @@ class Scores:
     left_out: list[str] = field(default_factory=list)
 
 
-def format_scores(scores: Scores) -> str:
-    """The scores as a table, each with its interval and its yardstick below it; then what the intervals are."""
+def format_scores(scores: Scores, *, with_time: bool = True) -> str:
+    """The scores as a table, each with its interval and its yardstick below it; then what the intervals are.
+
+    Args:
+        scores: of a model.
+        with_time: whether to say how long a sample took, which is of a machine and of what else it did.
+
+    Returns:
+        Lines of text.
+    """
     rows = [row for key, measure in scores.measures.items() for row in _rows(key, measure)]
     width = max(len(words) for _, words, _ in rows) + 2
     lines, kinds = [], {}
@@ -73,10 +81,8 @@ def format_scores(scores: Scores) -> str:
         of_classes = scores.measures["miou"].name.removeprefix("m")
         lines.append(f"{of_classes}: " + ", ".join(f"{name} {iou:.2f}" for name, iou in scores.class_iou.items()))
     settings = ", ".join(f"{name} {value}" for name, value in scores.settings.items())
-    lines.append(
-        f"{scores.num_held_out} held-out {scores.held_out}, {scores.num_images} samples, "
-        f"{1000 * scores.seconds_per_image:.0f} ms each; {settings}"
-    )
+    time = f", {1000 * scores.seconds_per_image:.0f} ms each" if with_time else ""
+    lines.append(f"{scores.num_held_out} held-out {scores.held_out}, {scores.num_images} samples{time}; {settings}")
     return "\n".join(lines + [f"left out: {line}" for line in scores.left_out])
 
 

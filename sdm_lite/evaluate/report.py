@@ -221,7 +221,7 @@ The whole recipe is inside the file: `checkpoints.load_facts`.
 Scores by `{command}`:
 
 ```
-{format_scores(scores)}
+{format_scores(scores, with_time=False)}
 ```
 {moved}
 Every number here was written by a command. The judge is a small network of this package: nothing here can be compared
