@@ -115,10 +115,10 @@ out what is right in 5 % of the sets. In brackets: 95 % percentile bootstrap ove
 |---|---|---|---|---|---|---|---|
 {chr(10).join(lines)}
 
-Where the model is the truth the interval misses less often than it should: it is too wide there, as a squared distance
-that is nearly 0 moves more when layouts are drawn from those at hand than when they are drawn anew. So it is slow to say
-"above the floor", and not quick. Before, the quotient of FID and floor had an interval of its own, which lay wholly
-above 1 in 29 of 160 sets of 96 layouts with true pictures in the samples' place.
+Where the model is the truth the interval misses less often than it should: it is too wide there, as a squared
+distance near 0 moves more when layouts are drawn from those at hand than when they are drawn anew. So it is slow to
+say "above the floor", and not quick. Before, the quotient of FID and floor had an interval of its own, which lay
+wholly above 1 in 29 of 160 sets of 96 layouts with true pictures in the samples' place.
 """
 
 
