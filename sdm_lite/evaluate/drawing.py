@@ -34,7 +34,7 @@ class SampleSettings:
         num_steps: of the sampler, in 1..T.
         sampler: sample_ddim, or any other function of its form: `edit.sample_repaint`, a functools.partial.
         guidance_interval: (first, last) timestep that is guided, as for `guidance.denoiser`; None = all, as in the
-            paper. The shipped networks draw better with (1, 800), docs/recipe.md.
+            paper. The course takes (1, 800), docs/recipe.md.
         seed: of the noise, in 0 .. 2^32 - 1.
         batch_size: samples at a time, at least 1; changes nothing but memory and time.
         make_denoiser: `guidance.denoiser`, or any other function of its form, to try another kind of guidance; it gets

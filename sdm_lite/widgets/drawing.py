@@ -25,7 +25,7 @@ from sdm_lite.progress import Progress
 from sdm_lite.sampling import SAMPLERS, SampleNoise, Sampler, last
 from sdm_lite.widgets.painting import LabelMap
 
-DEFAULT = SampleSettings(guidance_interval=(1, 800))  # the shipped networks draw better so: docs/recipe.md
+DEFAULT = SampleSettings(guidance_interval=(1, 800))  # what the course takes: docs/recipe.md
 
 NUM_FRAMES = 8  # of the denoising strip
 
