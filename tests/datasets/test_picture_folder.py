@@ -73,6 +73,10 @@ def test_samples_belong_to_the_name_that_is_known():
     assert label_map_names(names, known) == expected
 
 
+def test_a_name_that_is_known_itself_is_no_sample_of_another():
+    assert label_map_names(["street_7", "street_8"], {"street", "street_7"}) == ["street_7", "street"]
+
+
 def test_an_unknown_series_without_a_gap_is_of_one_map_and_a_number_alone_is_a_name():
     names = ["x_0", "x_1", "x_2", "y_1", "y_2", "z_0", "frame_000", "frame_001"]
     assert label_map_names(names, set()) == ["x", "x", "x", "y_1", "y_2", "z_0", "frame_000", "frame_001"]

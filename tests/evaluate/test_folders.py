@@ -10,7 +10,7 @@ from commands import refused
 from sdm_lite.datasets.image_files import in_threads
 from sdm_lite.datasets.picture_folder import open_folder
 from sdm_lite.evaluate.__main__ import main
-from sdm_lite.evaluate.folders import command, judges, reading
+from sdm_lite.evaluate.folders import command, judges, reading, ruler
 from sdm_lite.pictures import png_bytes
 
 pytest.importorskip("PIL")
@@ -91,6 +91,7 @@ def test_scores_do_not_depend_on_the_batch_size(root):
     for key in one["measures"]:
         assert one["measures"][key]["value"] == pytest.approx(two["measures"][key]["value"], abs=1e-6), key
         assert one["measures"][key]["interval"][:2] == pytest.approx(two["measures"][key]["interval"][:2], abs=1e-6)
+    assert one["ruler"]["base"].keys() == two["ruler"]["base"].keys() >= {"diversity", "miou"}
     for row in one["ruler"]["shifts"]:
         for key, shift in one["ruler"]["shifts"][row].items():
             assert shift["value"] == pytest.approx(two["ruler"]["shifts"][row][key]["value"], abs=1e-6), (row, key)
@@ -141,13 +142,25 @@ def test_the_ruler_has_what_it_says(root):
     for i, array in enumerate(pictures(5, 40)):
         write(root / "flat" / f"p{i:02d}.png", np.broadcast_to(array.mean((0, 1)).astype(np.uint8), array.shape))
     found = run(root, samples="flat")
-    ruler = found["ruler"]
-    assert ruler["num_pictures"] == 20 and abs(ruler["base"]["kid"]["value"]) < 0.05
-    shifts = {name: row["fid"]["value"] for name, row in ruler["shifts"].items()}
+    table = found["ruler"]
+    assert table["num_pictures"] == 20 and abs(table["base"]["kid"]["value"]) < 0.05
+    shifts = {name: row["fid"]["value"] for name, row in table["shifts"].items()}
     assert 0 < shifts["to half the size and back, area"] < shifts["the samples in the place of half B"]
     assert shifts["JPEG, quality 95"] < shifts["JPEG, quality 50"]
     assert not any("resized" in name for name in shifts)  # nothing is
     assert any("one single colour: 40 of 40" in note for note in found["samples"]["notes"])
+
+
+def test_what_alters_nothing_moves_nothing():
+    """Half B as it is, and the samples of half B's names if they are half B: both rows are 0, to the last digit."""
+    features = torch.randn(48, 5, generator=torch.Generator().manual_seed(0))
+    names = [f"n{i}" for i in range(48)]
+    found = reading.Reading(names=names, features={"plain": features, "same": features.clone()})
+    order = torch.randperm(48, generator=torch.Generator().manual_seed(1))
+    samples = features[order].repeat(2, 1)  # two of each name, in another order
+    base, shifts = ruler._halvings(found, samples, [names[i] for i in order] * 2, 24, 0)
+    assert np.abs(base).max() > 0.5 and (np.array(shifts["same"]) == 0).all()
+    np.testing.assert_allclose(shifts[ruler.SAMPLES_ROW], 0, atol=1e-9)
 
 
 def test_a_density_that_is_0_everywhere_has_no_interval_and_shares_of_0_have_one(root, capsys):
