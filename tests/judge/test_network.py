@@ -267,3 +267,11 @@ def test_the_shipped_judge_reaches_what_its_card_says():
     scores = judge_training.score_judge(shipped, *pictures)
     assert scores.miou == pytest.approx(facts["scores"]["miou"], abs=0.02)
     assert scores.time_of_day_accuracy > 0.97 and scores.season_accuracy > 0.95
+
+
+def test_pooled_levels_are_means_and_standard_deviations_of_every_level():
+    fine, coarse = torch.rand(2, 2, 3, 4, 6, generator=torch.Generator().manual_seed(0))[:, :, :, ::2].unbind(0)
+    coarse = 5 * coarse[..., :3]
+    pooled = judge.pool_levels([fine, coarse])
+    expected = [fine.mean((2, 3)), fine.std((2, 3)), coarse.mean((2, 3)), coarse.std((2, 3))]
+    torch.testing.assert_close(pooled, torch.cat(expected, 1))
