@@ -6,7 +6,7 @@ network and no data set.
 
 from sdm_lite.metrics.conditional import residuals
 from sdm_lite.metrics.diversity import Distance, pairwise_diversity, total_variation
-from sdm_lite.metrics.edges import edge_pixels, edge_sharpness
+from sdm_lite.metrics.edges import edge_mixtures, edge_pixels, edge_sharpness
 from sdm_lite.metrics.frechet import Moments, feature_moments, frechet_distance, frechet_distance_of_moments
 from sdm_lite.metrics.intervals import Interval, bootstrap, bootstrap_interval, centred_interval, verdict
 from sdm_lite.metrics.kernel import kernel_distance, kernel_distance_of_groups
@@ -24,6 +24,7 @@ __all__ = [
     "bootstrap_interval",
     "centred_interval",
     "confusion_matrix",
+    "edge_mixtures",
     "edge_pixels",
     "edge_sharpness",
     "feature_moments",

@@ -57,3 +57,31 @@ def edge_sharpness(images: Tensor, label_maps: Tensor) -> Tensor:
         over = over + (steps[..., 1:-1] * edges).sum((1, 2))
         around = around + ((steps[..., :-2] + steps[..., 1:-1] + steps[..., 2:]) * edges).sum((1, 2))
     return over / around  # 0 / 0 is nan
+
+
+def edge_mixtures(images: Tensor, label_maps: Tensor, *, least_contrast: float = 0.5) -> Tensor:
+    """How much of the other side's colour there is in pixels at label edges.
+
+    Four pixels a, b | c, d in a row, two on either side of the edge: the part of b along the way from a to d, and that
+    of c along the way from d to a. 0 is a pure pixel; anti-aliasing mixes by how much of the pixel lies beyond the
+    edge, and a pixel of 1 / 2 or more says little of what its label is.
+
+    Args:
+        images: (B, 3, H, W), any range.
+        label_maps: (B, H, W), any whole numbers.
+        least_contrast: shortest way from a to d at which a mixture can be told, in units of the images.
+
+    Returns:
+        (P,) float64, two for every edge whose sides are each of one class and whose contrast suffices; texture takes
+        some below 0 and above 1.
+    """
+    found = []
+    for pictures, maps in ((images, label_maps), (images.transpose(2, 3), label_maps.transpose(1, 2))):
+        num = pictures.shape[-1] - 3
+        a, b, c, d = (pictures[..., k : k + num].double() for k in range(4))
+        of_a, of_b, of_c, of_d = (maps[..., k : k + num] for k in range(4))
+        contrast = (d - a).square().sum(1)  # (B, H, W - 3)
+        used = (of_a == of_b) & (of_b != of_c) & (of_c == of_d) & (contrast >= least_contrast**2)
+        for part in (b - a, d - c):
+            found.append((part * (d - a)).sum(1)[used] / contrast[used])
+    return torch.cat(found)
