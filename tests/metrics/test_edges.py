@@ -48,8 +48,8 @@ def test_sharpness_refuses_pictures_of_other_maps():
 
 def test_mixtures_of_known_edges():
     label_map = torch.tensor([0, 0, 0, 1, 1, 1]).expand(1, 6, 6)
-    picture = across(0, 0, 0.25, 0.5, 1, 1)[None]  # of the left pixel a quarter is the right side's, of the right half
-    expected = torch.tensor([0.25, 0.5]).double().repeat_interleave(6)
+    picture = across(0, 0, 0.25, 0.875, 1, 1)[None]  # of the left pixel a quarter, of the right an eighth
+    expected = torch.tensor([0.25, 0.125]).double().repeat_interleave(6)
     torch.testing.assert_close(metrics.edge_mixtures(picture, label_map), expected)
     torch.testing.assert_close(metrics.edge_mixtures(1 - 2 * picture.mT, label_map.mT), expected)
     assert len(metrics.edge_mixtures(0.2 * picture, label_map)) == 0  # too little contrast
