@@ -46,6 +46,7 @@ COLUMNS = {
     "season_tv": "seasons",
     "diversity": "diversity",
 }
+NUM_RESAMPLES = 200
 RANKED = ("frechet", "frechet_within", "kernel_within")
 RANKED_CORRUPTIONS = ("flat colours", "blur", "noise", "hard edges")
 SAMPLES = {  # by file: how they were drawn
@@ -72,9 +73,11 @@ def measure_rulers(folder: Path, samples: Path, judge: Judge, truth: Truth) -> N
     rows = {}
     for name in (*CORRUPTIONS, "samples"):
         spoiled = good if name == "samples" else found[name]
-        rows[name] = {"clean": told(differences(spoiled, found["clean"]))}
+        rows[name] = {"clean": told(differences(spoiled, found["clean"], num_resamples=NUM_RESAMPLES))}
         if name in RANKED_CORRUPTIONS:
-            rows[name]["samples"] = told(differences({key: spoiled[key] for key in RANKED}, good))
+            rows[name]["samples"] = told(
+                differences({key: spoiled[key] for key in RANKED}, good, num_resamples=NUM_RESAMPLES)
+            )
         print(f"{name}: measured", flush=True)
     everything = torch.arange(truth.sizes.num_layouts)
     rows["true pictures"] = {key: one.of(everything[: one.num_layouts]) for key, one in found["clean"].items()}
@@ -174,7 +177,7 @@ def apart(statistic: Statistic) -> Callable[[Tensor], float]:
 def with_interval(statistic: Callable[[Tensor], float], num_layouts: int) -> list[float]:
     """[value, low, high], centred bootstrap over layouts."""
     value = statistic(torch.arange(num_layouts))
-    replicates = metrics.bootstrap(statistic, num_layouts, num_resamples=200)
+    replicates = metrics.bootstrap(statistic, num_layouts, num_resamples=NUM_RESAMPLES)
     return [value, *metrics.centred_interval(value, replicates, of="layouts")[:2]]
 
 

@@ -5,7 +5,9 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from sdm_lite.datasets.export import render_scenes
 from sdm_lite.evaluate import SampleSettings, Sizes, evaluate_model, measure_truth
@@ -93,3 +95,18 @@ def test_photograph_judges(loaded, tmp_path, monkeypatch, capsys):
     rows = capsys.readouterr().out.splitlines()
     rows = rows[rows.index("8 photographs, 16 x 24") :]  # below how reading them went
     assert [row.split()[1] for row in rows[4:]] == ["16", "48"]
+
+
+def test_rulers(loaded, tmp_path, monkeypatch):
+    script = loaded("rulers", Sizes=lambda: SIZES, NUM_RESAMPLES=3)
+    scenes = Scenes(32, length=4, seed=SIZES.scenes_seed)
+    pictures = [scenes.render(i, seed) for i, seed in ((0, 7), (1, 7), (2, 7), (3, 7), (0, 8), (1, 8))]
+    np.save(tmp_path / f"{script.GOOD}.npy", torch.stack(pictures).numpy())
+    monkeypatch.setattr(sys, "argv", ["rulers.py", "--samples", str(tmp_path), "--output", str(tmp_path / "rows")])
+    script.main()
+    page = (tmp_path / "rulers.md").read_text()
+    assert all(f"\n| {name} | " in page for name in (*script.CORRUPTIONS, "samples of scenes-32", "true pictures"))
+    assert "| DDIM | 25 | 1.5 for t <= 800 | " in page and "@" not in page and "| ancestral |" not in page
+    (tmp_path / f"{script.GOOD}.npy").unlink()
+    script.main()  # what is there is not measured again
+    assert (tmp_path / "rulers.md").read_text() == page
