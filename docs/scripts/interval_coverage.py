@@ -117,8 +117,11 @@ out what is right in 5 % of the sets. In brackets: 95 % percentile bootstrap ove
 
 Where the model is the truth the interval misses less often than it should: it is too wide there, as a squared
 distance near 0 moves more when layouts are drawn from those at hand than when they are drawn anew. So it is slow to
-say "above the floor", and not quick. Before, the quotient of FID and floor had an interval of its own, which lay
-wholly above 1 in 29 of 160 sets of 96 layouts with true pictures in the samples' place.
+say "above the floor", and not quick. The distances of hours and seasons are no squares: where a model is off, chance
+adds less to them than it makes alone, so that less their floor they come out too low, and the interval lies below what
+is right more often than it should (last column). They tell whether a model is above the floor, and by how much at
+least. Before, the quotient of FID and floor had an interval of its own, which lay wholly above 1 in 29 of 160 sets of
+96 layouts with true pictures in the samples' place.
 """
 
 
