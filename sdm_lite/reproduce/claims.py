@@ -141,7 +141,7 @@ def _rule(target: tuple[float | None, float | None]) -> str:
         if end is None:
             raise ValueError("target: expected at least one end, got (None, None): such a claim cannot fail")
         return f"{'at least' if high is None else 'at most'} {format_value(end)}"
-    return f"from {format_value(low)} to {format_value(high)}"
+    return f"exactly {format_value(low)}" if low == high else f"from {format_value(low)} to {format_value(high)}"
 
 
 def _plain(value: Any) -> bool | int | float | str:

@@ -40,6 +40,7 @@ def test_record_prints_and_appends(monkeypatch, tmp_path, capsys):
         ((-0.1, 0.3), (0, None), "undecided (rule: at least 0)"),
         (None, (None, 1e-4), "does not hold here (rule: at most 0.0001)"),
         (None, (None, 1), "holds (rule: at most 1)"),
+        (None, (1, 1), "holds (rule: exactly 1)"),
     ],
 )
 def test_the_interval_decides_by_the_rule_beside_it(monkeypatch, tmp_path, capsys, interval, target, said):
