@@ -269,7 +269,8 @@ which is what true pictures of the same layouts score; the ratios are to true pi
 
 **The rule**, fixed before anything was drawn: a row is compared with {standard.words} (a refinement with the same
 sampler without it) by how much farther it lies from the truth. The interval of that difference decides
-({kind}).
+({kind};
+diversity over {sizes.num_diversity_layouts} of the layouts).
 "As good": it lies within the margin on both sides ({margins}).
 "Better" or "worse": it excludes 0. "Undecided": neither. In all, a row is as good or better only if it is so in all
 three, and worse if it is worse in one and better in none.

@@ -120,8 +120,7 @@ distance near 0 moves more when layouts are drawn from those at hand than when t
 say "above the floor", and not quick. The distances of hours and seasons are no squares: where a model is off, chance
 adds less to them than it makes alone, so that less their floor they come out too low, and the interval lies below what
 is right more often than it should (last column). They tell whether a model is above the floor, and by how much at
-least. Before, the quotient of FID and floor had an interval of its own, which lay wholly above 1 in 29 of 160 sets of
-96 layouts with true pictures in the samples' place.
+least.
 """
 
 

@@ -110,14 +110,14 @@ def alike(generator, num_layouts=60, num_renders=8):
     return sample, Truth(reference, torch.ones(2), Sizes(num_layouts, num_renders, 2, 2))
 
 
-def test_true_pictures_in_the_place_of_samples_are_told_from_the_truth_one_time_in_twenty():
-    """Layouts differ, renders of a layout are alike: as in Scenes. Six misses in 60 are likely, ten are not."""
+def test_true_pictures_in_the_place_of_samples_are_hardly_ever_told_from_the_truth():
+    """Layouts differ, renders of a layout are alike, as in Scenes. At 0.55 of its width the interval misses twice."""
     generator, misses = torch.Generator().manual_seed(0), 0
     for _ in range(60):
         sample, truth = alike(generator)
         low, high, _ = evaluate.score(sample, truth.diversity, truth, num_resamples=60)["frechet"].difference.interval
         misses += not low <= 0 <= high
-    assert misses <= 9
+    assert misses <= 1
 
 
 def test_an_interval_is_as_wide_as_repetitions_spread():

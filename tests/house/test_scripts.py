@@ -52,6 +52,21 @@ def test_few_steps(loaded, tmp_path, monkeypatch):
     assert (tmp_path / "images" / "few_steps.png").exists()
 
 
+def test_interval_coverage(loaded, tmp_path, monkeypatch):
+    few = {"NUM_RENDERS": 4, "CHUNK": 4, "SET_SIZES": (4,), "NUM_ROLES": 2, "NUM_RESAMPLES": 3}
+    script = loaded("interval_coverage", **few)
+    rows = tmp_path / "rows"
+    monkeypatch.setattr(sys, "argv", ["interval_coverage.py", "--num-layouts", "8", "--output", str(rows)])
+    script.main()
+    assert {path.name for path in rows.iterdir()} == {"000.safetensors", "001.safetensors"}
+    page = (tmp_path / "interval_coverage.md").read_text()
+    assert page.count("| 4 | 2 |") == 6 and "8 layouts together say" in page
+    read = script.load_tensors(rows / "000.safetensors")[0]
+    as_it_comes, later = (script.samples(read, kind, 0)["season"] for kind in (script.AS_IT_COMES, script.LATER))
+    assert torch.equal(as_it_comes, read["season"][:, 0])
+    assert torch.equal(later, read["season"][:, [0, -1]].max(1).values)
+
+
 def test_recipe_search(loaded, tmp_path, monkeypatch):
     judge, scenes = load_judge("judge-32"), Scenes(32, length=16)
     given = judge, measure_truth(judge, SIZES), scenes.materialize(range(16))
