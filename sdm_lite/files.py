@@ -17,6 +17,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+_INSTALLED = Path(__file__).parent / "_data"
+DATA_DIR = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[1] / "data"
+"""What ships beside the code, weights and stored runs: in an installed package, or in `data/` of a checkout."""
+
 
 def expanded(path: str | Path) -> Path:
     """A path with `~` as the home folder: what a recipe or a notebook writes, no shell has expanded.

@@ -18,6 +18,7 @@ from torch import Tensor
 from sdm_lite.checkpoints.fit import check_fit, shapes_of
 from sdm_lite.checkpoints.published import load_published as load_published
 from sdm_lite.diffusion import DiffusionConfig, GaussianDiffusion
+from sdm_lite.files import DATA_DIR as DATA_DIR
 from sdm_lite.files import expanded, whole_file
 from sdm_lite.presets import UNetConfig, classes_and_edges
 from sdm_lite.unet import SDMUNet
@@ -30,11 +31,6 @@ class Model(NamedTuple):
 
     unet: SDMUNet
     diffusion: GaussianDiffusion
-
-
-_INSTALLED = Path(__file__).parents[1] / "_data"
-DATA_DIR = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2] / "data"
-"""The shipped weights: in an installed package, or in `data/` of a checkout."""
 
 
 def save_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:

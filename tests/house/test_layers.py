@@ -26,7 +26,7 @@ datasets  __init__
 guidance  checkpoints  plan
 modulation
 unet  edit  scenes
-spade  sampling  batches  viz
+spade  sampling  batches  viz  evidence
 labels  diffusion  pyramid  presets  metrics  pictures  progress  command  files
 """
 HEIGHT = {room: -i for i, line in enumerate(LAYERS.strip().splitlines()) for room in line.split()}
