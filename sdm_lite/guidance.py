@@ -13,13 +13,15 @@ Shapes: B batch, K condition channels, H x W pixels.
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from sdm_lite.concat import ConcatUNet
 from sdm_lite.diffusion import Denoiser, GaussianDiffusion, Prediction
 from sdm_lite.modulation import Stacked, keep_modulation, keep_null_modulation
-from sdm_lite.unet import Features, Modulation, SDMUNet
+from sdm_lite.unet import Features, SDMUNet
 
 
 def check_guidance_scale(guidance_scale: float) -> float:
@@ -80,11 +82,79 @@ def decodes_faster_together(x_t: Tensor) -> bool:
     return x_t.device.type != "cpu" or x_t.shape[2] * x_t.shape[3] < 128 * 128
 
 
-def _decode_both(unet: SDMUNet, features: Features, conditional: Modulation, null: Modulation) -> tuple[Tensor, Tensor]:
-    """Both branches in one batch, twice as large: fewer and larger operations."""
-    h, skips, embedding = features
-    doubled = Features(torch.cat([h, h]), tuple(torch.cat([s, s]) for s in skips), torch.cat([embedding, embedding]))
-    return unet.decode(doubled, [Stacked(*pair) for pair in zip(conditional, null, strict=True)]).chunk(2)
+class Branches(Protocol):
+    """The two outputs that guidance is made of, (B, 6, H, W) each, for one set of label maps."""
+
+    def conditional(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """With labels."""
+
+    def null(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """Under the null label."""
+
+    def both(self, x_t: Tensor, t: Tensor, *, together: bool) -> tuple[Tensor, Tensor]:
+        """Conditional and null; together, in one batch twice as large: fewer and larger operations."""
+
+
+class SharedEncoder:
+    """Of a network whose encoder reads no label: one pass of it serves both branches, the label maps are read once.
+
+    Args:
+        unet: the network.
+        condition: (B, K, H, W).
+        guidance_scale: says which branches there will be.
+        max_bytes: for the labels' scale and shift, see `keep_modulation`.
+    """
+
+    def __init__(self, unet: SDMUNet, condition: Tensor, guidance_scale: float, max_bytes: int | None):
+        self.unet = unet
+        self.modulation = None if guidance_scale == 0 else keep_modulation(unet, condition, max_bytes=max_bytes)
+        self.null_modulation = None if guidance_scale == 1 else keep_null_modulation(unet, condition)
+
+    def conditional(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """With labels."""
+        return self.unet.decode(self.unet.encode(x_t, t), self.modulation)
+
+    def null(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """Under the null label."""
+        return self.unet.decode(self.unet.encode(x_t, t), self.null_modulation)
+
+    def both(self, x_t: Tensor, t: Tensor, *, together: bool) -> tuple[Tensor, Tensor]:
+        """One encode, and one decode of twice the batch or two."""
+        features = self.unet.encode(x_t, t)
+        if not together:
+            return self.unet.decode(features, self.modulation), self.unet.decode(features, self.null_modulation)
+        h, skips, embedding = features
+        doubled = Features(torch.cat([h, h]), tuple(torch.cat([s, s]) for s in skips), torch.cat([embedding] * 2))
+        stacked = [Stacked(*pair) for pair in zip(self.modulation, self.null_modulation, strict=True)]
+        return self.unet.decode(doubled, stacked).chunk(2)
+
+
+class WholePasses:
+    """Of a network whose encoder reads labels, `concat`: nothing can be shared, guidance takes two whole passes.
+
+    Args:
+        unet: the network.
+        condition: (B, K, H, W).
+    """
+
+    def __init__(self, unet: ConcatUNet, condition: Tensor):
+        unet.check_condition(condition)
+        self.unet, self.condition, self.zeros = unet, condition, torch.zeros_like(condition)
+
+    def conditional(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """With labels."""
+        return self.unet(x_t, t, self.condition)
+
+    def null(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """Under the null label."""
+        return self.unet(x_t, t, self.zeros)
+
+    def both(self, x_t: Tensor, t: Tensor, *, together: bool) -> tuple[Tensor, Tensor]:
+        """Two passes, or one of twice the batch."""
+        if not together:
+            return self.conditional(x_t, t), self.null(x_t, t)
+        conditions = [of.expand(x_t.shape[0], -1, -1, -1) for of in (self.condition, self.zeros)]  # (B, K, H, W) each
+        return self.unet(torch.cat([x_t, x_t]), torch.cat([t, t]), torch.cat(conditions)).chunk(2)
 
 
 def denoiser(
@@ -101,7 +171,8 @@ def denoiser(
     """A guided denoiser for one set of label maps.
 
     The label maps are read once, here, for the whole trajectory. Each step encodes x_t once and decodes it once (s = 0
-    or 1) or twice. This is exact: the encoder has no label in it, and the labels' scale and shift no noisy image.
+    or 1) or twice. This is exact: the encoder has no label in it, and the labels' scale and shift no noisy image. A
+    `ConcatUNet`, whose encoder reads labels, takes two whole passes a step instead.
 
     Args:
         unet: the network.
@@ -130,9 +201,12 @@ def denoiser(
     first, last = check_guidance_interval(guidance_interval or (1, diffusion.num_timesteps), diffusion.num_timesteps)
     if scale <= 1:
         guidance_interval = None  # outside of it the scale is min(s, 1), which is s
+    branches: Branches
     with torch.no_grad():
-        modulation = None if scale == 0 else keep_modulation(unet, condition, max_bytes=max_modulation_bytes)
-        null_modulation = keep_null_modulation(unet, condition) if scale != 1 else None
+        if isinstance(unet, ConcatUNet):
+            branches = WholePasses(unet, condition)
+        else:
+            branches = SharedEncoder(unet, condition, scale, max_modulation_bytes)
 
     @torch.no_grad()
     def denoise(x_t: Tensor, t: Tensor) -> Prediction:
@@ -140,17 +214,14 @@ def denoiser(
             raise ValueError(
                 f"noisy image and label map do not go together: {tuple(x_t.shape)} and {tuple(condition.shape)}"
             )
-        features = unet.encode(x_t, t)
-        together = decodes_faster_together(x_t) if decode_together is None else decode_together
         inside = guidance_interval is None or first <= int(t[0]) <= last
-        if null_modulation is None or not inside:
-            output = unet.decode(features, modulation)
-        elif modulation is None:
-            output = unet.decode(features, null_modulation)
-        elif together:
-            output = guide(*_decode_both(unet, features, modulation, null_modulation), scale)
+        if scale == 1 or not inside:
+            output = branches.conditional(x_t, t)
+        elif scale == 0:
+            output = branches.null(x_t, t)
         else:
-            output = guide(unet.decode(features, modulation), unet.decode(features, null_modulation), scale)
+            together = decodes_faster_together(x_t) if decode_together is None else decode_together
+            output = guide(*branches.both(x_t, t, together=together), scale)
         return diffusion.predict(output, x_t, t, clip=clip)
 
     return denoise

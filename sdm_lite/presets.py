@@ -19,13 +19,16 @@ class UNetConfig:
         instance_edges: whether its condition has one channel more, of the edges between instances.
         image_size: (height, width) it is meant for; others work if they can be halved often enough.
         base_channels: width at full resolution.
-        channel_multipliers: width of each level, in units of base_channels; each level halves the resolution.
+        channel_multipliers: width of each level, in units of base_channels, of which fractions will do where they give
+            a whole number; each level halves the resolution.
         num_res_blocks: per level in the encoder; the decoder has one more.
         attention_resolutions: feature-map heights, at image_size, with self-attention. The middle always has it.
         channels_per_head: of the attention.
         spade_hidden_channels: width of each SPADE's own network.
         spade_kernel_size: of the convolution to gamma and beta. Lite presets use 1, the paper 3.
         num_groups: of every group norm.
+        conditioning: where labels enter: "spade" in every norm of middle and decoder (the paper), or "concat" at the
+            input, behind x_t (Table 4's baseline, which has no use for spade_...).
         residual_resampling: True halves and doubles resolution inside residual blocks, as the paper's networks do;
             False by plain averaging and repeating, without weights, as the lite presets do.
     """
@@ -34,7 +37,7 @@ class UNetConfig:
     instance_edges: bool = False
     image_size: tuple[int, int] = (256, 256)
     base_channels: int = 256
-    channel_multipliers: tuple[int, ...] = (1, 1, 2, 2, 4, 4)
+    channel_multipliers: tuple[float, ...] = (1, 1, 2, 2, 4, 4)
     num_res_blocks: int = 2
     attention_resolutions: tuple[int, ...] = (32, 16, 8)
     channels_per_head: int = 64
@@ -42,12 +45,15 @@ class UNetConfig:
     spade_kernel_size: int = 3
     num_groups: int = 32
     residual_resampling: bool = True
+    conditioning: str = "spade"
 
     def __post_init__(self) -> None:
         for name in ("image_size", "channel_multipliers", "attention_resolutions"):
             object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON gives lists
         if self.num_classes < 1 or self.num_res_blocks < 1 or not self.channel_multipliers:
             raise ValueError(f"a U-Net needs at least one class, level and block a level, got {self}")
+        if self.conditioning not in ("spade", "concat"):
+            raise ValueError(f"conditioning must be spade or concat, got {self.conditioning!r}")
         if self.spade_kernel_size % 2 == 0:
             raise ValueError(f"spade_kernel_size must be odd, got {self.spade_kernel_size}")
         for name in ("base_channels", "channels_per_head", "num_groups"):
@@ -59,7 +65,9 @@ class UNetConfig:
                     f"image_size {self.image_size} must be divisible by {self.divisor}: one halving a level"
                 )
         for level, multiplier in enumerate(self.channel_multipliers):
-            channels = self.base_channels * multiplier
+            channels = self.width(level)
+            if channels < 1 or abs(channels - self.base_channels * multiplier) > 1e-6:
+                raise ValueError(f"level {level}: {self.base_channels} x {multiplier} is no number of channels")
             if channels % self.num_groups:
                 raise ValueError(f"level {level} has {channels} channels, not divisible into {self.num_groups} groups")
             attends = self.attends(level) or level == len(self.channel_multipliers) - 1
@@ -91,6 +99,10 @@ class UNetConfig:
         """The height and width of a level's features at image_size: "16 x 16"."""
         return " x ".join(str(side >> level) for side in self.image_size)
 
+    def width(self, level: int) -> int:
+        """How many channels a level has."""
+        return round(self.base_channels * self.channel_multipliers[level])
+
     def attends(self, level: int) -> bool:
         """Whether the blocks of a level have self-attention."""
         return self.image_size[0] // 2**level in self.attention_resolutions
@@ -119,6 +131,16 @@ PRESETS = {
     "scenes-32": SCENES_32,
     "scenes-64": dataclasses.replace(
         SCENES_32, image_size=(64, 64), base_channels=32, channels_per_head=32, channel_multipliers=(1, 1, 2, 3)
+    ),
+    # Table 4's baseline: as many weights as the two above, within 2 %, the share of the SPADEs spent on wider levels.
+    "scenes-32-concat": dataclasses.replace(SCENES_32, conditioning="concat", channel_multipliers=(1, 8 / 3, 3)),
+    "scenes-64-concat": dataclasses.replace(
+        SCENES_32,
+        conditioning="concat",
+        image_size=(64, 64),
+        base_channels=32,
+        channels_per_head=32,
+        channel_multipliers=(1, 1, 2.5, 3),
     ),
     # The paper's networks differ in what they read. ADE20K has 150 classes, COCO-Stuff 182, and each "unknown".
     "celebamask-hq-256": UNetConfig(num_classes=19, instance_edges=True),

@@ -185,22 +185,37 @@ class SDMUNet(nn.Module):
 
     Args:
         config: its numbers.
+
+    Attributes:
+        conditioning: where labels enter, as `UNetConfig.conditioning` says it.
+
+    Raises:
+        ValueError: if the configuration asks for another conditioning: `concat.make_unet` makes either.
     """
+
+    conditioning = "spade"
 
     def __init__(self, config: UNetConfig):
         super().__init__()
+        if config.conditioning != self.conditioning:
+            raise ValueError(
+                f"{type(self).__name__} has conditioning {self.conditioning!r}, the configuration asks for "
+                f"{config.conditioning!r}: make_unet makes the network that a configuration asks for"
+            )
         self.config = config
         base, embedding = config.base_channels, 4 * config.base_channels
-        width = base * config.channel_multipliers[0]  # at full resolution
+        width = config.width(0)  # at full resolution
         self.embed = nn.Sequential(nn.Linear(base, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
-        self.input = nn.Conv2d(3, width, 3, padding=1)
+        self.input = nn.Conv2d(self._input_channels(), width, 3, padding=1)
         self.encoder, skip_channels = self._encoder()
         channels = skip_channels[-1]
         last = len(config.channel_multipliers) - 1
         self.middle = nn.ModuleList(
             [
-                Stage(config.resolution(last), self._spade_block(channels, channels, last), self._attention(channels)),
-                Stage(config.resolution(last), self._spade_block(channels, channels, last)),
+                Stage(
+                    config.resolution(last), self._decoder_block(channels, channels, last), self._attention(channels)
+                ),
+                Stage(config.resolution(last), self._decoder_block(channels, channels, last)),
             ]
         )
         self.decoder = self._decoder(channels, skip_channels)
@@ -208,6 +223,9 @@ class SDMUNet(nn.Module):
         self.output = zeroed(nn.Conv2d(width, 6, 3, padding=1))
         # Channels last in memory: measured faster on a CPU, not yet tried on a GPU. Shapes and values are the same.
         self.to(memory_format=torch.channels_last)
+
+    def _input_channels(self) -> int:
+        return 3  # x_t alone: no label in the encoder
 
     def _attention(self, channels: int) -> Attention:
         return Attention(channels, channels_per_head=self.config.channels_per_head, num_groups=self.config.num_groups)
@@ -217,7 +235,7 @@ class SDMUNet(nn.Module):
         norms = PlainNorm(groups, in_channels), PlainNorm(groups, out_channels)
         return ResBlock(in_channels, out_channels, 4 * self.config.base_channels, *norms, resample)
 
-    def _spade_block(
+    def _decoder_block(
         self,
         in_channels: int,
         out_channels: int,
@@ -240,12 +258,12 @@ class SDMUNet(nn.Module):
 
     def _encoder(self) -> tuple[nn.ModuleList, list[int]]:
         config, stages = self.config, nn.ModuleList()
-        channels = config.base_channels * config.channel_multipliers[0]
+        channels = config.width(0)
         skip_channels = [channels]
-        for level, multiplier in enumerate(config.channel_multipliers):
+        for level in range(len(config.channel_multipliers)):
             for _ in range(config.num_res_blocks):
-                block = self._plain_block(channels, config.base_channels * multiplier)
-                channels = config.base_channels * multiplier
+                block = self._plain_block(channels, config.width(level))
+                channels = config.width(level)
                 attention = self._attention(channels) if config.attends(level) else None
                 stages.append(Stage(config.resolution(level), block, attention))
                 skip_channels.append(channels)
@@ -258,16 +276,16 @@ class SDMUNet(nn.Module):
 
     def _decoder(self, channels: int, skip_channels: list[int]) -> nn.ModuleList:
         config, stages, skips = self.config, nn.ModuleList(), list(skip_channels)
-        for level, multiplier in reversed(list(enumerate(config.channel_multipliers))):
+        for level in reversed(range(len(config.channel_multipliers))):
             for index in range(config.num_res_blocks + 1):
-                block = self._spade_block(channels + skips.pop(), config.base_channels * multiplier, level)
-                channels = config.base_channels * multiplier
+                block = self._decoder_block(channels + skips.pop(), config.width(level), level)
+                channels = config.width(level)
                 attention = self._attention(channels) if config.attends(level) else None
                 up = None
                 if level > 0 and index == config.num_res_blocks:
                     up = nn.Upsample(scale_factor=2, mode="nearest")
                     if config.residual_resampling:
-                        up = self._spade_block(channels, channels, level, level - 1, up)
+                        up = self._decoder_block(channels, channels, level, level - 1, up)
                 stages.append(Stage(config.resolution(level), block, attention, up))
         return stages
 
@@ -322,8 +340,8 @@ class SDMUNet(nn.Module):
         Raises:
             ValueError: on another shape, or a size that cannot be halved often enough.
         """
-        if x_t.ndim != 4 or x_t.shape[1] != 3:
-            raise ValueError(f"x_t must have shape (B, 3, H, W), got {tuple(x_t.shape)}")
+        if x_t.ndim != 4 or x_t.shape[1] != self.input.in_channels:
+            raise ValueError(f"x_t must have shape (B, {self.input.in_channels}, H, W), got {tuple(x_t.shape)}")
         self.check_size(*x_t.shape[2:])
         # The published networks count timesteps from 0: here, and only here, is the one subtracted.
         embedding = self.embed(timestep_embedding(t - 1, self.config.base_channels).to(x_t.dtype))  # (B, E)
@@ -348,18 +366,32 @@ class SDMUNet(nn.Module):
 
     def pyramid(self, condition: Tensor) -> list[Level]:
         """The condition (B, K, H, W) at every resolution; ValueError if it does not suit the network."""
+        self.check_condition(condition)
+        return condition_pyramid(condition, len(self.config.channel_multipliers))
+
+    def check_condition(self, condition: Tensor) -> None:
+        """Raise ValueError unless it is (B, K, H, W), of a size that the network can halve."""
         if condition.ndim != 4 or condition.shape[1] != self.config.condition_channels:
             raise ValueError(
                 f"condition must have shape (B, {self.config.condition_channels}, H, W), got {tuple(condition.shape)}: "
                 "one channel a class, and one for instance edges if the network was trained with them"
             )
         self.check_size(*condition.shape[2:])
-        return condition_pyramid(condition, len(self.config.channel_multipliers))
 
-    def decode(self, features: Features, modulation: Modulation) -> Tensor:
-        """Decode the features under a modulation: (B, 6, H, W), noise channels first, then variance channels."""
+    def check_sizes(self, x_t: Tensor, condition: Tensor) -> None:
+        """Raise ValueError unless image and condition have the same height and width."""
+        if x_t.shape[2:] != condition.shape[2:]:
+            raise ValueError(
+                f"image and label map differ in size: {tuple(x_t.shape[2:])} and {tuple(condition.shape[2:])}"
+            )
+
+    def decode(self, features: Features, modulation: Modulation | None) -> Tensor:
+        """Decode the features under a modulation: (B, 6, H, W), noise channels first, then variance channels.
+
+        Without SPADEs, in `concat`, there is None.
+        """
         h, skips, embedding = features
-        modulations, skips = iter(modulation), list(skips)
+        modulations, skips = None if modulation is None else iter(modulation), list(skips)
         for stage in self.middle:
             h = stage(h, embedding, modulations)  # (B, C, h, w), at the smallest h and w
         for stage in self.decoder:
@@ -381,8 +413,5 @@ class SDMUNet(nn.Module):
         Raises:
             ValueError: if image and condition differ in size.
         """
-        if x_t.shape[2:] != condition.shape[2:]:
-            raise ValueError(
-                f"image and label map differ in size: {tuple(x_t.shape[2:])} and {tuple(condition.shape[2:])}"
-            )
+        self.check_sizes(x_t, condition)
         return self.decode(self.encode(x_t, t), self.modulate(condition))

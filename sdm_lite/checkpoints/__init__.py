@@ -17,6 +17,7 @@ from torch import Tensor
 
 from sdm_lite.checkpoints.fit import check_fit, shapes_of
 from sdm_lite.checkpoints.published import load_published as load_published
+from sdm_lite.concat import make_unet
 from sdm_lite.diffusion import DiffusionConfig, GaussianDiffusion
 from sdm_lite.files import DATA_DIR as DATA_DIR
 from sdm_lite.files import expanded, whole_file
@@ -164,7 +165,7 @@ def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") 
     tensors, metadata = load_tensors(path)
     config, process = read_configs(metadata, path)
     with torch.device("meta"):
-        unet = SDMUNet(config)
+        unet = make_unet(config)
     unet.to_empty(device="cpu")  # no time for weights that are replaced at once
     load_exactly(unet, {name: tensor.float() for name, tensor in tensors.items()}, path)
     return Model(unet.eval().to(device), process.build().to(device))

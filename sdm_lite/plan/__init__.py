@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sdm_lite.concat import make_unet
 from sdm_lite.presets import UNetConfig
-from sdm_lite.unet import SDMUNet
 
 GIB = 2**30
 BYTES = 4  # of a float32: weights, gradients, moments and averages are kept in it in mixed precision too
@@ -46,7 +46,7 @@ def count(config: UNetConfig) -> Counts:
     from torch.utils.flop_counter import FlopCounterMode
 
     with torch.device("meta"):
-        unet = SDMUNet(config)
+        unet = make_unet(config)
         height, width = config.image_size
         x_t, t = torch.empty(1, 3, height, width), torch.ones(1, dtype=torch.long)
         condition = torch.empty(1, config.condition_channels, height, width)

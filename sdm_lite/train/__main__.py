@@ -17,6 +17,7 @@ import torch
 
 from sdm_lite.checkpoints import Model, load_model, load_tensors, read_configs, resolve
 from sdm_lite.checkpoints.fit import check_fit, shapes_of
+from sdm_lite.concat import make_unet
 from sdm_lite.files import check_writable, check_writable_folder, hold, write_whole
 from sdm_lite.presets import UNetConfig, preset
 from sdm_lite.train.config import RunConfig
@@ -30,7 +31,6 @@ from sdm_lite.train.recipe import to_yaml
 from sdm_lite.train.results import Results
 from sdm_lite.train.resume import Run, check_same_recipe, new_run, resume_run
 from sdm_lite.train.signals import StopSignals
-from sdm_lite.unet import SDMUNet
 
 
 def check_packages() -> None:
@@ -56,7 +56,7 @@ def check_source(config: RunConfig, unet_config: UNetConfig) -> Model | None:
     if edges and not source.unet.config.instance_edges:
         raise ValueError(f"{config.start_from} reads no instance edges, {config.dataset} has instances")
     with torch.device("meta"):  # the paper's network takes a minute to fill with random numbers
-        wanted = SDMUNet(unet_config).state_dict()
+        wanted = make_unet(unet_config).state_dict()
     check_fit(shapes_of(wanted), shapes_of(source.unet.state_dict()), config.start_from)
     theirs, ours = dataclasses.asdict(process), dataclasses.asdict(config.diffusion)
     different = ", ".join(f"{name} {theirs[name]}, not {ours[name]}" for name in ours if theirs[name] != ours[name])
@@ -86,7 +86,7 @@ def prepare(config: RunConfig, processes: Processes, held: ExitStack) -> tuple[R
     check_same_recipe(config)
     data = open_data(config, training, held_out, processes)
     torch.manual_seed(config.train.seed)
-    unet = SDMUNet(unet_config)
+    unet = make_unet(unet_config)
     if source is not None:
         unet.load_state_dict(source.unet.state_dict())
     tell = None if processes.is_main else (lambda line: None)

@@ -24,7 +24,7 @@ bound
 cache  judge
 datasets  __init__
 guidance  checkpoints  plan
-modulation
+modulation  concat
 unet  edit  scenes
 spade  sampling  batches  viz  evidence
 labels  diffusion  pyramid  presets  metrics  pictures  progress  command  files

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from sdm_lite.checkpoints.published_names import published_names
+from sdm_lite.concat import make_unet
 from sdm_lite.labels import encode_labels, null_like
 from sdm_lite.presets import UNetConfig
 from sdm_lite.unet import SDMUNet
@@ -55,7 +56,7 @@ SMALL = UNetConfig(
 def randomised(config, seed=0):
     """A network whose zero-initialised layers are not zero, so that everything reaches the output."""
     torch.manual_seed(seed)
-    unet = SDMUNet(config)
+    unet = make_unet(config)
     for parameter in unet.parameters():
         if parameter.abs().max() == 0:
             torch.nn.init.normal_(parameter, std=0.1)

@@ -1,5 +1,6 @@
 """The command trains, resumes, stops when told, and says what is wrong in one line before the first step."""
 
+import dataclasses
 import errno
 import json
 import os
@@ -54,6 +55,13 @@ def test_command_trains_saves_draws_and_fine_tunes(tmp_path, capsys):
     assert load_config(tmp_path / "b" / "config.yaml").train.learning_rate == FINE_TUNE["learning_rate"]
     assert main(second) == 0  # a finished run, started again, only writes its results once more
     assert "resuming at step 4 of 4" in capsys.readouterr().out
+
+
+def test_the_concatenation_baseline_trains_by_its_preset(tmp_path, monkeypatch):
+    monkeypatch.setitem(PRESETS, "tiny", dataclasses.replace(LEAST, conditioning="concat"))
+    assert main([*OPTIONS, "--null-probability", "0.2", "--output", str(tmp_path)]) == 0
+    assert load_model(tmp_path / "model.safetensors").unet.config.conditioning == "concat"
+    assert main([*OPTIONS, "--preset", "scenes-32", "--start-from", str(tmp_path / "model.safetensors")]) == 2
 
 
 def test_a_process_is_trained_for_saved_and_drawn_from(tmp_path, capsys):
