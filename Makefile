@@ -23,7 +23,7 @@ LOWEST := .venv-lowest
 LOWEST_INSTALL := $(BIN)/uv pip install --quiet --python $(LOWEST) --resolution lowest-direct
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce test soak mutants lab app notebooks lint format tree benchmark lower-bounds clean
+.PHONY: help install reproduce ledger test soak mutants lab app notebooks lint format tree benchmark lower-bounds clean
 
 help: ## list these commands
 	@echo "sdm_lite: make COMMAND, of which"
@@ -58,6 +58,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 reproduce: $(STAMP) ## run the notebooks in order and write the report (PROFILE=quick, cpu or gpu)
 	$(BIN)/python -m sdm_lite.reproduce --profile $(PROFILE)
+
+ledger: $(STAMP) ## join the last run and the stored runs: docs/ledger.md, data/ledger.json, the README's table
+	$(BIN)/python -m sdm_lite.reproduce --ledger
 
 test: lint ## lint, then all tests, the notebooks in a very short profile among them
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

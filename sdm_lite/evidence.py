@@ -1,9 +1,9 @@
 """Stored runs: what a measurement of hours found, and by which code and which weights.
 
-Apart because whatever measures for long writes one (training, evaluation, other methods), and the ledger of the
-paper's claims reads them all: files and the standard library alone, so that every room may use it. A stored run is a
-JSON file under `data/evidence/`. It says what it found, the command that finds it again, and what that depended on, so
-that a number is never shown as today's when today's code or weights would give another.
+Apart because whatever measures for long writes one (training, evaluation, other methods), and the ledger of the paper's
+claims is joined with them all: files, the ledger's rows and the standard library alone, so that every room may use it.
+A stored run is a JSON file under `data/evidence/`. It says what it found, the command that finds it again, and what
+that depended on, so that a number is never shown as today's when today's code or weights would give another.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sdm_lite.files import DATA_DIR, to_json, write_whole
+from sdm_lite.ledger import find_rule
 
 PACKAGE = Path(__file__).parent
 EVIDENCE_DIR = DATA_DIR / "evidence"
@@ -95,14 +96,14 @@ def write_evidence(
         weights: names of the shipped weights that it used, for instance "scenes-32". What a run trains itself is none.
         num_layouts: label maps that it was measured on; 0 where none were.
         results: whatever else it found; anything that JSON has. nan and infinity become null.
-        claims: what it says of the paper's claims.
+        claims: what it says of the paper's claims; `ledger.find_rule(id)` says before the work whether an id is one.
         folder: where to.
 
     Returns:
         The path of the file.
 
     Raises:
-        ValueError: if a module or weights are not there, or a claim is no measurement.
+        ValueError: if a module or weights are not there, the ledger has no such claim, or a claim is no measurement.
         OSError: if it cannot be written.
     """
     if not name or not name.replace("-", "").replace("_", "").isalnum():
@@ -113,6 +114,7 @@ def write_evidence(
         raise ValueError(f"evidence {name}: expected modules that decided its numbers, got none: name them")
     told = [(claim.id, claim.scale) for claim in claims]
     for claim in claims:
+        find_rule(claim.id)
         _check(claim)
         if told.count((claim.id, claim.scale)) > 1:
             raise ValueError(f"evidence {name}: expected one value of {claim.id} a scale, got several: say which scale")

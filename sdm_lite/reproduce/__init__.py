@@ -1,6 +1,6 @@
-"""The course run end to end; notebooks take `record` and `check` from here."""
+"""The course run end to end; notebooks take `record_claim`, `record` and `check` from here."""
 
-from sdm_lite.reproduce.claims import check, record, show_source
+from sdm_lite.reproduce.claims import check, record, record_claim, show_source
 from sdm_lite.reproduce.course import NOTEBOOKS, PROFILES, make_course, parse_parameters
 
-__all__ = ["NOTEBOOKS", "PROFILES", "check", "make_course", "parse_parameters", "record", "show_source"]
+__all__ = ["NOTEBOOKS", "PROFILES", "check", "make_course", "parse_parameters", "record", "record_claim", "show_source"]

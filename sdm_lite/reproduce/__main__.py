@@ -1,4 +1,4 @@
-"""`python -m sdm_lite.reproduce`: execute the notebooks in order, collect their claims, write one HTML report."""
+"""`python -m sdm_lite.reproduce`: execute the notebooks in order, join the ledger of the paper's claims, report."""
 
 from __future__ import annotations
 
@@ -7,16 +7,25 @@ import webbrowser
 from pathlib import Path
 
 from sdm_lite.command import run
+from sdm_lite.files import DATA_DIR, check_writable_folder, expanded
+from sdm_lite.ledger import coverage
 from sdm_lite.reproduce.course import PROFILES, make_course, parse_parameters
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; its exit status: 0 done, 1 a notebook failed, 2 bad input or a full disk, 130 interrupted."""
+    """Run the command.
+
+    Returns:
+        The exit status: 0 done, 1 a notebook failed or a verdict of the ledger became worse, 2 bad input or a full
+        disk, 130 interrupted.
+    """
     return run(lambda: _reproduce(arguments))
 
 
 def _reproduce(arguments: list[str] | None) -> int:
     options = _parser().parse_args(arguments)
+    if options.ledger or options.crate:
+        return _ledger(options.output, options.crate)
     try:
         from sdm_lite.reproduce.runner import run_course
 
@@ -38,6 +47,29 @@ def _reproduce(arguments: list[str] | None) -> int:
     if options.open:
         webbrowser.open((course.output / "report.html").resolve().as_uri())
     return status
+
+
+def _ledger(output: Path, crate: Path | None) -> int:
+    """Join the ledger without running anything: into a crate, or into the pages of the repository."""
+    from sdm_lite.reproduce import joining, ledger_pages
+
+    before = joining.read_ledger()
+    now = joining.joined(before, joining.stored_records(), output, joining.notebooks_that_ran(output))
+    if crate:
+        from sdm_lite.reproduce.crate import write_crate
+
+        check_writable_folder(crate, option="--crate")
+        print(f"{coverage(now)}: {write_crate(now, expanded(crate))}")
+        return 0
+    if DATA_DIR.name != "data":
+        raise ValueError("--ledger: expected a checkout, got an installed package: clone the repository")
+    worse = joining.worse_than(before, now)
+    ledger_pages.write_pages(now, DATA_DIR.parent)
+    joining.write_ledger(now)
+    print(f"{coverage(now)}: docs/ledger.md, README.md, data/ledger.json")
+    for line in worse:
+        print(f"WORSE than before: {line}")
+    return int(bool(worse))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -71,6 +103,13 @@ def _parser() -> argparse.ArgumentParser:
         "--refresh", action="store_true", help="write executed notebooks back, cleaned (quick only)"
     )
     write_back.add_argument("--times", action="store_true", help="write only the measured time back into each header")
+    add(
+        "--ledger",
+        action="store_true",
+        help="run nothing: join the run in --output, stored runs and arithmetic; write docs/ledger.md, data/ledger.json"
+        " and the README's table",
+    )
+    add("--crate", type=Path, metavar="FOLDER", help="run nothing: write the ledger and its stored runs as an RO-Crate")
     add("--open", action="store_true", help="open the report in a browser")
     return parser
 

@@ -1,6 +1,8 @@
-"""What a notebook says of itself: claims with measured values, whether an exercise is solved, the code it shows.
+"""What a notebook says: of the paper's claims, of itself, whether an exercise is solved, the code it shows.
 
-Apart because every notebook needs it: the standard library alone, nothing of the machinery that runs notebooks.
+Apart because every notebook needs it: the standard library alone, nothing of the machinery that runs notebooks. A
+record of the paper's claim names a row of the ledger and takes its words and its rule; one of the course's own brings
+them.
 """
 
 from __future__ import annotations
@@ -15,9 +17,55 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from sdm_lite.ledger.rows import find_rule
+from sdm_lite.ledger.rules import format_value, in_range, range_in_words
+from sdm_lite.ledger.verdicts import judge
+
 # Names the file that `record` appends to, one JSON object a line. The runner sets it for each notebook; unset, nothing
 # is written.
 CLAIMS_VARIABLE = "SDM_LITE_CLAIMS"
+
+
+def record_claim(
+    id: str,
+    value: bool | int | float,
+    *,
+    interval: Sequence[float | str] | None = None,
+    scale: str = "",
+) -> None:
+    """Prints a measurement that decides a claim of the paper and, in a run, hands it to the ledger.
+
+    The words, the rule and the unit are the ledger's: `sdm_lite/ledger/rows.py`.
+
+    Args:
+        id: of a row ("guidance-miou"), or of one of its parts ("margins/fid").
+        value: of the quantity that the row names; a one-element tensor or array will do.
+        interval: (low, high) or (low, high, kind), as for `record`.
+        scale: at which scale, if not at the row's.
+
+    Raises:
+        ValueError: if the ledger has no such row, naming the nearest, or the row no rule; if the value or the interval
+            is no measurement.
+    """
+    row, part, rule = find_rule(id)
+    value, ends = _plain(value), None if interval is None else _ends(interval[:2])
+    if isinstance(value, str):
+        raise ValueError(f"value: expected a number for {id}, got {value!r}: the ledger's rules are ranges")
+    kind = "" if interval is None else _kind(interval)
+    entry = {
+        "id": row.name(part),
+        "claim": f"{row.claim} {rule.quantity[0].upper()}{rule.quantity[1:]}",
+        "value": value,
+        "interval": ends,
+        "interval_kind": kind,
+        "unit": rule.unit,
+        "rule": rule.words,
+        "holds": None,
+        "verdict": judge(rule, ends, value, kind),
+        "place": row.place,
+        "scale": scale or row.scale,
+    }
+    _tell(entry)
 
 
 def record(
@@ -28,9 +76,10 @@ def record(
     unit: str = "",
     target: tuple[float | None, float | None] | None = None,
     holds: bool | None = None,
-    paper: str = "",
 ) -> None:
-    """Prints a claim with its measured value and, in a run, adds it to the report.
+    """Prints a measurement of the course's own, about this package or this data, and, in a run, adds it to the report.
+
+    What the paper claims is recorded by `record_claim`; the report keeps the two apart.
 
     Args:
         claim: one sentence, without the number that was measured.
@@ -43,29 +92,35 @@ def record(
             not if it lies outside, and is undecided otherwise; without an interval the value decides.
         holds: whether the claim is true here, where it is no matter of a range; None (and no target) where nothing is
             claimed, only measured.
-        paper: where the paper makes it, for example "Table 4"; empty for a claim of the course's own.
 
     Raises:
-        ValueError: if the claim is empty, the value or interval is not finite, the interval is upside down, or a target
-            comes with a verdict.
+        ValueError: if the claim is empty or the id of a row of the ledger, the value or interval is not finite, the
+            interval is upside down, or a target comes with a verdict.
     """
     if target is not None and holds is not None:
         raise ValueError(f"expected target or holds, got both, {target} and {holds}: the target decides")
     if not isinstance(claim, str) or not claim.strip():
         raise ValueError(f"claim: expected a sentence, got {claim!r}: say what the value is evidence of")
+    if " " not in claim.strip():
+        raise ValueError(f"claim: expected a sentence, got {claim!r}: a row of the ledger is recorded by record_claim")
     value, ends = _plain(value), None if interval is None else _ends(interval[:2])
     if target is not None:
-        holds = _decide(ends or (value, value), target)
+        holds = in_range(ends or (value, value), *target)
     entry = {
+        "id": "",
         "claim": claim.strip(),
         "value": value,
         "interval": ends,
         "interval_kind": "" if interval is None else _kind(interval),
         "unit": unit,
-        "rule": "" if target is None else _rule(target),
+        "rule": "" if target is None and holds is None else "as stated" if target is None else range_in_words(*target),
         "holds": None if holds is None else bool(holds),
-        "paper": paper,
     }
+    _tell(entry | {"verdict": _own_verdict(entry)})
+
+
+def _tell(entry: dict) -> None:
+    """Print a record and, in a run, append it to the notebook's file."""
     print(claim_line(entry))
     path = os.environ.get(CLAIMS_VARIABLE)
     if path:
@@ -100,48 +155,22 @@ def check(answer: Any, passes: Callable[[Any], Any], *, hint: str, strict: bool 
 
 
 def claim_line(entry: dict) -> str:
-    """A recorded claim in one line: `claim | value unit [low, high] (kind) | holds (rule: at least 1)`."""
+    """A record in one line: `[id] claim | value unit [low, high] (kind) | holds (rule: at least 1)`."""
     value = " ".join(part for part in (format_value(entry["value"]), entry["unit"]) if part)
     if entry["interval"] is not None:
         low, high = map(format_value, entry["interval"])
         kind = entry["interval_kind"]
         value += f" [{low}, {high}]" + (f" ({kind})" if kind else "")
-    said = verdict(entry)
-    rule = f" (rule: {entry['rule']})" if entry["rule"] else ""
-    return " | ".join([entry["claim"], value, *([said.replace("not hold", "not hold here") + rule] if said else [])])
+    said = entry["verdict"].replace("not hold", "not hold here")
+    claim = f"[{entry['id']}] {entry['claim']}" if entry["id"] else entry["claim"]
+    return " | ".join([claim, value, *([f"{said} (rule: {entry['rule']})"] if said else [])])
 
 
-def verdict(entry: dict) -> str:
-    """What is said of a recorded claim: "holds", "does not hold", "undecided", or "" where nothing is claimed."""
+def _own_verdict(entry: dict) -> str:
+    """What is said of a record of the course's own: "holds", "does not hold", "undecided"; "" if nothing is claimed."""
     if entry["holds"] is None:
         return "undecided" if entry["rule"] else ""
     return "holds" if entry["holds"] else "does not hold"
-
-
-def format_value(value: bool | int | float | str) -> str:
-    """A value as text: yes or no, whole numbers whole, others to four significant digits."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _decide(ends: Sequence[float], target: tuple[float | None, float | None]) -> bool | None:
-    """Whether all of an interval lies in the target, or none of it; None if a part does."""
-    low, high = (-math.inf if target[0] is None else target[0]), (math.inf if target[1] is None else target[1])
-    if low <= ends[0] and ends[1] <= high:
-        return True
-    return False if ends[1] < low or ends[0] > high else None
-
-
-def _rule(target: tuple[float | None, float | None]) -> str:
-    """A target in words."""
-    low, high = target
-    if low is None or high is None:
-        end = low if high is None else high
-        if end is None:
-            raise ValueError("target: expected at least one end, got (None, None): such a claim cannot fail")
-        return f"{'at least' if high is None else 'at most'} {format_value(end)}"
-    return f"exactly {format_value(low)}" if low == high else f"from {format_value(low)} to {format_value(high)}"
 
 
 def _plain(value: Any) -> bool | int | float | str:

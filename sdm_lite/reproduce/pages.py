@@ -11,8 +11,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from sdm_lite.ledger.rules import format_value
 from sdm_lite.progress import duration
-from sdm_lite.reproduce.claims import format_value
 
 TEMPLATES = Path(__file__).with_name("templates")
 

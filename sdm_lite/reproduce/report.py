@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
 from sdm_lite.files import write_whole
-from sdm_lite.reproduce.claims import verdict
+from sdm_lite.ledger import RowVerdict
 from sdm_lite.reproduce.committed import tags
+from sdm_lite.reproduce.joining import verdict_of
 from sdm_lite.reproduce.pages import fill
 
 
-def write_course_report(output: Path, state: dict[str, Any]) -> Path:
+def write_course_report(output: Path, state: dict[str, Any], ledger: Sequence[RowVerdict] = ()) -> Path:
     """Writes report.html into a run's folder.
 
     Args:
         output: the folder, with executed/ and claims/ in it.
         state: the content of run.json: profile, parameters, started, finished, machine, notebooks and results.
+        ledger: the verdict of every claim of the paper; empty where the run decides none.
 
     Returns:
         The path of the report.
@@ -47,7 +50,10 @@ def write_course_report(output: Path, state: dict[str, Any]) -> Path:
             "failed": failed,
             "missing": len(notebooks) - len(results),
             "ran": len(results) - failed,
-            "holding": Counter(claim["verdict"] for notebook in notebooks for claim in notebook["claims"]),
+            "holding": Counter(one["verdict"] for notebook in notebooks for one in notebook["claims"] if not one["id"]),
+            "ledger": ledger,
+            "decided": Counter(one.verdict for one in ledger),
+            "verdict_of": verdict_of,
             "seconds": sum(seconds),
             "longest": max(seconds, default=0) or 1,
         },
@@ -56,11 +62,10 @@ def write_course_report(output: Path, state: dict[str, Any]) -> Path:
 
 
 def read_claims(output: Path, stem: str) -> list[dict[str, Any]]:
-    """The claims that a notebook recorded in its last run, in order."""
+    """What a notebook recorded in its last run, in order: of the paper's claims, with an id, and of our own."""
     path = output / "claims" / f"{stem}.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    claims = [json.loads(line) for line in lines]
-    return [claim | {"verdict": verdict(claim)} for claim in claims]
+    return [json.loads(line) for line in lines]
 
 
 def report_pictures(notebook) -> list[tuple[str, str]]:

@@ -14,16 +14,18 @@ import platform
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nbformat
 
 from sdm_lite.files import to_json, write_whole
+from sdm_lite.ledger import Record, RowVerdict, coverage
 from sdm_lite.progress import duration
 from sdm_lite.reproduce import committed
 from sdm_lite.reproduce.claims import CLAIMS_VARIABLE
-from sdm_lite.reproduce.course import Course, parameter_names
+from sdm_lite.reproduce.course import NOTEBOOKS, Course, parameter_names
 from sdm_lite.reproduce.execute import Failure, execute
+from sdm_lite.reproduce.joining import joined, read_ledger, stored_records, worse_than, write_ledger
 from sdm_lite.reproduce.pages import notebook_page
 from sdm_lite.reproduce.report import read_claims, write_course_report
 
@@ -39,8 +41,13 @@ def run_course(course: Course, *, resume: bool = False) -> int:
             whose source has not changed.
 
     Returns:
-        0 if every notebook of the course succeeded, 1 if one failed, 130 if interrupted.
+        0 if every notebook of the course succeeded and no verdict of the ledger is worse than the committed one, 1 if
+        not, 130 if interrupted.
+
+    Raises:
+        ValueError: before any work, if a stored run or the committed ledger cannot be read.
     """
+    ledger = _Ledger(read_ledger(), stored_records()) if _joins(course) else None
     state = _begin(course)
     results = state["results"]
     failed = interrupted = False
@@ -56,13 +63,15 @@ def run_course(course: Course, *, resume: bool = False) -> int:
                 result = _run_notebook(course, path, place)
                 told = f"ok, {duration(result['seconds'])}, {_num_claims(course, path.stem)}"
             results[path.stem] = result
-            _save(course, state)
+            _save(course, state, ledger)
             failed |= result["failure"] is not None
             print(f"{place}: {_failure_line(course, path.stem, result['failure']) or told}", flush=True)
     except KeyboardInterrupt:
         interrupted = True
     state["finished"] = _now()
-    _save(course, state)
+    now = _save(course, state, ledger)
+    if ledger and not interrupted:
+        failed |= _tell_worse(ledger, now)
     print(f"{'interrupted; what is done: ' if interrupted else ''}report: {_shown(course.output / 'report.html')}")
     return 130 if interrupted else int(failed)
 
@@ -196,9 +205,36 @@ def _is_done(result: dict[str, Any] | None, path: Path) -> bool:
     return same and result["failure"] is None
 
 
-def _save(course: Course, state: dict[str, Any]) -> None:
+class _Ledger(NamedTuple):
+    """What the ledger is joined of, beside the notebooks of a run."""
+
+    committed: dict[str, Any]
+    stored: list[Record]
+
+
+def _joins(course: Course) -> bool:
+    """Whether a run decides anything: the course's own notebooks, with more samples than the tests have."""
+    return course.profile != "test" and course.notebooks[0].parent == NOTEBOOKS
+
+
+def _tell_worse(ledger: _Ledger, now: list[RowVerdict]) -> bool:
+    """Print the ledger's coverage, and each verdict that is worse than the committed one; whether there are any."""
+    print(f"ledger: {coverage(now)}")
+    lines = worse_than(ledger.committed, now)
+    for line in lines:
+        print(f"WORSE than the committed ledger: {line}")
+    return bool(lines)
+
+
+def _save(course: Course, state: dict[str, Any], ledger: _Ledger | None) -> list[RowVerdict]:
+    """Write what is known so far; the ledger's verdicts, none where it is not joined."""
     write_whole(course.output / "run.json", to_json(state, indent=1) + "\n")
-    write_course_report(course.output, state)
+    ran = [stem for stem, result in state["results"].items() if result["failure"] is None]
+    now = joined(ledger.committed, ledger.stored, course.output, ran) if ledger else []
+    if now:
+        write_ledger(now, course.output / "ledger.json")
+    write_course_report(course.output, state, now)
+    return now
 
 
 def _time_to_come(course: Course, number: int) -> str:

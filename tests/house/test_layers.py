@@ -27,7 +27,7 @@ guidance  checkpoints  plan
 modulation  concat
 unet  edit  scenes
 spade  sampling  batches  viz  evidence
-labels  diffusion  pyramid  presets  metrics  pictures  progress  command  files
+labels  diffusion  pyramid  presets  metrics  pictures  progress  command  files  ledger
 """
 HEIGHT = {room: -i for i, line in enumerate(LAYERS.strip().splitlines()) for room in line.split()}
 
@@ -50,6 +50,7 @@ DOORS = {
     "PIL": {"pictures", "datasets"},
     "psutil": {"progress"},
     "pygments": {"reproduce"},
+    "rocrate": {"reproduce"},
     "safetensors": {"checkpoints"},
     "torch_fidelity": {"judge"},
     "tqdm": {"progress"},

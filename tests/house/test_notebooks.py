@@ -8,6 +8,7 @@ import nbformat
 import pytest
 from made_notebooks import network_loads, unconverted_equations
 
+from sdm_lite.ledger import find_rule
 from sdm_lite.reproduce import NOTEBOOKS, PROFILES, committed, make_course
 from sdm_lite.reproduce.committed import code_cells, tags
 from sdm_lite.reproduce.course import parameter_names
@@ -161,10 +162,12 @@ def test_claims_are_recorded_and_pictures_are_described(notebook):
         node
         for cell in code_cells(notebook)
         for node in ast.walk(python(cell))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "record"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.startswith("record")
     ]
     assert calls, "a notebook makes at least one claim"
     for call in calls:
+        if call.func.id == "record_claim" and isinstance(call.args[0], ast.Constant):
+            find_rule(call.args[0].value)  # raises where the ledger has no such row
         value = {keyword.arg: keyword.value for keyword in call.keywords}.get("value", (call.args + [None, None])[1])
         assert not isinstance(value, ast.Constant), f"a value that is typed: {ast.unparse(call)}"
     assert report_pictures(notebook), "a notebook has at least one cell tagged `report` that draws a picture"

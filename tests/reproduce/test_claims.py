@@ -8,8 +8,8 @@ import pytest
 
 from sdm_lite.diffusion import GaussianDiffusion
 from sdm_lite.guidance import guide
-from sdm_lite.reproduce import check, record, show_source
-from sdm_lite.reproduce.claims import formulas_and_shapes, verdict
+from sdm_lite.reproduce import check, record, record_claim, show_source
+from sdm_lite.reproduce.claims import formulas_and_shapes
 from sdm_lite.sampling import sample_ddim
 from sdm_lite.spade import SPADE
 
@@ -19,13 +19,14 @@ def test_record_prints_and_appends(monkeypatch, tmp_path, capsys):
     record("Only shown", 1.23456, interval=(1, 2), unit="bits/dim")
     assert capsys.readouterr().out == "Only shown | 1.235 bits/dim [1, 2]\n"
     monkeypatch.setenv("SDM_LITE_CLAIMS", str(tmp_path / "a.jsonl"))
-    record("One", True, holds=True)
-    record("Two", "blue", holds=False)
-    assert capsys.readouterr().out == "One | yes | holds\nTwo | blue | does not hold here\n"
+    record("One is so", True, holds=True)
+    record("Two is not", "blue", holds=False)
+    out = "One is so | yes | holds (rule: as stated)\nTwo is not | blue | does not hold here (rule: as stated)\n"
+    assert capsys.readouterr().out == out
     entries = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert [(entry["claim"], entry["value"], entry["holds"]) for entry in entries] == [
-        ("One", True, True),
-        ("Two", "blue", False),
+        ("One is so", True, True),
+        ("Two is not", "blue", False),
     ]
 
 
@@ -48,27 +49,27 @@ def test_the_interval_decides_by_the_rule_beside_it(monkeypatch, tmp_path, capsy
     record("It is right", 1.0, interval=interval, target=target)
     assert capsys.readouterr().out.rstrip().endswith(f"| {said}")
     entry = json.loads((tmp_path / "claims.jsonl").read_text())
-    assert said.replace(" here", "") == f"{verdict(entry)} (rule: {entry['rule']})"
+    assert said.replace(" here", "") == f"{entry['verdict']} (rule: {entry['rule']})"
 
 
 def test_a_rule_can_fail_and_decides_alone():
     with pytest.raises(ValueError, match="such a claim cannot fail"):
-        record("a", 1, target=(None, None))
+        record("a is one", 1, target=(None, None))
     with pytest.raises(ValueError, match="the target decides"):
-        record("a", 1, target=(0, 2), holds=True)
+        record("a is one", 1, target=(0, 2), holds=True)
 
 
 @pytest.mark.parametrize(
     "claim, value, interval, words",
     [
         (" ", 1, None, "claim"),
-        ("a", float("nan"), None, "finite"),
-        ("a", [1, 2], None, "got list"),
-        ("a", 1, (2, 1), "low, high"),
-        ("a", 1, (0, float("inf")), "finite"),
-        ("a", 1, (0,), "low, high"),
-        ("a", 1, (0, 1, 2), "a text after"),
-        ("a", 1, (0, 1, "kind", "more"), "a text after"),
+        ("a is one", float("nan"), None, "finite"),
+        ("a is one", [1, 2], None, "got list"),
+        ("a is one", 1, (2, 1), "low, high"),
+        ("a is one", 1, (0, float("inf")), "finite"),
+        ("a is one", 1, (0,), "low, high"),
+        ("a is one", 1, (0, 1, 2), "a text after"),
+        ("a is one", 1, (0, 1, "kind", "more"), "a text after"),
     ],
 )
 def test_record_refuses_what_is_no_measurement(claim, value, interval, words):
@@ -76,11 +77,50 @@ def test_record_refuses_what_is_no_measurement(claim, value, interval, words):
         record(claim, value, interval=interval)
 
 
+def test_a_claim_of_the_paper_takes_its_words_and_its_rule_from_the_ledger(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("SDM_LITE_CLAIMS", str(tmp_path / "a.jsonl"))
+    record_claim("guidance-miou", 0.03, interval=(0.02, 0.04, "95 % over 20 layouts"))
+    record_claim("learned-variance/lower", -0.2, interval=(-0.3, -0.1, "95 % over 32 pictures"), scale="elsewhere")
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == (
+        "[guidance-miou] Guidance raises mIoU. MIoU (Scenes judge) at s = 1.5 less s = 1 | 0.03 [0.02, 0.04] "
+        "(95 % over 20 layouts) | reproduced (rule: at least 0)"
+    )
+    assert second.endswith("| -0.2 bits/dim [-0.3, -0.1] (95 % over 32 pictures) | contradicted (rule: at least 0)")
+    entries = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert [(one["id"], one["verdict"]) for one in entries] == [
+        ("guidance-miou", "reproduced"),
+        ("learned-variance/lower", "contradicted"),
+    ]
+    assert entries[0]["place"].startswith("Section 4.3") and entries[0]["scale"] and entries[1]["scale"] == "elsewhere"
+
+
+@pytest.mark.parametrize(
+    "id, value, words",
+    [
+        ("guidance-mou", 1, "got 'guidance-mou': did you mean guidance-miou"),
+        ("learned-variance", 1, "expected one of learned-variance/lower, learned-variance/upper"),
+        ("eq16-s", "one", "expected a number for eq16-s, got 'one'"),
+        ("eq16-s", float("nan"), "finite"),
+    ],
+)
+def test_a_claim_that_the_ledger_does_not_have_is_one_line(id, value, words, tmp_path, monkeypatch):
+    monkeypatch.setenv("SDM_LITE_CLAIMS", str(tmp_path / "a.jsonl"))
+    with pytest.raises(ValueError) as caught:
+        record_claim(id, value)
+    assert words in str(caught.value) and "\n" not in str(caught.value) and not (tmp_path / "a.jsonl").exists()
+
+
+def test_a_row_s_id_given_as_a_sentence_is_refused():
+    with pytest.raises(ValueError, match="got 'guidance-miou': a row of the ledger is recorded by record_claim"):
+        record("guidance-miou", 1)
+
+
 def test_record_takes_tensors_of_one_element(capsys):
     import torch
 
-    record("Loss", torch.tensor(0.25), interval=(torch.tensor(0.0), 1), holds=torch.tensor(True))
-    assert capsys.readouterr().out == "Loss | 0.25 [0, 1] | holds\n"
+    record("The loss", torch.tensor(0.25), interval=(torch.tensor(0.0), 1), holds=torch.tensor(True))
+    assert capsys.readouterr().out == "The loss | 0.25 [0, 1] | holds (rule: as stated)\n"
 
 
 def test_check_hints_and_in_strict_mode_raises(capsys):
@@ -103,10 +143,10 @@ def test_an_interval_says_which_it_is(monkeypatch, tmp_path, capsys):
         kind: str
 
     monkeypatch.setenv("SDM_LITE_CLAIMS", str(tmp_path / "a.jsonl"))
-    record("Named", 1.5, interval=Triple(1.0, 2.0, "95 % Wilson"), unit="m", holds=True)
-    record("Plain", 1.5, interval=[1, 2])
-    record("None", 1.5)
-    out = "Named | 1.5 m [1, 2] (95 % Wilson) | holds\nPlain | 1.5 [1, 2]\nNone | 1.5\n"
+    record("A kind", 1.5, interval=Triple(1.0, 2.0, "95 % Wilson"), unit="m", holds=True)
+    record("No kind", 1.5, interval=[1, 2])
+    record("No interval", 1.5)
+    out = "A kind | 1.5 m [1, 2] (95 % Wilson) | holds (rule: as stated)\nNo kind | 1.5 [1, 2]\nNo interval | 1.5\n"
     assert capsys.readouterr().out == out
     entries = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert [(entry["interval"], entry["interval_kind"]) for entry in entries] == [

@@ -17,9 +17,11 @@ import pytest
 from made_notebooks import make_notebook, network_loads, state_of
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
+from sdm_lite.ledger import ROWS
 from sdm_lite.reproduce import make_course, parse_parameters
 from sdm_lite.reproduce.__main__ import main
 from sdm_lite.reproduce.committed import REPOSITORY
+from sdm_lite.reproduce.joining import read_ledger, stored_records
 from sdm_lite.reproduce.runner import _begin, _time_to_come
 
 CLAIM = "from sdm_lite.reproduce import record; record('Said once', 1)"
@@ -43,7 +45,9 @@ def make_three(folder: Path) -> Path:
     make_notebook(
         folder / "00_works.ipynb",
         "from sdm_lite.reproduce import record\n"
-        "record('Seeds <add> up', SEED + 1, interval=(0, 9, 'all <seeds>'), holds=True, paper='Eq. 2')",
+        "record('Seeds <add> up', SEED + 1, interval=(0, 9, 'all <seeds>'), holds=True)\n"
+        "from sdm_lite.reproduce import record_claim\n"
+        "record_claim('eq16-s', 1.5)",
         new_markdown_cell(MATHS, id="maths"),
         new_code_cell(picture, id="picture", metadata={"tags": ["report"], "caption": "A <red> picture"}),
         "from pathlib import Path\n_ = Path(OUTPUT_DIR, 'note.txt').write_text(PROFILE)",
@@ -85,8 +89,9 @@ def test_parameters_and_claims_arrive(ran):
     _, output, _ = ran
     assert (output / "files" / "00_works" / "note.txt").read_text() == "test"
     lines = (output / "claims" / "00_works.jsonl").read_text().splitlines()
-    (claim,) = map(json.loads, lines)
-    assert (claim["claim"], claim["value"], claim["holds"], claim["paper"]) == ("Seeds <add> up", 5, True, "Eq. 2")
+    claim, papers = map(json.loads, lines)
+    assert (claim["claim"], claim["value"], claim["holds"], claim["id"]) == ("Seeds <add> up", 5, True, "")
+    assert (papers["id"], papers["verdict"], papers["rule"]) == ("eq16-s", "contradicted", "at most 1e-05")
     assert (claim["interval"], claim["interval_kind"]) == ([0, 9], "all <seeds>")
 
 
@@ -101,6 +106,9 @@ def test_the_report_shows_claims_pictures_and_the_failure_without_a_network(ran)
         "cell 5 of 6",
         "division by zero",
         "02_last",
+        "<th>Checks of our own</th>",
+        "<th>The paper's claims</th>",
+        "contradicted <small>rule: at most 1e-05</small>",
     ):
         assert words in report
     assert "<add>" not in report and "<red>" not in report
@@ -268,3 +276,62 @@ def test_time_to_come_is_told_where_every_header_has_it(tmp_path):
     assert _time_to_come(course, 0) == ", about 1 min 2 s (1 min 42 s to the end)"
     assert _time_to_come(course, 1) == ", about 40 s (40 s to the end)"
     assert _time_to_come(make_course(output=tmp_path, notebooks=tmp_path / "nb"), 0) == ""
+
+
+def claiming(value: float) -> str:
+    return (
+        "from sdm_lite.reproduce import record_claim\n"
+        f"record_claim('guidance-miou', {value}, interval=({value} - 0.01, {value} + 0.01, '95 % over 8 layouts'))"
+    )
+
+
+@pytest.mark.slow
+def test_a_verdict_that_worsens_fails_the_run_and_is_named(tmp_path, monkeypatch, capsys):
+    notebooks = tmp_path / "nb"
+    make_notebook(notebooks / "00_a.ipynb", claiming(0.03))
+    monkeypatch.setattr("sdm_lite.reproduce.runner.NOTEBOOKS", notebooks.resolve())
+    monkeypatch.setattr("sdm_lite.reproduce.runner.read_ledger", lambda: read_ledger(tmp_path / "committed.json"))
+    monkeypatch.setattr("sdm_lite.reproduce.runner.stored_records", lambda: [])
+    arguments = ["--notebooks", str(notebooks), "--output", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    assert f"ledger: {len(ROWS)} claims: 1 reproduced, {len(ROWS) - 1} not attempted" in capsys.readouterr().out
+    (tmp_path / "out" / "ledger.json").rename(tmp_path / "committed.json")
+    make_notebook(notebooks / "00_a.ipynb", claiming(-0.03))
+    assert main(arguments) == 1
+    assert "WORSE than the committed ledger: guidance-miou: was reproduced, is contradicted" in capsys.readouterr().out
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "The ledger: what the paper claims" in report and network_loads(report) == []
+    assert main([*arguments, "--profile", "test"]) == 0  # too few samples to decide anything
+
+
+def test_a_stored_run_that_cannot_be_read_is_told_before_any_work(tmp_path, monkeypatch, capsys):
+    make_notebook(tmp_path / "nb" / "00_a.ipynb", "1")
+    (tmp_path / "table4.json").write_text("{}")
+    monkeypatch.setattr("sdm_lite.reproduce.runner.NOTEBOOKS", (tmp_path / "nb").resolve())
+    monkeypatch.setattr("sdm_lite.reproduce.runner.stored_records", lambda: stored_records(tmp_path))
+    assert main(["--notebooks", str(tmp_path / "nb"), "--output", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err.startswith("error: table4.json: expected a stored run, got KeyError")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_crate_holds_the_ledger_its_stored_runs_and_a_review_of_every_claim(tmp_path, capsys):
+    rocrate = pytest.importorskip("rocrate.rocrate")
+    assert main(["--output", str(tmp_path / "none"), "--crate", str(tmp_path / "crate")]) == 0
+    assert capsys.readouterr().out.startswith(f"{len(ROWS)} claims: ")
+    crate = rocrate.ROCrate(tmp_path / "crate")
+    reviews = crate.get_by_type("ClaimReview")
+    assert [one["name"] for one in reviews] == [row.id for row in ROWS]
+    assert {one["itemReviewed"].id for one in reviews} == {"https://arxiv.org/abs/2207.00050v1"}
+    (margins,) = [one for one in reviews if one["name"] == "margins"]
+    assert margins["reviewRating"]["alternateName"] == "reproduced" and margins["reviewRating"]["ratingValue"] == 1
+    for file in crate.get_by_type("File"):
+        assert (tmp_path / "crate" / file.id).is_file()
+    ledger = json.loads((tmp_path / "crate" / crate.mainEntity.id).read_text())
+    assert [one["id"] for one in ledger["claims"]] == [row.id for row in ROWS]
+
+
+def test_without_rocrate_it_says_what_to_install(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "rocrate.rocrate", None)
+    monkeypatch.setitem(sys.modules, "rocrate.model.contextentity", None)
+    assert main(["--output", str(tmp_path), "--crate", str(tmp_path / "crate")]) == 2
+    assert 'pip install "sdm_lite[crate]"' in capsys.readouterr().err and not (tmp_path / "crate").exists()

@@ -1,0 +1,172 @@
+"""The ledger joined: what notebooks, stored runs and arithmetic say, as one list of verdicts; and its committed form.
+
+Apart because it runs nothing. The committed ledger, `data/ledger.json`, holds the notebooks' records too, so that the
+pages made from it need no run, and a run of some notebooks is joined with what the others last said.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sdm_lite.evidence import EVIDENCE_DIR, evidence_names, read_evidence, stale
+from sdm_lite.files import DATA_DIR, to_json, write_whole
+from sdm_lite.ledger import ROWS, Record, Row, RowVerdict, coverage, find_rule, judge, verdicts, worsened
+from sdm_lite.reproduce.arithmetic import arithmetic_records
+
+COMMITTED = DATA_DIR / "ledger.json"
+PAPER = {
+    "title": "Semantic Image Synthesis via Diffusion Models",
+    "authors": "Wang et al.",
+    "year": 2022,
+    "identifier": "arXiv:2207.00050v1",
+}
+
+
+def stored_records(folder: Path = EVIDENCE_DIR, rows: Sequence[Row] = ROWS) -> list[Record]:
+    """What stored runs and arithmetic say of the paper's claims; stale runs are marked, none is left out.
+
+    Raises:
+        ValueError: in one line, if a stored run cannot be read, or names a row that the ledger does not have.
+    """
+    records = arithmetic_records()
+    for name in evidence_names(folder=folder):
+        run = read_evidence(name, folder=folder)
+        why = stale(run) or ""
+        for one in run.claims:
+            try:
+                find_rule(one.id, rows)
+            except ValueError as error:
+                raise ValueError(f"stored run {name}: {error}") from None
+            covers = f"95 % over {_counts(one.num_layouts, one.num_seeds)}{one.interval_kind}" if one.interval else ""
+            records.append(Record(one.id, one.value, one.interval, covers, f"stored run {name}", one.scale, why))
+    return records
+
+
+def notebook_records(output: Path | None, ran: Sequence[str], committed: dict[str, Any]) -> list[Record]:
+    """What notebooks recorded: in a run's folder, and as committed for the notebooks that did not run there.
+
+    Args:
+        output: a run's folder with claims/ in it; None where nothing ran.
+        ran: names of the notebooks that ran there.
+        committed: from `read_ledger`.
+    """
+    found = [output / "claims" / f"{stem}.jsonl" for stem in ran] if output else []
+    records = []
+    for path in filter(Path.is_file, found):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            entry = json.loads(line)
+            if entry.get("id"):
+                records.append(_record(entry | {"source": f"notebook {path.stem}", "stale": ""}))
+    told = {f"notebook {path.stem}" for path in found}
+    kept = [_record(one) for claim in committed["claims"] for one in claim["records"]]
+    return records + [one for one in kept if not one.is_stored and one.source not in told]
+
+
+def read_ledger(path: Path = COMMITTED) -> dict[str, Any]:
+    """A ledger as it was committed, or as a run has left it; one without claims where there is none.
+
+    Raises:
+        ValueError: if the file cannot be read as one.
+    """
+    if not path.is_file():
+        return {"claims": []}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        for claim in content["claims"]:
+            claim["id"], claim["verdict"], claim["stale"], claim["parts"]  # noqa: B018
+            [_record(one) for one in claim["records"]]
+    except (ValueError, KeyError, TypeError) as error:
+        told = f"{type(error).__name__} {error}".splitlines()[0]
+        raise ValueError(f"{path.name}: expected a ledger, got {told}: make it with --ledger") from None
+    return content
+
+
+def joined(
+    committed: dict[str, Any], stored: Sequence[Record], output: Path | None = None, ran: Sequence[str] = ()
+) -> list[RowVerdict]:
+    """The verdict of every row, of all that is known now.
+
+    Args:
+        committed: from `read_ledger`.
+        stored: from `stored_records`.
+        output: folder of the run whose notebooks' records count before the committed ones; None where nothing ran.
+        ran: names of the notebooks that ran there.
+    """
+    return verdicts([*stored, *notebook_records(output, ran, committed)])
+
+
+def notebooks_that_ran(output: Path) -> list[str]:
+    """The notebooks that ran through in a run's folder, for `joined`; none where there was no run.
+
+    Raises:
+        ValueError: if that run was of the shortest profile, whose samples are too few to decide anything.
+    """
+    try:
+        state = json.loads((output / "run.json").read_text(encoding="utf-8"))
+        done = [stem for stem, result in state["results"].items() if result["failure"] is None]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    if state["profile"] == "test":
+        raise ValueError(f"--output: expected a run of profile quick or longer in {output}, got test: run it again")
+    return done
+
+
+def worse_than(committed: dict[str, Any], now: Sequence[RowVerdict]) -> list[str]:
+    """What became worse since the ledger was committed, a line each; see `ledger.worsened`."""
+    before = {
+        claim["id"]: {
+            "verdict": claim["verdict"],
+            "stale": claim["stale"],
+            "parts": {part: one["verdict"] for part, one in claim["parts"].items()},
+        }
+        for claim in committed["claims"]
+    }
+    return worsened(before, now)
+
+
+def ledger_text(now: Sequence[RowVerdict]) -> str:
+    """The ledger as JSON: the paper, the coverage, and every row with its rules, records and verdicts."""
+    content = {"paper": PAPER, "coverage": coverage(now), "claims": [_claim(one) for one in now]}
+    return to_json(content, indent=1) + "\n"
+
+
+def write_ledger(now: Sequence[RowVerdict], path: Path = COMMITTED) -> Path:
+    """Write the ledger as JSON."""
+    return write_whole(path, ledger_text(now))
+
+
+def _claim(one: RowVerdict) -> dict[str, Any]:
+    row = one.row
+    parts = {part: asdict(rule) | {"verdict": one.parts[part]} for part, rule in row.rules.items()}
+    told = {key: getattr(row, key) for key in ("id", "place", "claim", "figures", "tested", "scale")}
+    records = [asdict(record) | {"verdict": verdict_of(record)} for record in one.records]
+    return told | {
+        "verdict": one.verdict,
+        "which": one.which,
+        "parts": parts,
+        "stale": list(one.stale),
+        "notes": list(one.notes),
+        "records": records,
+    }
+
+
+def verdict_of(record: Record) -> str:
+    """What one record says of its row."""
+    return judge(find_rule(record.id)[2], record.interval, record.value, record.interval_kind)
+
+
+def _record(entry: dict[str, Any]) -> Record:
+    interval = entry["interval"] and tuple(entry["interval"])
+    return Record(
+        interval=interval, **{key: entry[key] for key in ("id", "value", "interval_kind", "source", "scale", "stale")}
+    )
+
+
+def _counts(num_layouts: int, num_seeds: int) -> str:
+    """The numbers before a kind of interval: "512 layouts, 3 seeds: "."""
+    told = [f"{num} {what}" for num, what in ((num_layouts, "layouts"), (num_seeds, "seeds")) if num]
+    return f"{', '.join(told)}: " if told else ""
