@@ -1,4 +1,4 @@
-"""The baseline of Table 4: labels concatenated to the noisy image at the input, every norm plain, nothing else differs.
+"""The baseline of Table 4: labels concatenated to the noisy image at the input, all else alike.
 
 Apart from the SDM U-Net, whose stages it is made of, because it is what the paper argues against: Wang et al. (2022),
 section 4.3, after Saharia et al. (2022, Palette). As its encoder reads labels, guidance can share nothing between its

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "sdm_lite"
 
 # How one reads the package: the paper, then the rooms as one comes to need them. The only list there is to keep.
 READING_ORDER = """
-labels diffusion pyramid spade presets unet modulation guidance sampling edit batches metrics
+labels diffusion pyramid spade presets unet concat modulation guidance sampling edit batches metrics
 pictures viz progress command files evidence
 train bound plan checkpoints scenes datasets cache judge evaluate widgets ledger reproduce app __main__
 """.split()
