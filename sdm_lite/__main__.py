@@ -22,6 +22,7 @@ COMMANDS = {
     "bound": "how many bits a dimension a model needs for held-out images",
     "judge": "train the small network that scores pictures, or measure one",
     "evaluate": "score a model, next to what the truth itself scores",
+    "baselines": "train and score what the paper compares with",
     "checkpoints": "turn published weights into ours, or show what a file holds",
     "reproduce": "run the notebooks in order and write the report",
     "app": "paint label maps and see pictures: a page without code",

@@ -12,6 +12,7 @@ from sdm_lite.metrics.intervals import Interval, bootstrap, bootstrap_interval, 
 from sdm_lite.metrics.kernel import kernel_distance, kernel_distance_of_groups
 from sdm_lite.metrics.kernel_pairs import kernel_distance_of_pairs, pair_kernel
 from sdm_lite.metrics.neighbours import Neighbourhoods, neighbourhoods
+from sdm_lite.metrics.seeds import layouts_and_seeds_interval
 from sdm_lite.metrics.segmentation import confusion_matrix, intersection_over_union, mean_iou
 from sdm_lite.metrics.subsets import normal_interval, share_interval, subset_errors
 
@@ -34,6 +35,7 @@ __all__ = [
     "kernel_distance",
     "kernel_distance_of_groups",
     "kernel_distance_of_pairs",
+    "layouts_and_seeds_interval",
     "mean_iou",
     "neighbourhoods",
     "normal_interval",

@@ -18,6 +18,7 @@ LAYERS = """
 __main__
 app  reproduce
 widgets
+baselines
 train
 evaluate
 bound

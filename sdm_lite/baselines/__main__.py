@@ -1,0 +1,83 @@
+"""python -m sdm_lite.baselines: what the paper compares with, measured. `table4` trains, draws, scores and tells."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import torch
+
+from sdm_lite.baselines.ablation import page
+from sdm_lite.baselines.ablation.readings import SCALES, read
+from sdm_lite.baselines.ablation.runs import FULL_STEPS, Run, all_runs, train
+from sdm_lite.command import run as run_command
+from sdm_lite.files import check_writable_folder, expanded
+from sdm_lite.progress import duration
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="python -m sdm_lite.baselines", description=__doc__)
+    commands = top.add_subparsers(dest="command", required=True)
+    table4 = commands.add_parser(
+        "table4",
+        help="labels through SPADE against labels at the input, guided and not (Table 4)",
+        description="Train SDM and the concatenation network on Scenes, three seeds each, at equal weights and equal "
+        "steps or equal time; draw 512 test layouts guided and unguided; score them; write the stored run table4. What "
+        "is finished is kept in the output folder and not done again, so that it may be stopped at any time.",
+    )
+    table4.add_argument("--output", default="runs/table4", help="runs, samples and readings are kept here")
+    table4.add_argument("--sizes", nargs="+", type=int, choices=sorted(FULL_STEPS), default=sorted(FULL_STEPS))
+    table4.add_argument("--workers", type=int, default=2, help="runs side by side, one thread each (default 2)")
+    table4.add_argument("--write", action="store_true", help="measure nothing, tell what is there")
+    return top
+
+
+def work(job: tuple[Run, Path]) -> float:
+    """Train, draw and read one run; the seconds it took."""
+    torch.set_num_threads(1)
+    run, output = job
+    started = time.monotonic()
+    train(run, output)
+    for scale in SCALES:
+        read(run, scale, output)
+    return time.monotonic() - started
+
+
+def measure(jobs: Sequence[Run], output: Path, workers: int) -> None:
+    """All runs, several at a time, with a line for each and the time left."""
+    started, done, total = time.monotonic(), 0.0, sum(run.cost for run in jobs)
+    context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        waiting = {pool.submit(work, (run, output)): run for run in jobs}
+        for number, future in enumerate(as_completed(waiting), start=1):
+            run, seconds = waiting[future], future.result()
+            done += run.cost
+            left = (time.monotonic() - started) * (total - done) / done
+            print(f"[{number} of {len(jobs)}] {run.name}: {duration(seconds)}; about {duration(left)} left", flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit status."""
+    args = parser().parse_args(arguments)
+
+    def table4() -> None:
+        output = expanded(args.output)
+        if args.workers < 1:
+            raise ValueError(f"--workers must be at least 1, got {args.workers}")
+        if not args.write:
+            check_writable_folder(output)
+            measure(all_runs(tuple(args.sizes)), output, args.workers)
+        print("\n".join(page.lines(output)))
+        print(f"wrote {page.store(output)}")
+
+    return run_command(table4, interrupted="interrupted: the same command goes on where it stopped")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""Table 4 told: as text, and as a stored run that the ledger and notebook "The ablation" read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from sdm_lite.baselines.ablation.contrasts import (
+    GUIDED,
+    NAMES,
+    UNGUIDED,
+    Cell,
+    Contrast,
+    Found,
+    curve_contrasts,
+    difference,
+    mean_of,
+    table_cells,
+    table_contrasts,
+)
+from sdm_lite.baselines.ablation.readings import (
+    BY_THINGS,
+    NUM_QUARTERS,
+    NUM_SAMPLING_STEPS,
+    SCORES,
+    SIZES,
+    layouts,
+    num_things,
+    quarters,
+)
+from sdm_lite.baselines.ablation.runs import CONCAT, FULL_STEPS, MATCHES, SDM, SEEDS, num_steps
+from sdm_lite.evidence import StoredClaim, write_evidence
+
+COMMAND = "python -m sdm_lite.baselines table4"
+MODULES = (
+    "sdm_lite.baselines.ablation",
+    "sdm_lite.concat",
+    "sdm_lite.diffusion",
+    "sdm_lite.guidance",
+    "sdm_lite.judge.network",
+    "sdm_lite.sampling",
+    "sdm_lite.spade",
+    "sdm_lite.unet",
+)
+KIND = "layouts and seeds"
+# From a claim of the paper to the contrast and the score that decide it.
+STRUCTURE = {"structure-fid": "frechet", "structure-miou": "miou", "structure-lpips": "diversity"}
+GUIDANCE = {"guidance-fid": "frechet", "guidance-miou": "miou", "guidance-lpips": "diversity"}
+
+
+def told(found: Found) -> str:
+    """A number with its interval."""
+    return f"{found.value:.3f} [{found.interval.low:.3f}, {found.interval.high:.3f}]"
+
+
+def cell_name(cell: Cell) -> str:
+    """A cell in words: "SDM, guided" or "concat (equal time), unguided"."""
+    system = "SDM" if cell.system == SDM else f"concat (equal {cell.match})"
+    return f"{system}, {'guided' if cell.scale == GUIDED else 'unguided'}"
+
+
+def sizes_read(output: Path) -> list[int]:
+    """The sizes whose whole table was read."""
+    return [size for size in FULL_STEPS if all(cell.readings(output) is not None for cell in table_cells(size))]
+
+
+def lines(output: Path) -> Iterator[str]:
+    """The table, as lines of Markdown, of what is there."""
+    for size in sizes_read(output):
+        yield f"## {size} x {size}"
+        yield ""
+        yield f"| | steps | {' | '.join(NAMES[score] for score in SCORES)} |"
+        yield "|---" * (2 + len(SCORES)) + "|"
+        for cell in table_cells(size):
+            row = [told(mean_of(cell, score, output)) for score in SCORES]
+            yield f"| {cell_name(cell)} | {num_steps(size, cell.system, cell.match)} | {' | '.join(row)} |"
+        yield ""
+        yield f"| difference | {' | '.join(NAMES[score] for score in SCORES)} |"
+        yield "|---" * (1 + len(SCORES)) + "|"
+        for contrast in table_contrasts(size):
+            row = [told(difference(contrast, score, output)) for score in SCORES]
+            yield f"| {contrast.name} | {' | '.join(row)} |"
+        yield ""
+
+
+def results(output: Path) -> dict[str, object]:
+    """Everything that was found, for the stored run."""
+    found: dict[str, object] = {
+        "seeds": list(SEEDS),
+        "num_layouts": SIZES.num_layouts,
+        "num_diversity_layouts": SIZES.num_diversity_layouts,
+        "scenes_seed": SIZES.scenes_seed,
+        "sampler": f"DPM-Solver++(2M), {NUM_SAMPLING_STEPS} steps",
+        "scales": {"unguided": UNGUIDED, "guided": GUIDED},
+        "scores": NAMES,
+        "sizes": {},
+    }
+    for size in sizes_read(output):
+        things = num_things(layouts(size)[1])
+        of_quarter = [things[quarter] for quarter in quarters(size)]
+        found["sizes"][str(size)] = {
+            "cells": [
+                {
+                    "name": cell_name(cell),
+                    "system": cell.system,
+                    "match": cell.match,
+                    "scale": cell.scale,
+                    "steps": num_steps(size, cell.system, cell.match),
+                    **{score: _json(mean_of(cell, score, output)) for score in SCORES},
+                }
+                for cell in table_cells(size)
+            ],
+            "contrasts": [_contrast(contrast, output) for contrast in table_contrasts(size)],
+            "curve": [
+                {"steps": num_steps(size, SDM, "time", one.one.of_sdm), **_contrast(one, output)}
+                | {
+                    system: {score: _json(mean_of(cell, score, output)) for score in SCORES}
+                    for system, cell in ((SDM, one.one), (CONCAT, one.other))
+                }
+                for one in curve_contrasts(size)
+                if difference(one, "miou", output) is not None
+            ],
+            "things": {
+                "fewest": [int(of.min()) for of in of_quarter],
+                "most": [int(of.max()) for of in of_quarter],
+                "differences": [_by_things(contrast, output) for contrast in table_contrasts(size)],
+            },
+        }
+    return found
+
+
+def _by_things(contrast: Contrast, output: Path) -> dict[str, object]:
+    """A contrast on each quarter of the layouts, few things to many."""
+    of_score = {
+        score: [_json(difference(contrast, f"{score}, quarter {number}", output)) for number in range(NUM_QUARTERS)]
+        for score in BY_THINGS
+    }
+    return {"name": contrast.name, **of_score}
+
+
+def claims(output: Path) -> list[StoredClaim]:
+    """What the table says of the paper's claims, one value at each size and match."""
+    found = []
+    for size in sizes_read(output):
+        by_name = {contrast.name: contrast for contrast in table_contrasts(size)}
+        for match in MATCHES:
+            contrast = by_name[f"SDM less concat, guided, equal {match}"]
+            scale = f"Scenes {size} px, equal {match}, {num_steps(size, SDM, match)} steps of SDM"
+            found += [_claim(id, difference(contrast, score, output), scale) for id, score in STRUCTURE.items()]
+        scale = f"Scenes {size} px, {FULL_STEPS[size]} steps of SDM"
+        contrast = by_name["guided less unguided, sdm"]
+        found += [_claim(id, difference(contrast, score, output), scale) for id, score in GUIDANCE.items()]
+    return found
+
+
+def store(output: Path, folder: Path | None = None) -> Path:
+    """Write the stored run `table4`.
+
+    Raises:
+        ValueError: if no size is measured whole.
+    """
+    if not sizes_read(output):
+        raise ValueError(f"no size is measured whole in {output}: run {COMMAND} without --write first")
+    where = {} if folder is None else {"folder": folder}
+    return write_evidence(
+        "table4",
+        command=COMMAND,
+        modules=MODULES,
+        weights=[f"judge-{size}" for size in sizes_read(output)],
+        num_layouts=SIZES.num_layouts,
+        results=results(output),
+        claims=claims(output),
+        **where,
+    )
+
+
+def _claim(id: str, found: Found, scale: str) -> StoredClaim:
+    return StoredClaim(id, found.value, found.interval[:2], KIND, found.num_layouts, len(found.seeds), scale)
+
+
+def _contrast(contrast: Contrast, output: Path) -> dict[str, object]:
+    return {"name": contrast.name, **{score: _json(difference(contrast, score, output)) for score in SCORES}}
+
+
+def _json(found: Found | None) -> dict[str, object] | None:
+    if found is None:
+        return None
+    return {"value": found.value, "interval": list(found.interval[:2]), "seeds": list(found.seeds)}

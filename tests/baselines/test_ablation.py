@@ -1,0 +1,136 @@
+"""Table 4: what is trained is matched as it says, and what is told of cells and differences is what was read."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from networks import LEAST, randomised
+
+from sdm_lite.baselines import __main__ as command
+from sdm_lite.baselines.ablation import contrasts, page, readings
+from sdm_lite.baselines.ablation import runs as plan
+from sdm_lite.baselines.ablation.contrasts import Cell, Contrast, difference, mean_of, table_cells, table_contrasts
+from sdm_lite.baselines.ablation.runs import CONCAT, SDM, Run, all_runs, num_steps
+from sdm_lite.checkpoints import load_tensors, save_model
+from sdm_lite.diffusion import DiffusionConfig
+from sdm_lite.evaluate import Sizes
+from sdm_lite.evidence import read_evidence
+from sdm_lite.presets import PRESETS
+from sdm_lite.train.options import parse
+
+RESAMPLES = 50
+
+
+def test_time_means_more_steps_of_the_cheaper_network_and_parameters_equal_steps():
+    assert num_steps(32, SDM, "time") == num_steps(32, SDM, "parameters") == num_steps(32, CONCAT, "parameters")
+    assert num_steps(32, CONCAT, "time") == round(4000 * plan.STEP_TIMES[32])
+    assert num_steps(32, CONCAT, "time", 500) == 640
+    with pytest.raises(ValueError, match="match must be one of parameters, time; got 'weights'"):
+        num_steps(32, SDM, "weights")
+
+
+def test_every_cell_and_every_point_of_the_curve_is_trained_once():
+    found = all_runs()
+    assert len(found) == len(set(found)) == 9 + 9 + 18
+    wanted = {cell for size in (32, 64) for cell in table_cells(size)}
+    wanted |= {cell for size in (32, 64) for of in contrasts.curve_contrasts(size) for cell in (of.one, of.other)}
+    assert {run for cell in wanted for run in plan.runs(cell.size, cell.system, cell.match, cell.of_sdm)} == set(found)
+
+
+@pytest.mark.parametrize("run", [Run(32, SDM, 4000, 1), Run(64, CONCAT, 2220, 2)])
+def test_a_run_is_a_command_of_train(run, tmp_path):
+    config = parse(run.arguments(tmp_path))
+    assert PRESETS[config.preset].conditioning == ("concat" if run.system == CONCAT else "spade")
+    assert PRESETS[config.preset].image_size == (run.size, run.size)
+    assert (config.train.num_steps, config.train.seed) == (run.num_steps, run.seed)
+    assert config.train.null_probability == 0.2 and config.output == str(tmp_path / run.name)
+
+
+def made_up(folder, size=32, lift=0.0):
+    """Readings of every run of the table: each score is the seed's number, more for SDM, more for guided."""
+    generator = np.random.default_rng(0)
+    shared = generator.normal(0, 0.01, RESAMPLES)
+    for cell in table_cells(size):
+        for run in plan.runs(cell.size, cell.system, cell.match):
+            value = 1 + 0.01 * run.seed + (lift if run.system == SDM else 0) + 0.1 * (cell.scale > 1)
+            one = {"value": value, "replicates": list(value + shared), "num_layouts": 8}
+            names = [*readings.SCORES]
+            names += [f"{name}, quarter {n}" for name in readings.BY_THINGS for n in range(readings.NUM_QUARTERS)]
+            path = folder / "readings" / f"{readings.file_name(run, cell.scale)}.json"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(json.dumps(dict.fromkeys(names, one)))
+
+
+def test_means_and_differences_over_seeds(tmp_path):
+    made_up(tmp_path, lift=0.5)
+    cell = Cell(32, SDM, "parameters", 1.5)
+    assert mean_of(cell, "miou", tmp_path).value == pytest.approx(1 + 0.01 + 0.5 + 0.1)
+    structure = difference(Contrast("", cell, cell._replace(system=CONCAT)), "miou", tmp_path)
+    assert structure.value == pytest.approx(0.5) and structure.seeds == pytest.approx((0.5, 0.5, 0.5))
+    # Other networks: the scatter of seeds counts, though the layouts' cancels.
+    half = (structure.interval.high - structure.interval.low) / 2
+    assert half == pytest.approx(2.776 * 0.01 * np.sqrt(2 / 3), rel=1e-3), "Welch: 4 degrees of freedom, two of 3 seeds"
+    guidance = difference(Contrast("", cell, cell._replace(scale=1.0)), "miou", tmp_path)
+    assert guidance.value == pytest.approx(0.1)
+    assert guidance.interval.high - guidance.interval.low < 1e-9, "the same networks and layouts: nothing scatters"
+    assert "8 layouts and 3 seeds" in guidance.interval.kind
+
+
+def test_a_missing_run_is_no_number(tmp_path):
+    made_up(tmp_path)
+    next((tmp_path / "readings").glob("32-sdm-4000-seed2-s1.5*")).unlink()
+    assert mean_of(Cell(32, SDM, "parameters", 1.5), "miou", tmp_path) is None
+    assert page.sizes_read(tmp_path) == []
+    with pytest.raises(ValueError, match="no size is measured whole"):
+        page.store(tmp_path, tmp_path)
+
+
+def test_the_stored_run_tells_every_claim_at_every_match(tmp_path, capsys):
+    made_up(tmp_path, lift=0.5)
+    page.store(tmp_path, tmp_path)
+    run = read_evidence("table4", folder=tmp_path)
+    assert {claim.id for claim in run.claims} == {*page.STRUCTURE, *page.GUIDANCE}
+    assert len(run.claims) == 2 * len(page.STRUCTURE) + len(page.GUIDANCE)
+    assert all(claim.value == pytest.approx(0.5) for claim in run.claims if claim.id in page.STRUCTURE)
+    text = "\n".join(page.lines(tmp_path))
+    assert text.count("\n|") == 2 * 2 + len(table_cells(32)) + len(table_contrasts(32))
+    assert "| SDM less concat, guided, equal time | 0.500 [" in text
+
+
+def test_a_finished_run_is_drawn_and_read_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(readings, "SIZES", Sizes(8, num_renders=3, samples_per_layout=2, num_diversity_layouts=4))
+    monkeypatch.setattr(readings, "NUM_SAMPLING_STEPS", 2)
+    monkeypatch.setattr(readings, "NUM_RESAMPLES", 3)
+    readings.layouts.cache_clear(), readings.judge_and_truth.cache_clear()
+    run = Run(32, SDM, 4000, 0)
+    network = randomised(replace(LEAST, image_size=(32, 32)))
+    save_model(run.weights(tmp_path), network, DiffusionConfig("cosine", 10, "v"))
+    assert readings.readings(run, 1.5, tmp_path) is None
+    command.work((run, tmp_path))
+    found = readings.readings(run, 1.5, tmp_path)
+    assert found["miou"].num_layouts == 8 and found["miou, quarter 3"].num_layouts == 2
+    assert found["diversity"].num_layouts == 4 and found["diversity"].replicates.shape == (3,)
+    samples = load_tensors(tmp_path / "samples" / "32-sdm-4000-seed0-s1.5.safetensors")[0]
+    assert samples["first"].shape == (8, 3, 32, 32) and samples["several"].shape == (4, 2, 3, 32, 32)
+    assert torch.equal(samples["several"][:, 0], samples["first"][:4])
+    things = readings.num_things(readings.layouts(32)[1])[readings.quarters(32)]
+    assert bool((things[:-1].amax(1) <= things[1:].amin(1)).all()) and len(things.flatten()) == 8
+    for path in (tmp_path / "samples").iterdir():
+        path.unlink()
+    command.work((run, tmp_path))  # what was read needs no samples
+    readings.layouts.cache_clear(), readings.judge_and_truth.cache_clear()
+
+
+def test_a_training_that_fails_names_its_log(tmp_path, monkeypatch):
+    monkeypatch.setattr(plan.sys, "executable", "false")
+    with pytest.raises(OSError, match=r"training 32-sdm-4000-seed0 ended with status 1: its last lines are in .*log"):
+        plan.train(Run(32, SDM, 4000, 0), tmp_path)
+
+
+def test_bad_input_ends_before_any_work(tmp_path, capsys):
+    assert command.main(["table4", "--output", str(tmp_path), "--workers", "0"]) == 2
+    assert "--workers must be at least 1, got 0" in capsys.readouterr().err
+    assert command.main(["table4", "--output", str(tmp_path / "none"), "--write"]) == 2
+    assert "no size is measured whole" in capsys.readouterr().err and not (tmp_path / "none").exists()
