@@ -24,9 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _reproduce(arguments: list[str] | None) -> int:
     options = _parser().parse_args(arguments)
-    if options.ledger or options.crate:
-        return _ledger(options.output, options.crate)
     try:
+        if options.ledger or options.crate:
+            return _ledger(options.output, options.crate)
         from sdm_lite.reproduce.runner import run_course
 
         course = make_course(
@@ -51,10 +51,14 @@ def _reproduce(arguments: list[str] | None) -> int:
 
 def _ledger(output: Path, crate: Path | None) -> int:
     """Join the ledger without running anything: into a crate, or into the pages of the repository."""
-    from sdm_lite.reproduce import joining, ledger_pages
+    import nbformat
 
+    from sdm_lite.reproduce import NOTEBOOKS, joining, ledger_pages
+    from sdm_lite.reproduce.runner import source_hash
+
+    sources = {path.stem: source_hash(nbformat.read(path, as_version=4)) for path in NOTEBOOKS.glob("*.ipynb")}
     before = joining.read_ledger()
-    now = joining.joined(before, joining.stored_records(), output, joining.notebooks_that_ran(output))
+    now = joining.joined(before, joining.stored_records(), output, joining.notebooks_that_ran(output, sources))
     if crate:
         from sdm_lite.reproduce.crate import write_crate
 

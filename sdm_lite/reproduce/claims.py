@@ -54,7 +54,7 @@ def record_claim(
     kind = "" if interval is None else _kind(interval)
     entry = {
         "id": row.name(part),
-        "claim": f"{row.claim} {rule.quantity[0].upper()}{rule.quantity[1:]}",
+        "claim": f"{row.claim.removesuffix('.')}: {rule.quantity}",
         "value": value,
         "interval": ends,
         "interval_kind": kind,

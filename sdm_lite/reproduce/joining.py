@@ -7,7 +7,7 @@ pages made from it need no run, and a run of some notebooks is joined with what 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -99,15 +99,20 @@ def joined(
     return verdicts([*stored, *notebook_records(output, ran, committed)])
 
 
-def notebooks_that_ran(output: Path) -> list[str]:
-    """The notebooks that ran through in a run's folder, for `joined`; none where there was no run.
+def notebooks_that_ran(output: Path, sources: Mapping[str, str]) -> list[str]:
+    """The notebooks that ran through in a run's folder as they are now, for `joined`; none where there was no run.
+
+    Args:
+        output: the run's folder.
+        sources: from the name of each notebook to the `runner.source_hash` that it has now.
 
     Raises:
         ValueError: if that run was of the shortest profile, whose samples are too few to decide anything.
     """
     try:
         state = json.loads((output / "run.json").read_text(encoding="utf-8"))
-        done = [stem for stem, result in state["results"].items() if result["failure"] is None]
+        done = [stem for stem, one in state["results"].items() if one["failure"] is None]
+        done = [stem for stem in done if state["results"][stem]["source"] == sources.get(stem)]
     except (OSError, ValueError, KeyError, TypeError):
         return []
     if state["profile"] == "test":

@@ -148,6 +148,12 @@ def test_what_is_worse_than_the_committed_ledger(before, after, line):
     assert worsened(committed(*was), verdicts(now, MADE)) == ([line] if line else [])
 
 
+def test_records_that_come_to_disagree_are_worse_than_records_that_agreed():
+    now = verdicts([record(), record("one", -2, -1)], MADE)
+    assert worsened(committed(record()), now) == ["one: was reproduced, is partly"]
+    assert worsened(committed(record("one", -2, -1)), now) == []
+
+
 def test_a_part_that_worsens_is_told_though_the_row_stays_partly():
     before = committed(record("two/left"), record("two/right"))
     now = verdicts([record("two/left", -1, 1), record("two/right")], MADE)

@@ -83,7 +83,7 @@ def test_a_claim_of_the_paper_takes_its_words_and_its_rule_from_the_ledger(monke
     record_claim("learned-variance/lower", -0.2, interval=(-0.3, -0.1, "95 % over 32 pictures"), scale="elsewhere")
     first, second = capsys.readouterr().out.splitlines()
     assert first == (
-        "[guidance-miou] Guidance raises mIoU. MIoU (Scenes judge) at s = 1.5 less s = 1 | 0.03 [0.02, 0.04] "
+        "[guidance-miou] Guidance raises mIoU: mIoU (Scenes judge) at s = 1.5 less s = 1 | 0.03 [0.02, 0.04] "
         "(95 % over 20 layouts) | reproduced (rule: at least 0)"
     )
     assert second.endswith("| -0.2 bits/dim [-0.3, -0.1] (95 % over 32 pictures) | contradicted (rule: at least 0)")

@@ -25,7 +25,7 @@ def ran(folder, *entries, profile="quick", stem="05_guided_sampling", failure=No
     bare = {"interval_kind": "95 % over 20 layouts", "scale": "Scenes 32 px"}
     lines = [json.dumps(bare | entry) for entry in entries]
     (folder / "claims" / f"{stem}.jsonl").write_text("\n".join(lines))
-    state = {"profile": profile, "results": {stem: {"failure": failure}}}
+    state = {"profile": profile, "results": {stem: {"failure": failure, "source": "as now"}}}
     (folder / "run.json").write_text(json.dumps(state))
     return folder
 
@@ -34,6 +34,7 @@ def verdict(given, id):
     return next(one for one in given if one.row.id == id)
 
 
+NOW = {"05_guided_sampling": "as now"}
 GUIDED = {"id": "guidance-miou", "value": 0.03, "interval": [0.02, 0.04]}
 OWN = {"id": "", "claim": "Our own", "value": 1, "interval": None, "verdict": "holds"}
 
@@ -41,7 +42,7 @@ OWN = {"id": "", "claim": "Our own", "value": 1, "interval": None, "verdict": "h
 def test_notebooks_stored_runs_and_arithmetic_meet(tmp_path):
     stored(tmp_path / "evidence")
     run = ran(tmp_path / "run", GUIDED, OWN)
-    given = joined(NOTHING, stored_records(tmp_path / "evidence"), run, notebooks_that_ran(run))
+    given = joined(NOTHING, stored_records(tmp_path / "evidence"), run, notebooks_that_ran(run, NOW))
     assert verdict(given, "structure-fid").verdict == "reproduced"
     assert (
         verdict(given, "structure-fid").records[0].interval_kind == "95 % over 512 layouts, 3 seeds: layouts and seeds"
@@ -96,9 +97,14 @@ def test_a_stored_run_of_an_unknown_claim_is_one_line(tmp_path):
 
 def test_a_run_of_the_shortest_profile_decides_nothing(tmp_path):
     with pytest.raises(ValueError, match="expected a run of profile quick or longer in .*, got test"):
-        notebooks_that_ran(ran(tmp_path, GUIDED, profile="test"))
-    assert notebooks_that_ran(ran(tmp_path, GUIDED, failure={"cell": 1})) == []
-    assert notebooks_that_ran(tmp_path / "nowhere") == []
+        notebooks_that_ran(ran(tmp_path, GUIDED, profile="test"), NOW)
+
+
+def test_only_notebooks_that_ran_through_as_they_are_now_count(tmp_path):
+    assert notebooks_that_ran(ran(tmp_path, GUIDED), NOW) == ["05_guided_sampling"]
+    assert notebooks_that_ran(ran(tmp_path, GUIDED), {"05_guided_sampling": "changed since"}) == []
+    assert notebooks_that_ran(ran(tmp_path, GUIDED, failure={"cell": 1}), NOW) == []
+    assert notebooks_that_ran(tmp_path / "nowhere", NOW) == []
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"claims": [{}]}', '{"claims": 1}'])

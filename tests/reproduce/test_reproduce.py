@@ -107,7 +107,7 @@ def test_the_report_shows_claims_pictures_and_the_failure_without_a_network(ran)
         "division by zero",
         "02_last",
         "<th>Checks of our own</th>",
-        "<th>The paper's claims</th>",
+        "<th>The paper&#39;s claims</th>",
         "contradicted <small>rule: at most 1e-05</small>",
     ):
         assert words in report

@@ -20,7 +20,7 @@ train bound plan checkpoints scenes datasets cache judge evaluate baselines widg
 # What has no docstring to say it.
 BESIDE = {
     "notebooks": "the course: one question each",
-    "data": "trained weights of the lite models and of the judges, with a card each",
+    "data": "trained weights, with a card each; stored runs; the ledger with its records",
     "docs": "pages: the house, the recipe, errata, what was measured; scripts/ measures it",
     "tests": "as the package stands; house/ holds what is true of the repository itself",
     "benchmarks": "speed, as a ratio against a named peer or floor",
