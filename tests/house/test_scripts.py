@@ -11,8 +11,10 @@ import torch
 
 from sdm_lite.datasets.export import render_scenes
 from sdm_lite.evaluate import SampleSettings, Sizes, evaluate_model, measure_truth
+from sdm_lite.evidence import read_evidence
 from sdm_lite.judge import efficientnet, load_judge
 from sdm_lite.judge.efficientnet import EfficientNetLite0, Shape, Stage
+from sdm_lite.ledger import find_rule
 from sdm_lite.scenes import Scenes
 
 pytestmark = pytest.mark.slow
@@ -50,6 +52,48 @@ def test_few_steps(loaded, tmp_path, monkeypatch):
     assert page.count("\n| ") == 2 * (1 + len(script.rows())) - 1, "the standard is compared with nothing"
     assert page.count(", against guidance as it is: ") == 4 and "on\n4 test layouts, Scenes(seed=2)" in page
     assert (tmp_path / "images" / "few_steps.png").exists()
+
+
+def test_guidance_sweep(loaded, tmp_path, monkeypatch):
+    script = loaded("guidance_sweep", SCALES=(1.0, 1.5), NUM_STEPS=2)
+    sizes = "--num-layouts 8 --num-diversity-layouts 2 --samples-per-layout 2 --num-resamples 4".split()
+    options = [*sizes, "--output", str(tmp_path / "drawn"), "--evidence", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["guidance_sweep.py", *options])
+    script.main()
+    page, stored = (tmp_path / "guidance_sweep.md").read_text(), read_evidence("guidance_sweep", folder=tmp_path)
+    assert page.count("\n| 1.5 | ") == 2 and "8 test layouts" in page
+    assert [find_rule(claim.id) for claim in stored.claims] and len(stored.claims) == 9
+    rows = {row["scale"]: row for row in stored.results["rows"]}
+    claims = {claim.id: claim.value for claim in stored.claims}
+    assert claims["guidance-fid"] == pytest.approx(rows[1.5]["frechet"]["value"] - rows[1.0]["frechet"]["value"])
+    assert claims["scale-trades/fid"] == pytest.approx(claims["guidance-fid"] / 0.5), (
+        "two scales: the line through both"
+    )
+    assert (tmp_path / "images" / "guidance_sweep.png").exists()
+    next((tmp_path / "drawn").iterdir()).unlink()
+    monkeypatch.setattr(sys, "argv", ["guidance_sweep.py", *options, "--write"])
+    with pytest.raises(SystemExit, match="no samples of s1"):
+        script.main()
+
+
+def test_likelihood(loaded, tmp_path):
+    few = {"NUM_STEPS": 4, "NUM_IMAGES": 16, "NUM_HELD_OUT": 4, "NUM_STRATA": 3, "NUM_DRAWS": 2, "NUM_RESAMPLES": 20}
+    script, options = loaded("likelihood", **few), ["--output", str(tmp_path / "runs"), "--evidence", str(tmp_path)]
+    for way in script.WAYS:
+        for seed in script.SEEDS:
+            (tmp_path / "runs").mkdir(exist_ok=True)
+            script.train_way((way, seed, tmp_path / "runs"))
+    script.main([*options, "--write"])
+    stored = read_evidence("likelihood", folder=tmp_path)
+    assert {claim.id.partition("/")[0] for claim in stored.claims} == {
+        "learned-variance", "lambda", "null-by-fine-tuning", "zero-null", "ema"
+    }  # fmt: skip
+    assert all(find_rule(claim.id) and claim.num_seeds == 3 for claim in stored.claims)
+    page = (tmp_path / "likelihood.md").read_text()
+    assert page.count("| averaged |") == len(script.WAYS) and "| dropped in a second phase | before |" in page
+    next((tmp_path / "runs").glob("never-shown-seed1-averaged.safetensors")).unlink()
+    with pytest.raises(SystemExit, match="no weights of never-shown-seed1-averaged"):
+        script.main([*options, "--write"])
 
 
 def test_interval_coverage(loaded, tmp_path, monkeypatch):
