@@ -282,7 +282,8 @@ def write(folder: Path, evidence: Path) -> None:
 
 Written by `{COMMAND}`: `{PRESET}`, {NUM_STEPS} steps of 8 pictures, {len(SEEDS)} seeds
 a row, read on {NUM_HELD_OUT} test pictures, Scenes(seed={TEST_SEED}), the same timesteps and noise for all. Bits
-a dimension are an estimate of the variational bound ({NUM_STRATA} random timesteps a picture); the error is that of the predicted
+a dimension are an estimate of the variational bound ({NUM_STRATA} random timesteps a picture); the
+error is that of the predicted
 noise, mean over timesteps. Intervals: 95 % over layouts and seeds. Small runs: what they say, they say of networks
 trained for three minutes.
 
@@ -290,7 +291,8 @@ trained for three minutes.
 
 "{FINE_TUNED}": half of the steps without dropping, then half with one label in five dropped,
 from the averaged weights; "before" are the averaged weights between the two. "{NO_LABELS}": every label
-dropped; both its errors are without labels. The gradient norm is that before clipping, over the second half of the steps.
+dropped; both its errors are without labels. The gradient norm is that before clipping, over the
+second half of the steps.
 
 What decides claims of the paper, with the rule that was fixed before:
 
