@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from sdm_lite.checkpoints import save_tensors
 from sdm_lite.datasets.export import render_scenes
 from sdm_lite.evaluate import SampleSettings, Sizes, evaluate_model, measure_truth
 from sdm_lite.evidence import read_evidence
@@ -74,6 +75,28 @@ def test_guidance_sweep(loaded, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["guidance_sweep.py", *options, "--write"])
     with pytest.raises(SystemExit, match="no samples of s1"):
         script.main()
+
+
+def test_judge_strength(loaded, tmp_path):
+    judges = {"weak": (3, 0), "judge-32": None}
+    script = loaded("judge_strength", JUDGES=judges, NUM_IMAGES=8, SCALES=(1.0, 1.5), NUM_RESAMPLES=20)
+    scenes = Scenes(32, length=6, seed=2)
+    for scale in (1.0, 1.5):  # true pictures in the samples' place: every ratio is near 1
+        first = torch.stack([scenes.render(i, 7) for i in range(6)])
+        save_tensors(tmp_path / f"s{scale:g}.safetensors", {"first": first}, {})
+    options = ["--samples", str(tmp_path), "--output", str(tmp_path), "--evidence", str(tmp_path), "--num-layouts", "6"]
+    script.main(options)
+    stored = read_evidence("judges", folder=tmp_path)
+    values = {claim.id: claim.value for claim in stored.claims}
+    assert set(values) == {"judge-matters", "upsampling-fair"} and values["judge-matters"] > 0.3
+    of = stored.results["miou"]["judge-32"]
+    assert of["s = 1.5"]["value"] == pytest.approx(of["true pictures"]["value"], abs=0.1)
+    page = (tmp_path / "judge_strength.md").read_text()
+    assert page.count("\n| weak | ") == 3 and "| 32 px, enlarged | " in page
+    assert script.ranks([0.1, 0.3, 0.2]) == [3, 1, 2]
+    assert script.rank_agreement([1, 2, 3], [1, 3, 2]) == pytest.approx(1 / 3)
+    with pytest.raises(SystemExit, match="guidance_sweep.py first"):
+        script.main([*options, "--samples", str(tmp_path / "none")])
 
 
 def test_likelihood(loaded, tmp_path):
