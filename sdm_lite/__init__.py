@@ -3,6 +3,23 @@
 The public names, in reading order. Everything else is one import away in the module of its concept.
 """
 
+# ruff: noqa: E402 (what Ctrl-C says has to be settled before seconds of imports)
+import sys
+from types import TracebackType
+
+
+def _interrupted_in_one_line(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+    """Tell of Ctrl-C while a command is still being imported as the command itself would."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("interrupted", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, where)
+
+
+# `python -m sdm_lite.NAME`, or the script; anybody else's program keeps its own way.
+if sys.argv[:1] == ["-m"] or sys.argv[:1] and sys.argv[0].replace("\\", "/").split("/")[-1].startswith("sdm-lite"):
+    sys.excepthook = _interrupted_in_one_line
+
 from sdm_lite.batches import Example
 from sdm_lite.checkpoints import Model, load_model, save_model
 from sdm_lite.diffusion import (

@@ -155,7 +155,7 @@ class BatchOrder:
             raise ValueError(f"flip_probability must lie in [0, 1], got {flip_probability}")
         self.num_images, self.batch_size = num_images, batch_size
         self.flip_probability, self.seed, self.shard = flip_probability, seed, (rank, num_shards)
-        self._order = (-1, torch.empty(0, dtype=torch.long))  # the last epoch asked for, and its order
+        self._order = (-1, torch.empty(0, dtype=torch.long, device="cpu"))  # the last epoch asked for, and its order
 
     def __call__(self, step: int) -> tuple[Tensor, Tensor]:
         """The examples (B / processes,) int64 of a step counted from 0, and which to mirror, as many bools."""
@@ -163,9 +163,12 @@ class BatchOrder:
         # One assignment of a pair, so that threads that ask for steps of two epochs cannot mix them up.
         drawn = self._order
         if drawn[0] != epoch:
-            drawn = (epoch, torch.randperm(self.num_images, generator=step_generator(self.seed, epoch, 1)))
+            generator = step_generator(self.seed, epoch, 1)
+            drawn = (epoch, torch.randperm(self.num_images, generator=generator, device="cpu"))
             self._order = drawn
-        flip = torch.rand(self.batch_size, generator=step_generator(self.seed, step, 2)) < self.flip_probability
+        generator = step_generator(self.seed, step, 2)
+        drawn_flip = torch.rand(self.batch_size, generator=generator, dtype=torch.float32, device="cpu")
+        flip = drawn_flip < self.flip_probability
         rank, num_shards = self.shard
         size = self.batch_size // num_shards
         start = position * self.batch_size + rank * size
@@ -238,7 +241,7 @@ def mirror(values: Tensor, flip: Tensor) -> Tensor:
 def step_generator(seed: int, step: int, stream: int) -> torch.Generator:
     """A CPU random stream for one purpose of one step: the same whether or not the run was resumed before it."""
     # torch's CPU generator reads 32 bits of its seed, so the three numbers are mixed, not multiplied together.
-    return torch.Generator().manual_seed(int(np.random.SeedSequence([seed, step, stream]).generate_state(1)[0]))
+    return torch.Generator("cpu").manual_seed(int(np.random.SeedSequence([seed, step, stream]).generate_state(1)[0]))
 
 
 def _check_pictures(pictures: Batch) -> None:

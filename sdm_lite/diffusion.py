@@ -69,7 +69,7 @@ def linear_betas(num_timesteps: int = 1000) -> Tensor:
     if num_timesteps <= 20:
         raise ValueError(f"num_timesteps must be at least 21 with the linear schedule, got {num_timesteps}")
     scale = 1000 / num_timesteps
-    return torch.linspace(scale * 1e-4, scale * 0.02, num_timesteps, dtype=torch.float64)
+    return torch.linspace(scale * 1e-4, scale * 0.02, num_timesteps, dtype=torch.float64, device="cpu")
 
 
 def cosine_betas(num_timesteps: int = 1000) -> Tensor:
@@ -78,7 +78,7 @@ def cosine_betas(num_timesteps: int = 1000) -> Tensor:
     Returns:
         (T,) float64, beta_1 .. beta_T, at most 0.999.
     """
-    u = torch.arange(num_timesteps + 1, dtype=torch.float64) / num_timesteps
+    u = torch.arange(num_timesteps + 1, dtype=torch.float64, device="cpu") / num_timesteps
     alpha_bar = torch.cos((u + 0.008) / 1.008 * math.pi / 2) ** 2
     return (1 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=0.999)
 
@@ -101,12 +101,14 @@ class GaussianDiffusion(nn.Module):
     def __init__(self, betas: Tensor, *, prediction_type: str = "eps"):
         super().__init__()
         if betas.ndim != 1 or len(betas) < 2 or not bool(((betas > 0) & (betas < 1)).all()):
-            raise ValueError(f"betas must be a vector of at least two numbers in (0, 1), got {betas}")
+            ends = f" from {float(betas.min()):g} to {float(betas.max()):g}" if betas.numel() else ""
+            raise ValueError(f"betas must be (T,), at least two numbers in (0, 1), got {tuple(betas.shape)}{ends}")
         if prediction_type not in ("eps", "v"):
             raise ValueError(f"prediction_type must be 'eps' or 'v', got {prediction_type!r}")
         self.num_timesteps = len(betas)
         self.prediction_type = prediction_type
-        log_alpha_bar = torch.cat([torch.zeros(1, dtype=torch.float64), torch.log1p(-betas.double()).cumsum(0)])
+        start = torch.zeros(1, dtype=torch.float64, device=betas.device)
+        log_alpha_bar = torch.cat([start, torch.log1p(-betas.double()).cumsum(0)])
         # Two float32 parts hold what float64 would: the difference of two nearby entries must stay exact, and some
         # accelerators have no float64.
         high = log_alpha_bar.float()

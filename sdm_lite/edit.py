@@ -215,7 +215,7 @@ def seam(image: Tensor, region: Tensor) -> Tensor:
             f"expected an image (B, 3, H, W) and a bool region (B, 1, H, W), got {tuple(image.shape)} and "
             f"{region.dtype} {tuple(region.shape)}"
         )
-    total = torch.zeros(len(image), device=image.device)
+    total = torch.zeros(len(image), dtype=torch.float32, device=image.device)
     count = torch.zeros_like(total)
     for dim in (2, 3):  # pairs one above the other, then side by side
         across = region.diff(dim=dim)  # of booleans: where one of the two is inside

@@ -48,9 +48,14 @@ def check_guidance_interval(interval: tuple[int, int], num_timesteps: int) -> tu
     Raises:
         ValueError: unless it is (first, last) with 1 <= first <= last <= T.
     """
-    if len(interval) != 2 or not 1 <= interval[0] <= interval[1] <= num_timesteps:
+    try:
+        first, last = interval
+        fits = 1 <= first <= last <= num_timesteps
+    except (TypeError, ValueError):  # one number, three, or words
+        fits = False
+    if not fits:
         raise ValueError(
-            f"guidance_interval must be (first, last) with 1 <= first <= last <= {num_timesteps}, got {interval}"
+            f"guidance_interval must be (first, last) with 1 <= first <= last <= {num_timesteps}, got {interval!r}"
         )
     return interval
 

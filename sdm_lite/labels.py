@@ -104,7 +104,8 @@ def encode_checked(label_map: Tensor, num_classes: int, edges: Tensor | None = N
         (B, K, H, W) float32; K = num_classes, + 1 with edges.
     """
     channels = num_classes + (edges is not None)
-    condition = torch.zeros((len(label_map), channels, *label_map.shape[1:]), device=label_map.device)
+    shape = (len(label_map), channels, *label_map.shape[1:])
+    condition = torch.zeros(shape, dtype=torch.float32, device=label_map.device)
     condition.scatter_(1, label_map[:, None].long(), 1.0)  # (B, K, H, W)
     if edges is not None:
         condition[:, -1:] = edges
@@ -141,5 +142,6 @@ def drop_condition(condition: Tensor, probability: float, *, generator: torch.Ge
     """
     if not 0 <= probability <= 1:
         raise ValueError(f"the probability of dropping the condition must lie in [0, 1], got {probability}")
-    keep = torch.rand(condition.shape[0], 1, 1, 1, generator=generator) >= probability
+    drawn = torch.rand(condition.shape[0], 1, 1, 1, generator=generator, dtype=torch.float32, device="cpu")
+    keep = drawn >= probability
     return condition * keep.to(condition)

@@ -120,7 +120,8 @@ class NullScaleShift(NamedTuple):
         p = table.scale.shape[-1] // 2
         border = [*range(p), *range(p + 1, 2 * p + 1)]
         down, across = (
-            torch.tensor([*range(p), *[p] * (side - 2 * p), *range(p + 1, 2 * p + 1)]) for side in (height, width)
+            torch.tensor([*range(p), *[p] * (side - 2 * p), *range(p + 1, 2 * p + 1)], device=table.scale.device)
+            for side in (height, width)
         )
         return cls(
             ScaleShift(*(part[..., p : p + 1, p : p + 1] for part in table)),

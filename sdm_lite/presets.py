@@ -51,7 +51,10 @@ class UNetConfig:
         for name in ("image_size", "channel_multipliers", "attention_resolutions"):
             object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON gives lists
         if self.num_classes < 1 or self.num_res_blocks < 1 or not self.channel_multipliers:
-            raise ValueError(f"a U-Net needs at least one class, level and block a level, got {self}")
+            got = f"{self.num_classes}, {self.num_res_blocks} and {self.channel_multipliers}"
+            raise ValueError(
+                f"num_classes and num_res_blocks must be at least 1 and channel_multipliers not empty, got {got}"
+            )
         if self.conditioning not in ("spade", "concat"):
             raise ValueError(f"conditioning must be spade or concat, got {self.conditioning!r}")
         if self.spade_kernel_size % 2 == 0:

@@ -2,7 +2,8 @@
 
 Apart because it is the only door of tqdm. A bar that refreshes a hundred times fills an executed notebook with a
 hundred records; a notebook that runs unwatched (under papermill or nbconvert, or with the environment variable
-SDM_LITE_STATIC=1, which `sdm_lite.reproduce` sets) gets a single line instead: "denoising: 25 steps in 1.2 s".
+SDM_LITE_STATIC=1, which `sdm_lite.reproduce` sets) gets a single line instead: "denoising: 25 steps in 1.2 s". So does
+a command whose error stream is a file, and a line a minute before, as a bar in a file is one endless line.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 ShowProgress = Callable[..., Iterable]  # called as show(items, description="..."): `progress`, or `silently`
 
+SIGN_OF_LIFE_SECONDS = 60  # between two lines in a log that nobody watches
 UNWATCHED = {"papermill", "nbconvert", "jupyter-nbconvert", "jupyter-execute"}  # commands that run a notebook alone
 
 
@@ -50,8 +52,19 @@ def _is_run_unwatched() -> bool:
     return any(PurePath(word).stem in UNWATCHED for word in words[:3])  # python, -m, papermill
 
 
+def is_watched() -> bool:
+    """Whether a bar can be drawn over: in a notebook, or on a terminal."""
+    return is_notebook() or bool(getattr(sys.stderr, "isatty", lambda: False)())
+
+
+def is_notebook() -> bool:
+    """Whether this is the kernel of a notebook, where a front end shows what is displayed."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
+
+
 class Progress:
-    """A count of steps done, drawn as a bar with the time left, or told in one line when it ends.
+    """A count of steps done, drawn as a bar with the time left, or told in a line when it ends and nobody watches.
 
     The form for work that is no plain loop; `progress` is the one for loops. Leaving the `with` block ends it, after an
     error or an interruption too.
@@ -66,14 +79,19 @@ class Progress:
         self.total = total
         self.num_done = 0
         self._start = time.perf_counter()
+        self._told = self._start
         self._closed = False
-        self._bar = None if is_static() else tqdm_bar(description, total)
+        self._static = is_static()
+        self._bar = tqdm_bar(description, total) if is_watched() and not self._static else None
 
     def update(self, n: int = 1) -> None:
         """Counts n more steps as done."""
         self.num_done += n
         if self._bar is not None:
             self._bar.update(n)
+        elif not self._static and (now := time.perf_counter()) - self._told > SIGN_OF_LIFE_SECONDS:
+            self._told = now
+            print(self._summary(), file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Ends the count, and in the static form prints its line; a second call does nothing."""
@@ -83,7 +101,9 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
         else:
-            print(self._summary(), flush=True)
+            # In a notebook the error stream is for what went wrong; a command's output is its results alone.
+            where = sys.stdout if self._static or is_notebook() else sys.stderr
+            print(self._summary(), file=where, flush=True)
 
     def __enter__(self) -> Progress:
         """Returns itself; the clock started when it was made."""

@@ -62,11 +62,12 @@ class SampleNoise:
         outside = [seed for seed in seeds if not 0 <= int(seed) < 2**32]
         if outside:
             raise ValueError(f"seeds must lie in 0..{2**32 - 1}, got {outside[0]}")
-        self.generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+        self.generators = [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds]
 
     def __call__(self, shape: Sequence[int]) -> Tensor:
-        """Draw (B, *shape), for a shape such as (3, H, W)."""
-        return torch.stack([torch.randn(tuple(shape), generator=generator) for generator in self.generators])
+        """Draw (B, *shape) float32 on the CPU, for a shape such as (3, H, W)."""
+        settings = {"dtype": torch.float32, "device": "cpu"}  # whatever torch's defaults are
+        return torch.stack([torch.randn(tuple(shape), generator=one, **settings) for one in self.generators])
 
 
 def timestep_pairs(num_timesteps: int, num_steps: int) -> list[tuple[int, int]]:

@@ -51,7 +51,8 @@ def timestep_embedding(timestep: Tensor, channels: int) -> Tensor:
         (B, channels) float32, cosines first.
     """
     half = channels // 2
-    frequencies = torch.exp(-math.log(10_000) * torch.arange(half, device=timestep.device) / half)
+    steps = torch.arange(half, dtype=torch.float32, device=timestep.device)
+    frequencies = torch.exp(-math.log(10_000) * steps / half)
     angles = timestep.float()[:, None] * frequencies  # (B, half)
     return F.pad(torch.cat([angles.cos(), angles.sin()], dim=1), (0, channels % 2))
 

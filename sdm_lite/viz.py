@@ -10,10 +10,12 @@ Shapes: B batch, H x W pixels.
 from __future__ import annotations
 
 import io
+import os
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +66,15 @@ def use_style() -> None:
     import matplotlib
 
     matplotlib.rcParams.update(_style())
+
+
+def draw_for_files() -> None:
+    """Draw figures for files alone from here on: a command shows none.
+
+    Whatever MPLBACKEND asks for is then not looked for: a screen that is not there, or the front end of the notebook
+    that the command was started from.
+    """
+    os.environ["MPLBACKEND"] = "agg"
 
 
 def figure_png(figure: Figure) -> bytes:
@@ -124,16 +135,17 @@ def show_grid(
     with _image_axes(grid) as (figure, axes):
         if row_labels is not None:
             centres = np.arange(len(tiles)) * (height * scale + padding) + height * scale / 2
-            axes.set_yticks(centres, [textwrap.fill(_held(label), 16) for label in row_labels])
+            axes.set_yticks(centres, [textwrap.fill(_held(_drawable(label)), 16) for label in row_labels])
         if column_labels is not None:
+            column_labels = [_drawable(label) for label in column_labels]
             axes.set_xticks(np.arange(num_columns) * (width * scale + padding) + width * scale / 2, column_labels)
             _fit_column_labels(figure, axes, column_labels, width * scale)
         if title is not None:
-            axes.set_title(textwrap.fill(_held(title), max(24, grid.shape[1] // 9)))
+            axes.set_title(textwrap.fill(_held(_drawable(title)), max(24, grid.shape[1] // 9)))
         if legend is not None:
             _add_legend(axes, *legend, columns=max(1, grid.shape[1] // 120))
         if caption is not None:
-            _add_caption(figure, axes, textwrap.fill(_held(caption), max(32, grid.shape[1] // 7)))
+            _add_caption(figure, axes, textwrap.fill(_held(_drawable(caption)), max(32, grid.shape[1] // 7)))
     return figure
 
 
@@ -238,14 +250,14 @@ def plot_lines(
     _check_lines(x, lines, intervals)
     with _styled_axes(6.4, 3.6) as (figure, axes):
         for name, y in lines.items():
-            (line,) = axes.plot(x, y, label=name, marker="o" if markers else None)
+            (line,) = axes.plot(x, y, label=_drawable(name), marker="o" if markers else None)
             if name in intervals:
                 axes.fill_between(x, *intervals[name], color=line.get_color(), alpha=0.18, linewidth=0)
         for (name, value), dashes in zip(references.items(), cycle(("--", ":", "-."))):
-            axes.axhline(value, label=name, color=FAINT, linestyle=dashes, linewidth=1.2, zorder=1)
+            axes.axhline(value, label=_drawable(name), color=FAINT, linestyle=dashes, linewidth=1.2, zorder=1)
         axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if log_x else "linear", yscale="log" if log_y else "linear")
         if title is not None:
-            axes.set_title(title)
+            axes.set_title(_drawable(title))
         if len(lines) + len(references) > 1:
             axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0)
     return figure
@@ -357,6 +369,47 @@ def _held(text: str) -> str:
     return re.sub(r" (=|<=|>=) ", "\xa0\\1\xa0", text)
 
 
+def _drawable(text: str) -> str:
+    """A text as matplotlib can draw it: with its dollar signs as such where what is between them is no equation."""
+    from matplotlib.mathtext import MathTextParser
+
+    if text.count("$") - text.count(r"\$") >= 2:
+        try:
+            MathTextParser("path").parse(text)
+        except ValueError:
+            return re.sub(r"(?<!\\)\$", r"\\$", text)
+    return text
+
+
+@lru_cache
+def _font_with(letters: frozenset[str]) -> str | None:
+    """An installed font that has some letters, by the name of its family; None if there is none."""
+    from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+
+    usual = get_font(findfont(FontProperties(family=["sans-serif"])))
+    # matplotlib's own "Last Resort" has every letter, and draws it as a box.
+    others = [font for font in fontManager.ttflist if not font.name.startswith("Last Resort")]
+    others.sort(key=lambda font: (font.style != "normal", font.weight != 400, font.name))
+    for name, load in [("sans-serif", lambda: usual), *((f.name, lambda f=f: get_font(f.fname)) for f in others)]:
+        try:
+            if all(load().get_char_index(ord(letter)) for letter in letters):
+                return name
+        except (OSError, RuntimeError):  # a font file that cannot be read is no font
+            continue
+    return None
+
+
+def _write_name(text: Any, name: str) -> None:
+    """Set a name that comes from data: no equation whatever is in it, and no letter as an empty box.
+
+    Letters that no installed font has are written by their numbers, as "u5929", and as on a terminal without them.
+    """
+    family = _font_with(frozenset(name) - {" "})
+    text.set_parse_math(False)
+    text.set_text(name if family else name.encode("ascii", "backslashreplace").decode())
+    text.set_fontfamily(["sans-serif", family] if family not in (None, "sans-serif") else "sans-serif")
+
+
 def _tick_widths(figure: Figure, axes: Any) -> list[float]:
     figure.draw_without_rendering()
     return [label.get_window_extent().width for label in axes.get_xticklabels()]
@@ -366,10 +419,10 @@ def _add_legend(axes: Any, class_names: Sequence[str], palette: np.ndarray, *, c
     from matplotlib.patches import Patch
 
     swatches = [
-        Patch(facecolor=np.asarray(colour) / 255, edgecolor=FAINT, linewidth=0.4, label=name)
-        for name, colour in zip(class_names, palette, strict=True)
+        Patch(facecolor=np.asarray(colour) / 255, edgecolor=FAINT, linewidth=0.4, label="a name")
+        for _, colour in zip(class_names, palette, strict=True)
     ]
-    axes.legend(
+    drawn = axes.legend(
         handles=swatches,
         loc="upper left",
         bbox_to_anchor=(0, -8 / axes.bbox.height),
@@ -380,6 +433,8 @@ def _add_legend(axes: Any, class_names: Sequence[str], palette: np.ndarray, *, c
         handleheight=1.0,
         columnspacing=1.4,
     )
+    for text, name in zip(drawn.get_texts(), class_names, strict=True):
+        _write_name(text, name)  # afterwards: a label that begins with _ would be left out
 
 
 def _add_caption(figure: Figure, axes: Any, caption: str) -> None:

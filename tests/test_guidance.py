@@ -5,7 +5,7 @@ import torch
 from networks import TINY, randomised, tiny_inputs
 
 from sdm_lite.diffusion import DiffusionConfig, GaussianDiffusion, linear_betas
-from sdm_lite.guidance import decodes_faster_together, denoiser, guide
+from sdm_lite.guidance import check_guidance_interval, decodes_faster_together, denoiser, guide
 from sdm_lite.labels import encode_labels, null_like
 from sdm_lite.presets import PRESETS
 from sdm_lite.sampling import SampleNoise, last, sample_ddim
@@ -142,3 +142,11 @@ def test_a_label_map_of_another_size_or_batch_is_told(unet, diffusion):
 
 def test_null_label_is_not_a_class():
     assert null_like(encode_labels(torch.zeros(1, 2, 2, dtype=torch.long), 3)).sum() == 0
+
+
+@pytest.mark.parametrize("interval", [5, (5,), (1, 2, 3), ("a", "b"), None, 2.5])
+def test_what_is_no_interval_is_told_in_one_line(interval):
+    with pytest.raises(
+        ValueError, match=r"guidance_interval must be \(first, last\) with 1 <= first <= last <= 50, got"
+    ):
+        check_guidance_interval(interval, 50)

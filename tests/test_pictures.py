@@ -8,6 +8,7 @@ import torch
 from tiles import PALETTE, noise_tile
 
 from sdm_lite import pictures
+from sdm_lite.pictures import check_range
 
 # Arrays.
 
@@ -111,3 +112,19 @@ def test_oklab_of_white_black_and_grey():
     lab = pictures._oklab(np.array([[255, 255, 255], [0, 0, 0], [128, 128, 128]]))
     np.testing.assert_allclose(lab[:, 0], [1, 0, 0.6], atol=0.001)
     np.testing.assert_allclose(lab[:, 1:], 0, atol=0.001)
+
+
+@pytest.mark.parametrize("images", [torch.zeros(1, 3, 4, 4), 2 * torch.rand(1, 3, 4, 4) - 1, torch.empty(0, 3, 4, 4)])
+def test_pictures_of_the_right_range_pass_without_a_word(images):
+    check_range(images)
+    check_range(1.3 * images)  # of a sampler that does not clip
+
+
+def test_pictures_of_another_range_are_told():
+    images = torch.rand(2, 3, 4, 4)
+    with pytest.warns(UserWarning, match=r"must be in \[-1, 1\], got .*: if they are in \[0, 1\], give 2 x - 1"):
+        check_range(images)
+    with pytest.raises(ValueError, match="x / 127.5 - 1 of x in 0..255"):
+        check_range(255 * images)
+    with pytest.raises(ValueError, match="must be floats in .*, got torch.uint8"):
+        check_range((255 * images).byte())

@@ -52,12 +52,30 @@ def test_without_tqdm_it_is_one_line_too(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "tqdm", None)
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     assert list(progress("ab", description="letters")) == ["a", "b"]
-    assert re.fullmatch(r"letters: 2 steps in \d+\.\d s\n", capsys.readouterr().out)
+    out, err = capsys.readouterr()
+    assert out == "" and re.fullmatch(r"letters: 2 steps in \d+\.\d s\n", err)
+
+
+def test_a_command_whose_error_stream_is_a_file_draws_no_bar_over_it(monkeypatch, capsys):
+    monkeypatch.delenv("SDM_LITE_STATIC", raising=False)
+    assert len(list(progress(range(500), description="counting"))) == 500
+    out, err = capsys.readouterr()
+    assert out == "" and "\r" not in err and re.fullmatch(r"counting: 500 steps in \d+\.\d s\n", err)
+
+
+def test_such_a_log_gets_a_line_a_minute(monkeypatch, capsys):
+    monkeypatch.delenv("SDM_LITE_STATIC", raising=False)
+    clock = iter(range(0, 10_000, 25))  # seconds between two looks at it
+    monkeypatch.setattr("sdm_lite.progress.time.perf_counter", lambda: next(clock))
+    list(progress(range(20), description="counting"))
+    lines = capsys.readouterr().err.splitlines()
+    assert 5 <= len(lines) <= 10 and re.match(r"counting: 3 of 20 steps in \d min", lines[0])
 
 
 def test_a_bar_is_drawn_when_somebody_watches(monkeypatch, capsys):
     pytest.importorskip("tqdm")
     monkeypatch.delenv("SDM_LITE_STATIC", raising=False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     assert list(progress(iter([3, 1, 2]), description="counting", total=3)) == [3, 1, 2]
     out, err = capsys.readouterr()
     assert out == ""

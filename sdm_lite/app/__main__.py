@@ -1,19 +1,20 @@
 """`python -m sdm_lite.app`: serve the page with Voila, on this machine, and open it in a browser.
 
-The page is `app.ipynb`, a notebook of which Voila shows what its cells draw. Options are Voila's own: `--port 8866`,
-`--no-browser`. Votes go to `votes.csv` in the folder in which the command was started, or to `$SDM_LITE_VOTES`.
+The page is `app.ipynb`, a notebook of which Voila shows what its cells draw. Votes go to `votes.csv` in the folder in
+which the command was started, or to `$SDM_LITE_VOTES`.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
+import re
 import runpy
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
-from sdm_lite.command import run
+from sdm_lite.command import check_packages, run
 
 PAGE = Path(__file__).with_name("app.ipynb")
 
@@ -22,19 +23,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run Voila in this process until it is stopped.
 
     Args:
-        argv: options of Voila; None takes the words of the command line.
+        argv: options; None takes the words of the command line.
 
     Returns:
-        The exit status: 0 stopped, 2 Voila is not installed.
+        The exit status: 0 stopped, 2 Voila is not installed or an option is none.
     """
-    return run(lambda: _serve(sys.argv[1:] if argv is None else argv))
+    parser = argparse.ArgumentParser(
+        prog="python -m sdm_lite.app",
+        description="Open a page in the browser: paint a label map and see pictures of it, and vote between pictures.",
+        epilog="Voila serves the page; options of its own, such as --Voila.ip=0.0.0.0, are handed on to it. Votes go "
+        "to votes.csv in this folder, or to the file that the environment variable SDM_LITE_VOTES names.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--port", type=int, help="where to serve (default: Voila's, 8866)")
+    parser.add_argument("--no-browser", action="store_true", help="open no browser, only print the address")
+    arguments, others = parser.parse_known_args(argv)
+    return run(lambda: _serve(arguments, others))
 
 
-def _serve(options: Sequence[str]) -> None:
-    if find_spec("voila") is None:
-        raise ValueError('packages: expected voila, got none: pip install "sdm_lite[lab]"')
+def _serve(arguments: argparse.Namespace, others: Sequence[str]) -> None:
+    for word in others:
+        if not re.match(r"--\w+\.\w+=", word):
+            raise ValueError(f"unknown option {word}: see --help; those of Voila are written --Voila.NAME=VALUE")
+    check_packages("voila")
     os.environ.setdefault("SDM_LITE_VOTES", str(Path("votes.csv").absolute()))
-    sys.argv = ["voila", str(PAGE), *options]
+    options = [] if arguments.port is None else [f"--port={arguments.port}"]
+    options += ["--no-browser"] if arguments.no_browser else []
+    sys.argv = ["voila", str(PAGE), *options, *others]
     runpy.run_module("voila", run_name="__main__", alter_sys=True)
 
 

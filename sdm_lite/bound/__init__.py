@@ -82,7 +82,7 @@ def timestep_strata(num_timesteps: int, num_strata: int | None) -> list[tuple[in
 
 def prior_term(diffusion: GaussianDiffusion, x0: Tensor) -> Tensor:
     """KL(q(x_T | x_0) || N(0, 1)), bits per dimension: (N,) of x0 (N, C, H, W). No network has a part in it."""
-    t = torch.full((len(x0),), diffusion.num_timesteps, device=x0.device)
+    t = torch.full((len(x0),), diffusion.num_timesteps, dtype=torch.int64, device=x0.device)
     signal, sigma = diffusion.signal_and_noise(t)
     nothing = torch.zeros_like(x0)
     return mean_flat(normal_kl(Gaussian(signal * x0, 2 * sigma.log()), Gaussian(nothing, nothing))) / LOG_2
@@ -122,11 +122,11 @@ def evaluate_bound(
     variances = VARIANCES if variances is None else variances
     prior = prior_term(diffusion, x0)
     strata = [(1, 1), *timestep_strata(diffusion.num_timesteps, num_strata)]
-    terms = {name: torch.zeros(2, len(x0), dtype=torch.float64) for name in variances}
+    terms = {name: torch.zeros(2, len(x0), dtype=torch.float64, device="cpu") for name in variances}
     for low, high in progress(strata, description="terms of the bound"):
-        generator = torch.Generator().manual_seed(int(np.random.SeedSequence([seed, low]).generate_state(1)[0]))
-        t = torch.randint(low, high + 1, (len(x0),), generator=generator).to(x0.device)
-        noise = torch.randn(x0.shape, generator=generator).to(x0)
+        generator = torch.Generator("cpu").manual_seed(int(np.random.SeedSequence([seed, low]).generate_state(1)[0]))
+        t = torch.randint(low, high + 1, (len(x0),), generator=generator, device="cpu").to(x0.device)
+        noise = torch.randn(x0.shape, generator=generator, dtype=torch.float32, device="cpu").to(x0)
         x_t = diffusion.q_sample(x0, t, noise)
         prediction = denoiser(x_t, t)
         for name, variance in variances.items():

@@ -12,7 +12,7 @@ import torch
 from sdm_lite.batches import encode
 from sdm_lite.bound import VARIANCES, Bound, evaluate_bound
 from sdm_lite.checkpoints import Model, load_model
-from sdm_lite.command import check_device, default_device, run
+from sdm_lite.command import check_device, check_seed, default_device, run
 from sdm_lite.guidance import denoiser
 from sdm_lite.metrics import Interval, bootstrap_interval
 from sdm_lite.progress import progress
@@ -80,6 +80,7 @@ def main(argv: list[str] | None = None) -> int:
 def _measure(arguments: argparse.Namespace) -> None:
     """Load, measure, tell."""
     check_device(arguments.device)
+    check_seed(arguments.seed)
     bounds = measure(load_model(arguments.model, device=arguments.device), arguments)
     asked = f"{arguments.num_strata + 1} of T" if arguments.num_strata else "all"
     print(f"{arguments.model}, {arguments.num_images} held-out Scenes, {asked} terms")

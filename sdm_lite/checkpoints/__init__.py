@@ -15,8 +15,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sdm_lite.checkpoints.fit import check_fit, shapes_of
+from sdm_lite.checkpoints.fit import check_finite, check_fit, shapes_of
 from sdm_lite.checkpoints.published import load_published as load_published
+from sdm_lite.checkpoints.unfinished import averaged_weights, is_checkpoint, told_folder
 from sdm_lite.concat import make_unet
 from sdm_lite.diffusion import DiffusionConfig, GaussianDiffusion
 from sdm_lite.files import DATA_DIR as DATA_DIR
@@ -58,6 +59,8 @@ def save_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[st
 def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Map a safetensors file into memory: its numbers are read from the disk when they are first used.
 
+    Of a checkpoint of a training run, step-*.pt, the averaged weights.
+
     Returns:
         Tensors by name, and the metadata.
 
@@ -70,8 +73,10 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     path = expanded(path)
     if not path.is_file():
         raise FileNotFoundError(f"no weights at {path}")
+    if is_checkpoint(path):
+        return averaged_weights(path, FORMAT)
     try:
-        with safe_open(str(path), framework="pt") as file:
+        with safe_open(str(path), framework="pt", device="cpu") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})
     except (SafetensorError, OSError, ValueError) as error:
         raise ValueError(
@@ -111,10 +116,13 @@ def resolve(name_or_path: str | Path) -> Path:
 
     Raises:
         FileNotFoundError: listing the shipped names if it is neither.
+        ValueError: if it is a folder, saying which file of it is meant.
     """
     for path in (expanded(name_or_path), DATA_DIR / f"{name_or_path}.safetensors"):
         if path.is_file():
             return path
+    if expanded(name_or_path).is_dir():
+        raise ValueError(told_folder(expanded(name_or_path)))
     shipped = ", ".join(sorted(path.stem for path in DATA_DIR.glob("*.safetensors"))) or "none"
     raise FileNotFoundError(
         f"no weights called {str(name_or_path)!r}: give a file, or one of the shipped names ({shipped})"
@@ -151,7 +159,8 @@ def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") 
     """Load a network and its process.
 
     Args:
-        name_or_path: a shipped name such as "scenes-32", or a file that `save_model` wrote.
+        name_or_path: a shipped name such as "scenes-32", a file that `save_model` wrote, or a checkpoint of a run that
+            has not finished.
         device: where to put both.
 
     Returns:
@@ -159,13 +168,14 @@ def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") 
 
     Raises:
         FileNotFoundError: if there is no such file; lists the shipped names.
-        ValueError: if the file is truncated, foreign, or of another configuration than it says.
+        ValueError: if the file is truncated, foreign, of another configuration than it says, or holds what is no
+            number.
     """
     path = resolve(name_or_path)
     tensors, metadata = load_tensors(path)
     config, process = read_configs(metadata, path)
     with torch.device("meta"):
-        unet = make_unet(config)
+        unet = make_unet(config).float()  # whatever torch's default is
     unet.to_empty(device="cpu")  # no time for weights that are replaced at once
     load_exactly(unet, {name: tensor.float() for name, tensor in tensors.items()}, path)
     return Model(unet.eval().to(device), process.build().to(device))
@@ -185,7 +195,8 @@ def load_exactly(module: torch.nn.Module, tensors: dict[str, Tensor], source: ob
         source: where they are from, for messages.
 
     Raises:
-        ValueError: naming missing, surplus and misshapen tensors.
+        ValueError: naming missing, surplus and misshapen tensors, or those that hold what is no number.
     """
     check_fit(shapes_of(module.state_dict()), shapes_of(tensors), source)
+    check_finite(tensors, source)
     module.load_state_dict(tensors)

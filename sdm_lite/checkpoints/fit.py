@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -16,6 +17,17 @@ Shapes = Mapping[str, tuple[int, ...]]
 def shapes_of(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     """The shape of every tensor, by its name: of a state dict, or of a file."""
     return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+def check_finite(tensors: Mapping[str, Tensor], source: object) -> None:
+    """Raise ValueError, naming the first of them, if tensors by name hold nan or infinity: all they give is nan."""
+    bad = [name for name, tensor in tensors.items() if not (tensor.is_meta or torch.isfinite(tensor).all())]
+    if bad:
+        more = f" and {len(bad) - 1} more tensors" if len(bad) > 1 else ""
+        raise ValueError(
+            f"{source} holds values that are nan or infinite ({bad[0]}{more}): its training has diverged, "
+            "give a file of before"
+        )
 
 
 def check_fit(expected: Shapes, got: Shapes, source: object) -> None:

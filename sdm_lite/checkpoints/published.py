@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sdm_lite.checkpoints.fit import Shapes, check_fit, shapes_of
+from sdm_lite.checkpoints.fit import Shapes, check_finite, check_fit, shapes_of
 from sdm_lite.checkpoints.published_file import find_weights, open_checkpoint
 from sdm_lite.checkpoints.published_names import copy_published, published_shapes
 from sdm_lite.presets import PRESETS, UNetConfig, classes_and_edges
@@ -58,8 +58,9 @@ def load_published(
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
     with torch.device("meta"):
-        unet = SDMUNet(config)
+        unet = SDMUNet(config).float()  # whatever torch's default is
     check_fit(published_shapes(unet), shapes, name)
+    check_finite(tensors, name)
     others = sorted({str(value.dtype).removeprefix("torch.") for value in tensors.values()} - {"float32"})
     if others:
         warnings.warn(f"{name} holds {' and '.join(others)} weights: converted to float32", stacklevel=2)

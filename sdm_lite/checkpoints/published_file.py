@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from sdm_lite.checkpoints.unfinished import CHECKPOINT_FAMILY
 from sdm_lite.files import expanded
 
 # Where training programs put the weights of a network among other things.
@@ -47,6 +48,8 @@ def open_checkpoint(path: str | Path) -> dict[str, Tensor]:
         raise
     except Exception as error:  # what a damaged pickle raises has no end
         raise ValueError(f"{path} {_why_unreadable(error)}") from None
+    if isinstance(content, Mapping) and str(content.get("format", "")).startswith(CHECKPOINT_FAMILY):
+        raise ValueError(f"{path} is of a run of sdm_lite, not published: it needs no converting, give it as the model")
     return find_weights(content, path)
 
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sdm_lite.command import run
+from sdm_lite.command import check_packages, check_seed, run
 from sdm_lite.datasets import Photographs
 from sdm_lite.datasets.celebamask import NUM_PICTURES
 from sdm_lite.datasets.check import check_split, format_counts, format_frequencies, picture
@@ -19,7 +19,7 @@ from sdm_lite.datasets.export import render_scenes
 from sdm_lite.datasets.options import add_dataset, open_asked
 from sdm_lite.datasets.prepare import prepare_celebamask
 from sdm_lite.files import check_writable
-from sdm_lite.viz import save_png
+from sdm_lite.viz import draw_for_files, save_png
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -75,6 +75,8 @@ def run_check(args: argparse.Namespace) -> int:
         if args.output.suffix.lower() != ".png":
             raise ValueError(f"--output must end in .png, got {args.output}")
         check_writable(args.output)
+        check_packages("PIL", "matplotlib")
+        draw_for_files()
     opened = [_open(args, split) for split in args.split or ("train", "val")]
     datasets = [dataset for dataset in opened if isinstance(dataset, Photographs)]
     problems = list(dict.fromkeys(str(error) for error in opened if isinstance(error, ValueError)))
@@ -100,6 +102,7 @@ def run_check(args: argparse.Namespace) -> int:
 
 def run_prepare(args: argparse.Namespace) -> int:
     """Merge, and print what was done; 1 if a face failed."""
+    check_packages("PIL")
     if args.name != "celebamask-hq":
         raise ValueError(f"only celebamask-hq needs preparing, got {args.name!r}: give check the folder as it is")
     done = prepare_celebamask(args.source, args.target, num_workers=args.workers, num_expected=args.expect)
@@ -115,6 +118,8 @@ def run_prepare(args: argparse.Namespace) -> int:
 
 def run_render(args: argparse.Namespace) -> int:
     """Render, and print how to go on."""
+    check_packages("PIL")
+    check_seed(args.seed)
     render_scenes(args.target, num_train=args.num_train, num_val=args.num_val, size=args.size, seed=args.seed)
     print(f"wrote {args.num_train} pictures to train on and {args.num_val} held-out ones to {args.target}")
     print(f"next: python -m sdm_lite.datasets check folder {args.target} --size {args.size} {args.size}")

@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from sdm_lite.command import check_packages
 from sdm_lite.datasets import DATASETS, Photographs, open_dataset
 from sdm_lite.datasets.crops import PROTOCOLS
 
@@ -68,6 +69,7 @@ def open_asked(
     """
     if arguments.root is None:
         raise ValueError(f"--dataset {arguments.dataset} needs --root, its folder")
+    check_packages("PIL")
     return open_dataset(
         arguments.dataset,
         arguments.root,

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from sdm_lite.checkpoints import load_facts, load_model, save_tensors
-from sdm_lite.command import check_device, default_device, run
+from sdm_lite.command import check_device, check_packages, default_device, run
 from sdm_lite.datasets import DATASETS, Photographs
 from sdm_lite.datasets.options import add_treatment, open_asked
-from sdm_lite.evaluate.drawing import SampleSettings
+from sdm_lite.evaluate.drawing import SampleSettings, default_guidance_scale
 from sdm_lite.evaluate.folders import command as folders
 from sdm_lite.evaluate.measures import Scores, format_scores, scores_json
 from sdm_lite.evaluate.photographs import MoreMeasures, PhotographSizes, evaluate_photographs
@@ -36,7 +36,8 @@ from sdm_lite.judge.photographs import load_own_judge
 from sdm_lite.judge.segmenter import load_segmenter
 from sdm_lite.progress import progress
 from sdm_lite.sampling import SAMPLERS
-from sdm_lite.scenes.dataset import TEST_SEED, VALIDATION_SEED
+from sdm_lite.scenes.dataset import TEST_SEED, VALIDATION_SEED, Scenes
+from sdm_lite.viz import draw_for_files
 
 SAMPLER_WORDS = {sampler.__name__.removeprefix("sample_"): sampler for sampler in SAMPLERS.values()}
 # Options that only one of the two kinds of data has; None on the command line, these where it applies.
@@ -44,12 +45,13 @@ SCENES_OPTIONS = {
     "layouts": "test",
     "num_layouts": 512,
     "num_renders": 16,
-    "num_diversity_layouts": 128,
+    "num_diversity_layouts": None,  # NUM_DIVERSITY_LAYOUTS, but no more than there are
     "num_repeats": 0,
     "samples": None,
     "json": None,
     "card": None,
 }
+NUM_DIVERSITY_LAYOUTS = 128
 SEEDS = {"test": TEST_SEED, "validation": VALIDATION_SEED}
 PHOTOGRAPHS_OPTIONS = {"root": None, "num_photographs": 256, "num_bound": 32, "output": Path("runs/evaluation")}
 PHOTOGRAPHS_OPTIONS |= {"inception": None, "lpips": (), "segmenter": None, "segmenter_ids": None}
@@ -89,7 +91,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--guidance-scale",
         type=float,
-        help="s >= 0 (default 1.5; of photographs the data set's own, or 1 if no labels were dropped in training)",
+        help=f"s >= 0 (default {Scenes.guidance_scale}, of photographs the data set's; 1 if no labels were dropped in "
+        "training)",
     )
     parser.add_argument(
         "--guidance-interval",
@@ -108,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     scenes.add_argument("--layouts", choices=list(SEEDS), help="test to report, validation to choose (default test)")
     scenes.add_argument("--num-layouts", type=int, help="held-out layouts (default 512)")
     scenes.add_argument("--num-renders", type=int, help="true pictures a layout to compare with (default 16)")
-    scenes.add_argument("--num-diversity-layouts", type=int, help="layouts for diversity (default 128)")
+    scenes.add_argument("--num-diversity-layouts", type=int, help="of them for diversity (default 128, or all)")
     scenes.add_argument(
         "--num-repeats",
         type=int,
@@ -156,9 +159,11 @@ def _fill_in(arguments: argparse.Namespace, defaults: dict[str, object], others:
             setattr(arguments, name, value)
 
 
-def _settings(arguments: argparse.Namespace, guidance_scale: float) -> SampleSettings:
+def _settings(arguments: argparse.Namespace, facts: dict[str, object]) -> SampleSettings:
+    null_probability = facts.get("train_config", {}).get("null_probability", 1.0)
+    usual = default_guidance_scale(arguments.dataset, null_probability)
     return SampleSettings(
-        guidance_scale,
+        usual if arguments.guidance_scale is None else arguments.guidance_scale,
         arguments.num_steps,
         SAMPLER_WORDS[arguments.sampler],
         None if arguments.guidance_interval is None else tuple(arguments.guidance_interval),
@@ -171,10 +176,12 @@ def _settings(arguments: argparse.Namespace, guidance_scale: float) -> SampleSet
 
 
 def _run_photographs(arguments: argparse.Namespace) -> None:
-    """Read, draw, measure, write."""
+    """Read, draw, measure, write, and only then tell."""
+    check_packages("PIL", "matplotlib")
+    draw_for_files()
     model, facts = load_model(arguments.model, device=arguments.device), load_facts(arguments.model)
     training, val = (open_asked(arguments, split, model.unet.config.image_size) for split in ("train", "val"))
-    settings = _settings(arguments, _guidance_scale(arguments, val, facts))
+    settings = _settings(arguments, facts)
     sizes = PhotographSizes(arguments.samples_per_layout, arguments.num_bound)
     judge = _own_judge(arguments, val)
     more = [*_pretrained(arguments.device), *_published(arguments, val)]
@@ -183,19 +190,11 @@ def _run_photographs(arguments: argparse.Namespace) -> None:
     scores, samples = evaluate_photographs(
         model, held_out, training, settings, sizes, judge=judge, more=more, progress=progress
     )
+    report = write_photograph_report(arguments.output, scores, held_out, samples, model=arguments.model, facts=facts)
     for line in held_out.left_out + training.left_out:
         print(f"left out: {line}")
     print(format_scores(scores))
-    report = write_photograph_report(arguments.output, scores, held_out, samples, model=arguments.model, facts=facts)
     print(f"wrote {report}, and beside it samples.png, scores.json and the single pictures")
-
-
-def _guidance_scale(arguments: argparse.Namespace, dataset: Photographs, facts: dict[str, object]) -> float:
-    """The scale asked for; else the data set's, unless the network never met the null label, which guides nowhere."""
-    if arguments.guidance_scale is not None:
-        return arguments.guidance_scale
-    null_probability = facts.get("train_config", {}).get("null_probability", 1.0)
-    return dataset.guidance_scale if null_probability > 0 else 1.0
 
 
 def _pretrained(device: str) -> list[MoreMeasures]:
@@ -248,17 +247,19 @@ def _run_scenes(arguments: argparse.Namespace) -> Scores:
             check_writable(path, option=option)
     _check_not_negative("--num-repeats", arguments.num_repeats)
     facts = load_facts(arguments.model)
+    if arguments.num_diversity_layouts is None:
+        arguments.num_diversity_layouts = min(NUM_DIVERSITY_LAYOUTS, arguments.num_layouts)
     sizes = Sizes(
         **{name: getattr(arguments, name) for name in Sizes._fields if name != "scenes_seed"},
         scenes_seed=SEEDS[arguments.layouts],
     )
     for seed in SEEDS.values() if arguments.num_repeats else (sizes.scenes_seed,):
         _check_not_trained_on(arguments.model, facts, seed)
-    if arguments.card is not None and "train_config" not in facts:
+    if arguments.card is not None and not {"train_config", "command"} <= facts.keys():
         raise ValueError(f"{arguments.model} does not say how it was made: --card needs what sdm_lite.train wrote")
     model = load_model(arguments.model, device=arguments.device)
     judge = arguments.judge or f"judge-{model.unet.config.image_size[0]}"
-    settings = _settings(arguments, 1.5 if arguments.guidance_scale is None else arguments.guidance_scale)
+    settings = _settings(arguments, facts)
     keep = None if arguments.samples is None else lambda groups: _keep(arguments.samples, groups)
     reader = load_judge(judge, device=arguments.device)
     check_evaluation(model, reader, settings, sizes)
@@ -310,6 +311,7 @@ def _asked(arguments: argparse.Namespace, settings: SampleSettings) -> str:
     defaults = {name: _parser().get_default(name) for name in names}
     counted = ("layouts", "num_layouts", "num_renders", "num_diversity_layouts", "num_repeats")
     defaults |= {name: SCENES_OPTIONS[name] for name in counted}
+    defaults["num_diversity_layouts"] = min(NUM_DIVERSITY_LAYOUTS, arguments.num_layouts)
     for name, default in defaults.items():
         if getattr(arguments, name) != default:
             chosen.append(f"--{name.replace('_', '-')} {getattr(arguments, name)}")

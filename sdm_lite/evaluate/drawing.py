@@ -17,12 +17,29 @@ import torch
 from torch import Tensor
 
 from sdm_lite.checkpoints import Model
+from sdm_lite.datasets import DATASETS
 from sdm_lite.diffusion import Denoiser, GaussianDiffusion
 from sdm_lite.guidance import check_guidance_interval, check_guidance_scale, denoiser
 from sdm_lite.progress import ShowProgress, silently
 from sdm_lite.sampling import SampleNoise, Sampler, last, sample_ddim, timestep_pairs
+from sdm_lite.scenes.dataset import Scenes
 
 MakeDenoiser = Callable[..., Denoiser]  # (unet, diffusion, condition, guidance_scale) -> Denoiser
+
+
+def default_guidance_scale(dataset: str, null_probability: float) -> float:
+    """The scale of samples where none is asked for: by a run for its grids, and by every evaluation, alike.
+
+    Args:
+        dataset: scenes, or a name of `datasets.DATASETS`.
+        null_probability: of dropping labels in training.
+
+    Returns:
+        The data set's own; 1 where no labels were dropped, as the network then never met the null label, which guides
+        nowhere.
+    """
+    own = DATASETS[dataset].guidance_scale if dataset in DATASETS else Scenes.guidance_scale
+    return own if null_probability > 0 else 1.0
 
 
 @dataclass(frozen=True)

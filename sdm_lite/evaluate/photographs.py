@@ -36,10 +36,10 @@ from sdm_lite.guidance import denoiser
 from sdm_lite.judge.efficientnet import GET_IT
 from sdm_lite.judge.efficientnet import NAME as EFFICIENTNET
 from sdm_lite.judge.head import HeadJudge
-from sdm_lite.judge.lpips import LEAST_SIDE, LPIPS_BACKBONES, load_lpips
+from sdm_lite.judge.lpips import LEAST_SIDE, load_lpips
 from sdm_lite.judge.network import Judge, metric_name
 from sdm_lite.judge.photographs import OWN_JUDGE, check_void
-from sdm_lite.judge.weights import JudgeUnavailableError, torch_cache
+from sdm_lite.judge.weights import JudgeUnavailableError
 from sdm_lite.progress import ShowProgress, silently
 
 Examples = Example  # as default_collate makes one of L: (L, 3, H, W), (L, H, W), (L, H, W)
@@ -134,7 +134,8 @@ def evaluate_photographs(
         if distance is None:
             left_out.append(why_not)
         else:
-            values = torch.tensor([metrics.pairwise_diversity(distance, group) for group in samples])
+            numbers = [metrics.pairwise_diversity(distance, group) for group in samples]
+            values = torch.tensor(numbers, dtype=torch.float32, device="cpu")
             measures["lpips"] = mean_of("diversity (LPIPS, AlexNet)", values)
     if "Inception" not in names:
         left_out.append(
@@ -258,8 +259,6 @@ def find_lpips(size: tuple[int, int], device: torch.device) -> tuple[metrics.Dis
     """LPIPS if its weights lie on this machine already, else None and why not: nothing is downloaded."""
     if min(size) < LEAST_SIDE:
         return None, f"Diversity by LPIPS: takes pictures of at least {LEAST_SIDE} pixels on a side."
-    if not (torch_cache() / LPIPS_BACKBONES["alex"]).exists():
-        return None, "Diversity by LPIPS: AlexNet's weights are not here; `--lpips alex` says where they belong."
     try:
         return load_lpips(device=device).perceptual_distance, ""
     except JudgeUnavailableError as error:
@@ -277,9 +276,9 @@ def halved_distances(features: Tensor, true: Tensor) -> tuple[np.ndarray, np.nda
 
 def halvings(number: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Indices of one half of photographs and of the other, again and again; the same whenever it is asked."""
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator("cpu").manual_seed(0)
     for _ in range(NUM_HALVINGS):
-        order = torch.randperm(number, generator=generator)
+        order = torch.randperm(number, generator=generator, device="cpu")
         yield order[: number // 2], order[number // 2 : 2 * (number // 2)]
 
 
@@ -310,4 +309,4 @@ def resampled(
 ) -> Measure:
     """A statistic of photographs, given by their indices, bootstrapped over photographs."""
     interval = metrics.bootstrap_interval(statistic, number, items="photographs", num_resamples=NUM_RESAMPLES)
-    return Measure(name, statistic(torch.arange(number)), interval, yardstick)
+    return Measure(name, statistic(torch.arange(number, device="cpu")), interval, yardstick)

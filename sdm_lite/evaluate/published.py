@@ -56,7 +56,8 @@ class PublishedJudges(NamedTuple):
         if self.inception is not None:
             found |= inception_measures(self.inception, samples[:, 0], held_out.image, batch_size=self.batch_size)
         for name, distance in self.diversity.items():
-            values = torch.tensor([metrics.pairwise_diversity(distance, group) for group in samples])
+            numbers = [metrics.pairwise_diversity(distance, group) for group in samples]
+            values = torch.tensor(numbers, dtype=torch.float32, device="cpu")
             found[f"diversity, {name}"] = mean_of(metric_name("diversity", name), values)
         if self.segmenter is not None:
             found |= segmenter_measures(self.segmenter, samples[:, 0], held_out, batch_size=self.batch_size)
@@ -148,7 +149,7 @@ def segmenter_measures(
 
 def _overlaps(segmenter: Segmenter, images: Tensor, label_maps: Tensor, batch_size: int) -> Iterator[Tensor]:
     """Intersection and union, in pixels, of every class that the segmenter knows, for each picture: (2, K)."""
-    known = torch.tensor(segmenter.known_ids)
+    known = torch.tensor(segmenter.known_ids, device="cpu")
     other = int(max(known.max(), label_maps.max())) + 1  # the place of all that the other side does not know
     target = label_maps.where(torch.isin(label_maps, known), other)
     for batch, maps in zip(images.split(batch_size), target.split(batch_size), strict=True):

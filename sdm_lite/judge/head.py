@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from sdm_lite.batches import Batch
 from sdm_lite.judge.efficientnet import EfficientNetLite0, check_images, load_efficientnet
 from sdm_lite.judge.network import CONFIGS, Judge, Reading, pool, pool_levels
+from sdm_lite.pictures import check_range
 
 READ_AT_ONCE = 32  # pictures
 MOST_BYTES = 2**31  # that maps may take while a head is trained
@@ -105,6 +106,8 @@ class HeadJudge(Judge):
             ValueError: if the images have not three channels.
         """
         check_images(images)
+        if not self.training:
+            check_range(images)
         return self.backbone.maps(F.interpolate(images, scale_factor=ENLARGED, mode="bilinear"))
 
     def reading(self, layers: list[Tensor]) -> Reading:
@@ -124,7 +127,10 @@ class HeadJudge(Judge):
         num_bytes = sum(layer[:1].nbytes for layer in self.layers(parts[0].at(slice(0, 1)).to(self.device).x0))
         if 2 * num_bytes * len(pictures.images) > MOST_BYTES:
             return None
-        flips = (lambda part: part, lambda part: part.mirrored(torch.ones(len(part.images), dtype=torch.bool)))
+        flips = (
+            lambda part: part,
+            lambda part: part.mirrored(torch.ones(len(part.images), dtype=torch.bool, device="cpu")),
+        )
         read = [[self.layers(flip(part).to(self.device).x0) for part in parts] for flip in flips]
         plain, mirrored = ([torch.cat(layer) for layer in zip(*maps, strict=True)] for maps in read)
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sdm_lite.judge.weights import find_weights, missing_package
-from sdm_lite.pictures import to_uint8
+from sdm_lite.pictures import check_range, to_uint8
 
 # One file under two names: torch-fidelity's and pytorch-fid's. Whoever has used one of them has it.
 INCEPTION_WEIGHTS = ["weights-inception-2015-12-05-6726825d.pth", "pt_inception-2015-12-05-6726825d.pth"]
@@ -56,6 +56,7 @@ class Inception:
         Returns:
             (B, 2048) float32, >= 0.
         """
+        check_range(images)
         if self.squashed:
             images = F.interpolate(images, (SQUASHED_SIDE, SQUASHED_SIDE), mode="bilinear", antialias=True)
         pictures = torch.from_numpy(to_uint8(images)).movedim(-1, 1)  # (B, 3, H, W)
@@ -83,7 +84,8 @@ def load_inception(
         raise missing_package("FID by Inception-v3", needs, "fid", error) from error
     path = find_weights(INCEPTION_WEIGHTS, INCEPTION_SOURCE, folder)
     torch.load(path, map_location="cpu", weights_only=True)  # torch-fidelity unpickles anything: here only tensors
-    network = FeatureExtractorInceptionV3(
-        "inception-v3-compat", [str(NUM_FEATURES)], feature_extractor_weights_path=str(path)
-    )
+    with torch.device("cpu"):  # whatever torch's defaults are
+        network = FeatureExtractorInceptionV3(
+            "inception-v3-compat", [str(NUM_FEATURES)], feature_extractor_weights_path=str(path)
+        ).float()
     return Inception(network.to(device), squashed=squashed)

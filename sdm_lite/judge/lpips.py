@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from sdm_lite.judge.weights import JudgeUnavailableError, find_weights, first_line, missing_package
 from sdm_lite.metrics import Distance
+from sdm_lite.pictures import check_range
 
 # The trunks, as torchvision publishes them: eight digits of the file's sha256 are in its name.
 LPIPS_BACKBONES = {
@@ -63,6 +64,8 @@ class Lpips:
         """
         if min(a.shape[-2:]) < LEAST_SIDE:
             raise ValueError(f"{self.name} takes pictures of at least {LEAST_SIDE} pixels, got {tuple(a.shape[-2:])}")
+        for images in (a, b):
+            check_range(images)
         return self.network(a.to(self.device), b.to(self.device)).flatten()
 
 
@@ -88,9 +91,10 @@ def load_lpips(net: str = "alex", folder: str | Path | None = None, *, device: s
         raise missing_package("LPIPS", needs, "lpips", error) from error
     file = LPIPS_BACKBONES[net]
     path = find_weights([file], f"download.pytorch.org/models/{file}", folder)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), torch.device("cpu"):  # whatever torch's defaults are
         warnings.simplefilter("ignore")  # of old argument names between lpips and torchvision
-        network = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)  # a random trunk, which the next lines replace
+        # A random trunk, which the next lines replace.
+        network = lpips.LPIPS(net=net, pnet_rand=True, verbose=False).float()
     try:
         published = torch.load(path, map_location="cpu", weights_only=True)
         # lpips cuts torchvision's `features` into slices and keeps the numbers: slice2.3.weight is features.3.weight.

@@ -25,6 +25,7 @@ from torch.nn import functional as F
 from sdm_lite import checkpoints
 from sdm_lite.batches import Batch
 from sdm_lite.files import to_json
+from sdm_lite.pictures import check_range
 from sdm_lite.scenes.look import SEASONS, TIMES_OF_DAY
 
 FORMAT = "sdm_lite judge 1"
@@ -155,6 +156,8 @@ class Judge(nn.Module):
             raise ValueError(
                 f"images must be (B, 3, H, W) with H and W divisible by {divisor}, got {tuple(images.shape)}"
             )
+        if not self.training:
+            check_range(images)
         features, h = [], images
         for level, block in enumerate(self.encoder):
             h = block(h if level == 0 else F.max_pool2d(h, 2))
@@ -249,7 +252,7 @@ def layer_distance(layers_a: list[Tensor], layers_b: list[Tensor]) -> Tensor:
     Returns:
         (B,), between 0 and 4 times the number of layers.
     """
-    distance = torch.zeros(len(layers_a[0]), device=layers_a[0].device)
+    distance = torch.zeros(len(layers_a[0]), dtype=torch.float32, device=layers_a[0].device)
     for layer_a, layer_b in zip(layers_a, layers_b, strict=True):
         difference = F.normalize(layer_a, dim=1, eps=1e-10) - F.normalize(layer_b, dim=1, eps=1e-10)
         distance = distance + difference.square().sum(1).mean((1, 2))
@@ -320,6 +323,7 @@ def load_judge(name_or_path: str | Path = "judge-32", *, device: str | torch.dev
     tensors, metadata = checkpoints.load_tensors(path)
     if metadata.get("format") not in CONFIGS:
         raise ValueError(f"{path} is no judge: its format is {metadata.get('format')!r}, expected {FORMAT!r}")
-    judge = checkpoints.read_config(CONFIGS[metadata["format"]], metadata.get("config"), path).build()
+    with torch.device("cpu"):  # whatever torch's defaults are
+        judge = checkpoints.read_config(CONFIGS[metadata["format"]], metadata.get("config"), path).build().float()
     checkpoints.load_exactly(judge, tensors, path)
     return judge.eval().requires_grad_(False).to(device)

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sdm_lite.judge.weights import JudgeUnavailableError, first_line, missing_package
+from sdm_lite.pictures import check_range
 
 NO_CLASS = -1  # what `predict` says where the segmenter sees a class that the data set does not have
 PREPROCESSOR = "preprocessor_config.json"
@@ -56,7 +57,9 @@ class Segmenter:
         self.network, self.name, self.own_names = network.eval().requires_grad_(False), name, tuple(own_names)
         self.input_size = input_size
         self.ids = torch.tensor(ids, device=self.device)  # (S,)
-        self.mean, self.std = (torch.tensor(values, device=self.device).view(3, 1, 1) for values in (mean, std))
+        self.mean, self.std = (
+            torch.tensor(values, dtype=torch.float32, device=self.device).view(3, 1, 1) for values in (mean, std)
+        )
 
     @property
     def device(self) -> torch.device:
@@ -83,6 +86,7 @@ class Segmenter:
         Returns:
             (B, H, W) int64: ids of the data set, or NO_CLASS (-1).
         """
+        check_range(images)
         size = images.shape[-2:]
         enlarged = F.interpolate(images.to(self.device), self.size_for(size), mode="bilinear", antialias=True)
         logits = self.network(((enlarged + 1) / 2 - self.mean) / self.std).logits  # (B, S, ., .)
@@ -123,7 +127,7 @@ def load_segmenter(
         from transformers import AutoModelForSemanticSegmentation
         from transformers.utils import cached_file
     except Exception as error:
-        raise missing_package("mIoU by a published segmenter", "transformers", "segmenter", error) from error
+        raise missing_package("mIoU by a published segmenter", "transformers", "segmenters", error) from error
     name = str(Path(name_or_folder).expanduser()) if Path(name_or_folder).expanduser().is_dir() else str(name_or_folder)
     try:
         network, info = AutoModelForSemanticSegmentation.from_pretrained(
@@ -146,7 +150,7 @@ def load_segmenter(
     own_names = [str(network.config.id2label[i]) for i in range(network.config.num_labels)]
     found = [NO_CLASS if i == void_id else i for i in segmenter_ids(ids, own_names, class_names)]
     return Segmenter(
-        network.to(device),
+        network.float().to(device),
         Path(name).name if Path(name).is_dir() else name,
         own_names,
         found,

@@ -38,7 +38,7 @@ def read_scenes(scenes: Scenes) -> tuple[Batch, Tensor]:
     with Progress(f"drawing {len(scenes)} scenes", total=len(scenes)) as count:
         pictures = scenes.materialize(range(len(scenes)), progress=lambda _: count.update())
     own = [scenes.own_appearance(i) for i in range(len(scenes))]
-    return pictures, torch.tensor([[appearance.time_of_day, appearance.season] for appearance in own])
+    return pictures, torch.tensor([[appearance.time_of_day, appearance.season] for appearance in own], device="cpu")
 
 
 # Training.
@@ -93,15 +93,16 @@ def train_judge(
     def steps() -> Iterator[JudgeStep]:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            judge = config.build().train().to(device)
+            with torch.device("cpu"):  # whatever torch's defaults are
+                judge = config.build().float().train().to(device)
         remembered = judge.remember(pictures)
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator("cpu").manual_seed(seed)
         optimizer = torch.optim.AdamW(judge.parameters(), lr=learning_rate, weight_decay=0.01)
         class_weights = _class_weights(pictures.label_map, config.num_classes, config.void_id).to(device)
         for step in range(num_steps):
             optimizer.param_groups[0]["lr"] = learning_rate * _schedule((step + 1) / num_steps)
-            chosen = torch.randint(len(pictures.images), (batch_size,), generator=generator)
-            mirrored = torch.rand(batch_size, generator=generator) < 0.5
+            chosen = torch.randint(len(pictures.images), (batch_size,), generator=generator, device="cpu")
+            mirrored = torch.rand(batch_size, generator=generator, dtype=torch.float32, device="cpu") < 0.5
             batch = pictures.at(chosen).mirrored(mirrored).to(device)
             layers = None if remembered is None else remembered(chosen, mirrored)
             loss = _loss(judge, batch, appearances[chosen].to(device), class_weights, layers)
@@ -126,7 +127,9 @@ def check_training(num_images: int, num_steps: int, batch_size: int, learning_ra
 
 def _appearances(pictures: Batch, appearances: Tensor | None) -> Tensor:
     """(N, 2) int64; 0 where there is nothing to read."""
-    return torch.zeros(len(pictures.images), 2, dtype=torch.int64) if appearances is None else appearances
+    if appearances is not None:
+        return appearances
+    return torch.zeros(len(pictures.images), 2, dtype=torch.int64, device="cpu")
 
 
 def _schedule(progress: float) -> float:
@@ -168,7 +171,7 @@ def _loss(
 def _finish(judge: Judge, pictures: Batch) -> None:
     """Measure the spread of the features on (at most 2048 of) the training pictures."""
     judge.eval()
-    parts = torch.arange(len(pictures.images))[:2048].split(256)
+    parts = torch.arange(len(pictures.images), device="cpu")[:2048].split(256)
     pooled = torch.cat([pool(judge.layers(pictures.at(part).to(judge.device).x0)) for part in parts])
     judge.feature_mean.copy_(pooled.mean(0))
     judge.feature_std.copy_(pooled.std(0).clamp(min=1e-6))
@@ -216,9 +219,9 @@ def score_judge(
     """
     num_images, num_classes = len(pictures.images), judge.config.num_classes
     appearances = _appearances(pictures, appearances)
-    confusion = torch.zeros(num_classes, num_classes, dtype=torch.long)
-    right = torch.zeros(2)  # of times of day and of seasons
-    for part in torch.arange(num_images).split(batch_size):
+    confusion = torch.zeros(num_classes, num_classes, dtype=torch.long, device="cpu")
+    right = torch.zeros(2, dtype=torch.float32, device="cpu")  # of times of day and of seasons
+    for part in torch.arange(num_images, device="cpu").split(batch_size):
         batch = pictures.at(part)
         reading = judge.read(batch.to(judge.device).x0)
         confusion += metrics.confusion_matrix(

@@ -7,10 +7,13 @@ looking at them, and that nothing here downloads unasked.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+
+NEEDS_TORCHVISION = ("lpips", "fid")  # extras
 
 
 class JudgeUnavailableError(ValueError):
@@ -64,9 +67,27 @@ def missing_package(judge: str, packages: str, extra: str, error: Exception) -> 
         error: that the import raised; torchvision beside another build of torch raises RuntimeError.
     """
     return JudgeUnavailableError(
-        f"{judge} needs {packages} (torch here is {torch.__version__}): pip install 'sdm_lite[{extra}]'; got "
+        f"{judge} needs {packages} (torch here is {torch.__version__}): {_how_to_get(extra)}; got "
         f"{type(error).__name__}: {first_line(error)}"
     )
+
+
+def _how_to_get(extra: str) -> str:
+    """What to do about packages of an extra that are missing, so that torch stays the one that is here."""
+    fix = f"pip install 'sdm_lite[{extra}]'"
+    if extra not in NEEDS_TORCHVISION or _torchvision_loads():
+        return fix
+    release = re.match(r"2\.(\d+)\.", torch.__version__)
+    which = f"torchvision 0.{int(release[1]) + 15}" if release else "the torchvision made for it"  # 2.4 has 0.19
+    return f"{which} first, from the index that torch is from, as pip may else bring another torch; then {fix}"
+
+
+def _torchvision_loads() -> bool:
+    try:
+        import torchvision  # noqa: F401
+    except Exception:  # beside another build of torch a RuntimeError, and others
+        return False
+    return True
 
 
 def first_line(error: Exception) -> str:

@@ -36,6 +36,6 @@ def residuals(features: Tensor, groups: Tensor, reference: Tensor, reference_gro
         )
     num_groups = 1 + int(max(groups.max(), reference_groups.max()))
     counts = torch.bincount(reference_groups, minlength=num_groups)[:, None]
-    sums = torch.zeros(num_groups, reference.shape[1], dtype=torch.float64).index_add_(0, reference_groups, reference)
+    sums = reference.new_zeros(num_groups, reference.shape[1]).index_add_(0, reference_groups, reference)
     means = torch.where(counts > 0, sums / counts.clamp(min=1), reference.mean(0))  # (G, D)
     return features - means[groups]

@@ -42,8 +42,8 @@ def bootstrap(
     """
     if num_items < 1 or num_resamples < 1:
         raise ValueError(f"num_items and num_resamples must be at least 1, got {num_items} and {num_resamples}")
-    generator = torch.Generator().manual_seed(seed)
-    draws = (torch.randint(num_items, (num_items,), generator=generator) for _ in range(num_resamples))
+    generator = torch.Generator("cpu").manual_seed(seed)
+    draws = (torch.randint(num_items, (num_items,), generator=generator, device="cpu") for _ in range(num_resamples))
     return np.array([statistic(indices) for indices in draws], dtype=np.float64)
 
 

@@ -107,7 +107,9 @@ def _squared_radii(features: Tensor, neighbours: tuple[int, ...]) -> list[Tensor
     found = []
     for rows in torch.arange(len(features), device=features.device).split(ROWS):
         distance = _squared_distances(features[rows], features)
-        distance[torch.arange(len(rows)), rows] = torch.inf  # itself, which another at distance 0 is not
+        distance[torch.arange(len(rows), device=rows.device), rows] = (
+            torch.inf
+        )  # itself, which another at distance 0 is not
         found.append(distance.topk(max(neighbours), dim=1, largest=False).values)
     nearest = torch.cat(found)
     slack = ROUNDING * 2 * features.square().sum(1)  # a picture on the border is as far out, or nearly

@@ -64,12 +64,12 @@ def subset_errors(
     both = sorted(groups_a.keys() & groups_b.keys())
     strata = [both, sorted(groups_a.keys() - groups_b.keys()), sorted(groups_b.keys() - groups_a.keys())]
     share = min(0.5, most / max(len(groups_a), len(groups_b)))
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator("cpu").manual_seed(seed)
     found = []
     for _ in range(num_subsets):
         names: set[str] = set()
         for stratum in strata:
-            order = torch.randperm(len(stratum), generator=generator)[: math.ceil(share * len(stratum))]
+            order = torch.randperm(len(stratum), generator=generator, device="cpu")[: math.ceil(share * len(stratum))]
             names |= {stratum[i] for i in order.tolist()}
         found.append(list(statistic(_members(groups_a, names), _members(groups_b, names))))
     return np.sqrt(share / (1 - share)) * np.std(np.array(found, dtype=np.float64), axis=0, ddof=1)
@@ -114,4 +114,6 @@ def _groups(names: Sequence[str]) -> dict[str, list[int]]:
 
 def _members(groups: dict[str, list[int]], names: set[str]) -> Tensor:
     """The indices (n,) of all pictures of some names, in order."""
-    return torch.tensor([i for name, members in groups.items() if name in names for i in members], dtype=torch.int64)
+    return torch.tensor(
+        [i for name, members in groups.items() if name in names for i in members], dtype=torch.int64, device="cpu"
+    )

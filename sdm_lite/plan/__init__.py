@@ -46,10 +46,11 @@ def count(config: UNetConfig) -> Counts:
     from torch.utils.flop_counter import FlopCounterMode
 
     with torch.device("meta"):
-        unet = make_unet(config)
+        unet = make_unet(config).float()
         height, width = config.image_size
-        x_t, t = torch.empty(1, 3, height, width), torch.ones(1, dtype=torch.long)
-        condition = torch.empty(1, config.condition_channels, height, width)
+        on = {"dtype": torch.float32, "device": "meta"}
+        x_t, t = torch.empty(1, 3, height, width, **on), torch.ones(1, dtype=torch.long, device="meta")
+        condition = torch.empty(1, config.condition_channels, height, width, **on)
     weights = {id(parameter) for parameter in unet.parameters()}
     with FlopCounterMode(display=False) as counter:
         saved = Saved(weights)

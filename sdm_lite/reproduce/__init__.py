@@ -1,6 +1,16 @@
 """The course run end to end; notebooks take `record_claim`, `record` and `check` from here."""
 
 from sdm_lite.reproduce.claims import check, record, record_claim, show_source
-from sdm_lite.reproduce.course import NOTEBOOKS, PROFILES, make_course, parse_parameters
+from sdm_lite.reproduce.course import NOTEBOOKS, PROFILES, check_parameters, make_course, parse_parameters
 
-__all__ = ["NOTEBOOKS", "PROFILES", "check", "make_course", "parse_parameters", "record", "record_claim", "show_source"]
+__all__ = [
+    "NOTEBOOKS",
+    "PROFILES",
+    "check",
+    "check_parameters",
+    "make_course",
+    "parse_parameters",
+    "record",
+    "record_claim",
+    "show_source",
+]

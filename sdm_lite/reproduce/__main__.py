@@ -6,7 +6,7 @@ import argparse
 import webbrowser
 from pathlib import Path
 
-from sdm_lite.command import run
+from sdm_lite.command import check_packages, run
 from sdm_lite.files import DATA_DIR, check_writable_folder, expanded
 from sdm_lite.ledger import coverage
 from sdm_lite.reproduce.course import PROFILES, make_course, parse_parameters
@@ -24,25 +24,22 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _reproduce(arguments: list[str] | None) -> int:
     options = _parser().parse_args(arguments)
-    try:
-        if options.ledger or options.crate:
-            return _ledger(options.output, options.crate)
-        from sdm_lite.reproduce.runner import run_course
+    if options.ledger or options.crate:
+        return _ledger(options.output, options.crate)
+    check_packages("papermill", "nbformat", "nbconvert", "jupyter_client", "jinja2")
+    from sdm_lite.reproduce.runner import run_course
 
-        course = make_course(
-            profile=options.profile,
-            output=options.output,
-            notebooks=options.notebooks,
-            only=options.only,
-            start=getattr(options, "from"),
-            parameters=parse_parameters(options.parameter),
-            kernel=options.kernel,
-            timeout=options.timeout,
-            write_back="notebook" if options.refresh else "time" if options.times else None,
-        )
-    except ModuleNotFoundError as error:
-        fix = 'pip install "sdm_lite[notebooks]"'
-        raise ValueError(f"packages: expected those that run notebooks, got no {error.name}: {fix}") from None
+    course = make_course(
+        profile=options.profile,
+        output=options.output,
+        notebooks=options.notebooks,
+        only=options.only,
+        start=getattr(options, "from"),
+        parameters=parse_parameters(options.parameter),
+        kernel=options.kernel,
+        timeout=options.timeout,
+        write_back="notebook" if options.refresh else "time" if options.times else None,
+    )
     status = run_course(course, resume=options.resume)
     if options.open:
         webbrowser.open((course.output / "report.html").resolve().as_uri())

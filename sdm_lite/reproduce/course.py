@@ -7,8 +7,10 @@ inside a function.
 from __future__ import annotations
 
 import ast
+import difflib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from sdm_lite.files import check_writable_folder, expanded
 # From the least to the most computed; each notebook says in its imports cell how much that is.
 PROFILES = ("test", "quick", "cpu", "gpu")
 REQUIRED_PARAMETERS = ("PROFILE", "SEED", "OUTPUT_DIR")
+REPOSITORY_URL = "https://github.com/sdm-lite/sdm_lite"
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 
@@ -91,12 +94,53 @@ def parse_parameters(pairs: Sequence[str]) -> dict[str, Any]:
 
 def parameter_names(notebook) -> set[str]:
     """The names that a notebook's `parameters` cells assign."""
+    return set(parameter_defaults(notebook))
+
+
+def parameter_defaults(notebook) -> dict[str, Any]:
+    """The names that a notebook's `parameters` cells assign, and what; None for what is no plain value."""
     sources = [cell.source for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
-    nodes = [node for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)]
-    return {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
+    nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
+    found = {node.id: None for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    for node in nodes:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            with suppress(ValueError):
+                found[node.targets[0].id] = ast.literal_eval(node.value)
+    return found
+
+
+def check_parameters(profile: str, seed: int, output_dir: str | Path) -> None:
+    """What the first cell of a notebook that imports calls: whether it can run with these, told before it computes.
+
+    Raises:
+        ValueError: if there is no such profile, the seed is none, or nothing can be written to the folder.
+    """
+    if profile not in PROFILES:
+        near = difflib.get_close_matches(str(profile), PROFILES, n=1)
+        hint = f": did you mean {near[0]}?" if near else ""
+        raise ValueError(f"PROFILE must be one of {', '.join(PROFILES)}, got {profile!r}{hint}")
+    _check_value("SEED", seed, 0)
+    check_writable_folder(output_dir, option="OUTPUT_DIR")
+
+
+def _check_value(name: str, value: Any, default: Any) -> None:
+    """Raise ValueError unless a parameter's value is of the type of its default, and if it is a seed, one."""
+    kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+    expected = type(default)
+    fits = isinstance(value, expected) and isinstance(value, bool) == isinstance(default, bool)
+    fits |= expected is float and isinstance(value, int) and not isinstance(value, bool)
+    if expected in kinds and not fits:
+        raise ValueError(f"parameter: {name} must be {kinds[expected]} such as {default!r}, got {value!r}")
+    if name == "SEED" and not 0 <= value < 2**32:
+        raise ValueError(f"parameter: SEED must be in 0..{2**32 - 1}, got {value!r}")
 
 
 def _find(folder: Path) -> list[Path]:
+    if folder == NOTEBOOKS and not folder.is_dir():
+        raise ValueError(
+            "notebooks: expected those of a checkout, and an installed package has none: git clone "
+            f"{REPOSITORY_URL}, then give its notebooks/ as --notebooks"
+        )
     found = sorted(path.resolve() for path in folder.glob("[0-9][0-9]_*.ipynb"))
     if not found:
         raise ValueError(f"notebooks: expected files NN_*.ipynb in {folder}, got none: give their folder")
@@ -123,10 +167,10 @@ def _choose(found: list[Path], only: Sequence[str], start: str | None) -> list[P
 def _check_parameters(paths: Sequence[Path], parameters: dict[str, Any]) -> None:
     import nbformat
 
-    known: set[str] = set()
+    known: dict[str, Any] = {}
     for path in paths:
         try:
-            names = parameter_names(nbformat.read(path, as_version=4))
+            names = parameter_defaults(nbformat.read(path, as_version=4))
         except (nbformat.reader.NotJSONError, SyntaxError) as error:
             raise ValueError(f"{path.name}: expected a readable notebook, got {error}: repair it") from error
         missing = [name for name in REQUIRED_PARAMETERS if name not in names]
@@ -139,10 +183,11 @@ def _check_parameters(paths: Sequence[Path], parameters: dict[str, Any]) -> None
     for name, option in (("PROFILE", "--profile"), ("OUTPUT_DIR", "--output")):
         if name in parameters:
             raise ValueError(f"parameter: expected any but {name}, got {name}={parameters[name]!r}: use {option}")
-    for name in parameters:
+    for name, value in parameters.items():
         if name not in known:
-            settable = sorted(known - {"PROFILE", "OUTPUT_DIR"})
+            settable = sorted(known.keys() - {"PROFILE", "OUTPUT_DIR"})
             raise ValueError(f"parameter: expected one of {', '.join(settable)}, got {name!r}: no notebook has it")
+        _check_value(name, value, known[name])
 
 
 def _check_kernel(kernel: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sdm_lite.command import run
+from sdm_lite.command import check_packages, check_seed, run
 from sdm_lite.files import check_writable
 from sdm_lite.pictures import colorize, image_grid
 from sdm_lite.scenes.dataset import Scenes
@@ -29,8 +29,11 @@ def grid_picture(scenes: Scenes, num_rows: int, num_renders: int, zoom: int = 1)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write a grid of layouts and renders as a picture, and print how fast scenes are drawn."""
-    parser = argparse.ArgumentParser(prog="python -m sdm_lite.scenes", description=main.__doc__)
+    """Run the command; its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sdm_lite.scenes",
+        description="Write a grid of layouts and renders as a picture, and print how fast scenes are drawn.",
+    )
     parser.add_argument("--output", type=Path, required=True, help="PNG file to write, for example grid.png")
     parser.add_argument("--size", type=int, default=64, help="pixels a side, a multiple of 8 in 16..256 (default 64)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the data set (default 0)")
@@ -43,8 +46,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _draw(args: argparse.Namespace) -> None:
     """Check, draw, write, tell."""
+    check_packages("PIL")
+    check_seed(args.seed)
     if min(args.rows, args.renders, args.zoom) < 1:
         raise ValueError("--rows, --renders and --zoom must be at least 1")
+    if args.output.suffix.lower() != ".png":
+        raise ValueError(f"--output must end in .png, got {args.output}")
     check_writable(args.output)
     scenes = Scenes(size=args.size, seed=args.seed)
     save_png(args.output, grid_picture(scenes, args.rows, args.renders, args.zoom))

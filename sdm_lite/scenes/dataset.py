@@ -67,6 +67,7 @@ class Scenes(Dataset):
         void_id: None: every pixel is labelled.
         palette: (11, 3) uint8, a colour for each class.
         has_instances: whether two objects of one class are told apart: always.
+        guidance_scale: that samples are drawn at where none is asked for.
 
     Args:
         size: height and width in pixels: a multiple of 8 from 16 to 256.
@@ -81,6 +82,7 @@ class Scenes(Dataset):
     class_names = CLASS_NAMES
     void_id = None
     palette = PALETTE
+    guidance_scale = 1.5
     has_instances = True
 
     def __init__(self, size: int = 64, length: int = 50_000, seed: int = 0):

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 import sys
 import time
-from contextlib import ExitStack, closing
-from importlib.util import find_spec
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import torch
 
 from sdm_lite.checkpoints import Model, load_model, load_tensors, read_configs, resolve
 from sdm_lite.checkpoints.fit import check_fit, shapes_of
+from sdm_lite.command import check_packages, forgiving_streams
 from sdm_lite.concat import make_unet
 from sdm_lite.files import check_writable, check_writable_folder, hold, write_whole
 from sdm_lite.presets import UNetConfig, preset
@@ -31,12 +32,6 @@ from sdm_lite.train.recipe import to_yaml
 from sdm_lite.train.results import Results
 from sdm_lite.train.resume import Run, check_same_recipe, new_run, resume_run
 from sdm_lite.train.signals import StopSignals
-
-
-def check_packages() -> None:
-    """Raise ValueError, before any work, unless the pictures at its end can be written."""
-    if find_spec("PIL") is None:
-        raise ValueError("sample grids need Pillow: pip install 'sdm_lite[train]'")
 
 
 def check_source(config: RunConfig, unet_config: UNetConfig) -> Model | None:
@@ -82,6 +77,8 @@ def prepare(config: RunConfig, processes: Processes, held: ExitStack) -> tuple[R
         if config.save:
             check_writable(config.save, option="--save")
         busy = f"another run is writing to {folder}: wait until it ends, stop it, or give another --output"
+        made = [place for place in (folder, *folder.parents) if not place.exists()]  # innermost first
+        held.callback(_leave_nothing_of, made)
         held.enter_context(hold(folder / ".lock", busy=busy))
     check_same_recipe(config)
     data = open_data(config, training, held_out, processes)
@@ -98,6 +95,15 @@ def prepare(config: RunConfig, processes: Processes, held: ExitStack) -> tuple[R
         write_whole(folder / "config.yaml", to_yaml(config))
     processes.wait()
     return run, data
+
+
+def _leave_nothing_of(made: list[Path]) -> None:
+    """Remove the folders that a run has made, if it was refused: nothing but its lock is in them."""
+    if made and made[0].is_dir() and {path.name for path in made[0].iterdir()} <= {".lock", ".lock.holder"}:
+        shutil.rmtree(made[0])
+        with suppress(OSError):  # somebody else's file is in one of those above it
+            for place in made[1:]:
+                place.rmdir()
 
 
 def train_and_tell(run: Run, results: Results, signals: StopSignals) -> Run:
@@ -154,9 +160,10 @@ def main(argv: list[str] | None = None) -> int:
         But for bad input the last good checkpoint is there, and the same command goes on from it.
     """
     argv = sys.argv[1:] if argv is None else argv
+    forgiving_streams()
     try:
-        check_packages()
         config = parse(argv)
+        check_packages("PIL")  # for the pictures at its end
         processes = join_processes(config)
     except (ValueError, FileNotFoundError) as error:
         return _told(error, 2)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from sdm_lite.diffusion import DiffusionConfig
+from sdm_lite.evaluate.drawing import default_guidance_scale
 from sdm_lite.files import expanded
 
 
@@ -124,7 +125,9 @@ class RunConfig:
     num_samples: int = _option(8, "held-out label maps in the sample grid")
     sample_minutes: float = _option(0.0, "between two sample grids; 0 = not by time")
     sample_steps: int = _option(0, "steps between two sample grids; 0 = only one at the end")
-    guidance_scale: float | None = _option(None, "of the samples; default: 1.5 if labels were dropped, else 1")
+    guidance_scale: float | None = _option(
+        None, "of the samples; default: the data set's if labels were dropped, else 1"
+    )
     evaluate_steps: int = _option(0, "steps between two evaluations of the averaged weights on held-out data; 0 = none")
     evaluate_images: int = _option(64, "held-out examples in an evaluation")
     stop_after_no_improvement: int = _option(0, "stop after so many evaluations without a new best; 0 = never")
@@ -153,7 +156,7 @@ class RunConfig:
         """The guidance scale of the sample grids and evaluations."""
         if self.guidance_scale is not None:
             return self.guidance_scale
-        return 1.5 if self.train.null_probability > 0 else 1.0
+        return default_guidance_scale(self.dataset, self.train.null_probability)
 
 
 class Option(typing.NamedTuple):

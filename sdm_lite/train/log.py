@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from sdm_lite.files import to_json, write_whole
-from sdm_lite.progress import is_static, tqdm_bar
+from sdm_lite.progress import is_static, is_watched, tqdm_bar
 from sdm_lite.train.config import RunConfig
 from sdm_lite.train.loop import TrainStep
 from sdm_lite.train.resume import Run
@@ -94,7 +94,7 @@ class Follower:
         self.num_skipped = run.num_skipped
         self._window: list[TrainStep] = []
         self._since = self._printed = time.monotonic()
-        bar_is_drawn = log is not None and sys.stderr.isatty() and not is_static()
+        bar_is_drawn = log is not None and is_watched() and not is_static()
         self._bar = tqdm_bar(None, self.num_steps, initial=run.step) if bar_is_drawn else None
 
     def add(self, step: TrainStep, seconds: float) -> None:

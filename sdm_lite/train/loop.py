@@ -69,18 +69,19 @@ def draw_timesteps(batch_size: int, num_timesteps: int, generator: torch.Generat
     Each one alone is uniform, as in Wang et al. (2022), Algorithm 1, line 3; together they cover the range, for a
     steadier loss.
     """
-    u = (torch.arange(batch_size) + torch.rand(batch_size, generator=generator)) / batch_size
+    inside = torch.rand(batch_size, generator=generator, dtype=torch.float32, device="cpu")
+    u = (torch.arange(batch_size, device="cpu") + inside) / batch_size
     t = (u * num_timesteps).long().clamp(max=num_timesteps - 1) + 1
-    return t[torch.randperm(batch_size, generator=generator)]
+    return t[torch.randperm(batch_size, generator=generator, device="cpu")]
 
 
 def draw_step(step: int, shape: tuple[int, int, int, int], num_timesteps: int, config: TrainConfig) -> Draws:
     """The random numbers of a step counted from 0, for its whole batch of images of shape (B, 3, H, W), on the CPU."""
-    ones = torch.ones(shape[0], 1, 1, 1)
+    ones = torch.ones(shape[0], 1, 1, 1, dtype=torch.float32, device="cpu")
     keep = drop_condition(ones, config.null_probability, generator=step_generator(config.seed, step, 3))
     generator = step_generator(config.seed, step, 4)
     t = draw_timesteps(shape[0], num_timesteps, generator)
-    return Draws(keep, t, torch.randn(shape, generator=generator))
+    return Draws(keep, t, torch.randn(shape, generator=generator, dtype=torch.float32, device="cpu"))
 
 
 def learning_rate_at(step: int, config: TrainConfig) -> float:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from sdm_lite.command import check_device, default_device
+from sdm_lite.command import check_device, check_packages, default_device
 from sdm_lite.train.config import RunConfig
 
 if TYPE_CHECKING:
@@ -146,12 +146,9 @@ def join_processes(config: RunConfig) -> Processes:
             raise ValueError(f"{plugin} is not supported: launch without it, accumulation_steps saves memory")
     device, accelerator = config.device or default_device(), None
     if _num_launched() > 1 or config.mixed_precision != "no":
-        try:
-            from accelerate import Accelerator, InitProcessGroupKwargs
-        except ImportError:
-            raise ValueError(
-                "several processes and mixed precision need Accelerate: pip install 'sdm_lite[train]'"
-            ) from None
+        check_packages("accelerate")
+        from accelerate import Accelerator, InitProcessGroupKwargs
+
         # Without a GPU Accelerate has to be told of the CPU: left to itself, it makes each process a run of its own.
         accelerator = Accelerator(
             mixed_precision=config.mixed_precision,

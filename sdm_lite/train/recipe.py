@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from sdm_lite.command import check_packages
 from sdm_lite.files import expanded
 from sdm_lite.train.config import FINE_TUNE, RunConfig, config_values, converted, make_config, options
 
@@ -55,10 +56,8 @@ def read_recipe(source: str | Path) -> tuple[dict[str, object], dict[str, object
         FileNotFoundError: if there is no such recipe or file; lists the names.
         ValueError: if it is not YAML or no mapping of names to values, or PyYAML is missing.
     """
-    try:
-        import yaml
-    except ImportError:
-        raise ValueError("recipes need PyYAML: pip install 'sdm_lite[train]'") from None
+    check_packages("yaml")
+    import yaml
 
     path = expanded(source) if expanded(source).is_file() else RECIPE_DIR / f"{source}.yaml"
     if not path.is_file():

@@ -70,7 +70,8 @@ class Results:
         """Write a checkpoint."""
         if self.processes.is_main and run.step != self._saved_step:
             best = _verdict(run).best.step if run.evaluations else None
-            save_run(run, self.config, data=self.data.fingerprint, best_step=best)
+            facts = self.facts(run)
+            save_run(run, self.config, data=self.data.fingerprint, best_step=best, facts=facts)
         self._saved, self._saved_step = time.monotonic(), run.step
         self.processes.wait()
 

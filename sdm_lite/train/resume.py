@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import re
 import sys
-import zipfile
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -20,11 +19,10 @@ from typing import NamedTuple
 import torch
 
 from sdm_lite.checkpoints import load_exactly
-from sdm_lite.files import write_whole
+from sdm_lite.checkpoints.unfinished import CHECKPOINT_FORMAT, read_checkpoint
+from sdm_lite.files import to_json, write_whole
 from sdm_lite.train.config import RunConfig, TrainConfig
 from sdm_lite.unet import SDMUNet
-
-FORMAT = "sdm_lite training checkpoint 2"
 
 
 class Run(NamedTuple):
@@ -102,7 +100,14 @@ def is_finite(unet: SDMUNet) -> bool:
     return all(bool(torch.isfinite(weights).all()) for weights in unet.parameters())
 
 
-def save_run(run: Run, config: RunConfig, *, data: str = "", best_step: int | None = None) -> Path | None:
+def save_run(
+    run: Run,
+    config: RunConfig,
+    *,
+    data: str = "",
+    best_step: int | None = None,
+    facts: dict[str, object] | None = None,
+) -> Path | None:
     """Write a checkpoint of a run to its folder, then remove those that are no longer kept.
 
     A run with weights that are no numbers any more is not written: the last good checkpoint stays the newest.
@@ -112,6 +117,7 @@ def save_run(run: Run, config: RunConfig, *, data: str = "", best_step: int | No
         config: where to, how many of the newest stay, and the recipe: a resumed run must have the same.
         data: the fingerprint of the data set; a resumed run must have the same.
         best_step: the checkpoint of this step stays too.
+        facts: what its averaged weights say of their making, where they are sampled from before the run has finished.
 
     Returns:
         The file, or None if it was not written.
@@ -123,8 +129,9 @@ def save_run(run: Run, config: RunConfig, *, data: str = "", best_step: int | No
         return None
     folder = Path(config.output)
     path = checkpoint_path(folder, run.step)
-    facts = {"format": FORMAT, "recipe": recipe_of(config), "network": network_of(run), "data": data}
-    write_whole(path, lambda file: torch.save(facts | state_of(run), file))
+    of_run = {"format": CHECKPOINT_FORMAT, "recipe": recipe_of(config), "network": network_of(run), "data": data}
+    of_run["facts"] = to_json(facts or {})  # as text: torch's version is a class of its own, which would not be read
+    write_whole(path, lambda file: torch.save(of_run | state_of(run), file))
     kept = {*list_checkpoints(folder)[-config.keep_checkpoints :], checkpoint_path(folder, best_step or 0)}
     for old in set(list_checkpoints(folder)) - kept:
         old.unlink(missing_ok=True)
@@ -170,25 +177,6 @@ def resume_run(run: Run, config: RunConfig, *, data: str = "", tell: Callable[[s
     return run
 
 
-def read_checkpoint(path: Path) -> dict[str, object]:
-    """Read a checkpoint into memory, every byte checked against the checksums in the file.
-
-    Raises:
-        ValueError: if it is damaged, or no checkpoint of this package.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:  # torch.load skips the checksums that torch.save has written
-            damaged = archive.testzip()
-        if damaged is not None:
-            raise ValueError(f"checksum of {damaged}")
-        state = torch.load(path, weights_only=True, map_location="cpu")
-        if state["format"] != FORMAT:
-            raise ValueError(f"format {state['format']!r}")
-    except Exception as error:  # a damaged file fails in many ways
-        raise ValueError(f"{path} is not a whole training checkpoint ({type(error).__name__}: {error})") from None
-    return state
-
-
 def check_same_recipe(config: RunConfig) -> None:
     """Raise ValueError if the newest checkpoint in a run's folder is of another recipe, naming what differs.
 
@@ -201,9 +189,9 @@ def check_same_recipe(config: RunConfig) -> None:
             version = state["format"]
         except Exception:  # a damaged file fails in many ways
             continue
-        if version != FORMAT:
+        if version != CHECKPOINT_FORMAT:
             raise ValueError(
-                f"{path} is of another version of sdm_lite ({version!r}, expected {FORMAT!r}): "
+                f"{path} is of another version of sdm_lite ({version!r}, expected {CHECKPOINT_FORMAT!r}): "
                 "end the run with that one, or give another --output"
             )
         _check_same(path, state["recipe"], recipe_of(config), config)

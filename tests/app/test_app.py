@@ -14,7 +14,7 @@ def started(monkeypatch):
     """What was run in place of Voila, and the words that it would have found."""
     found = []
     monkeypatch.setattr(sys, "argv", ["sdm-lite", "--port=1"])
-    monkeypatch.setattr(app_command, "find_spec", lambda name: name)
+    monkeypatch.setattr(app_command, "check_packages", lambda *names: None)
     monkeypatch.setattr(app_command.runpy, "run_module", lambda name, **_: found.append([name, *sys.argv]))
     return found
 
@@ -33,8 +33,22 @@ def test_votes_go_where_one_says(monkeypatch, started):
     assert app_command.main([]) == 0 and os.environ["SDM_LITE_VOTES"] == "elsewhere.csv"
 
 
+def test_options_of_voila_are_handed_on(monkeypatch, started):
+    monkeypatch.setenv("SDM_LITE_VOTES", "elsewhere.csv")
+    assert app_command.main(["--Voila.ip=127.0.0.1", "--no-browser"]) == 0
+    assert started[0][3:] == ["--no-browser", "--Voila.ip=127.0.0.1"]
+
+
+@pytest.mark.parametrize("word", ["--nonsense", "page.ipynb"])
+def test_what_is_no_option_is_one_line_and_not_voilas_whole_usage(started, capsys, word):
+    assert app_command.main([word]) == 2 and started == []
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: unknown option {word}: ") and told.count("\n") == 1
+
+
 def test_without_voila_it_says_what_to_install(monkeypatch, started, capsys):
-    monkeypatch.setattr(app_command, "find_spec", lambda name: None)
-    assert app_command.main() == 2 and started == []
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "voila", None)
+    assert app_command.main([]) == 2 and started == []
     told = capsys.readouterr().err
     assert told == 'error: packages: expected voila, got none: pip install "sdm_lite[lab]"\n'

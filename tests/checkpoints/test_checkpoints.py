@@ -73,6 +73,39 @@ def test_a_truncated_file_is_told(saved, keep):
         load_model(path)
 
 
+def test_a_file_of_a_run_that_diverged_is_refused(saved, tmp_path):
+    unet, _ = saved
+    unet.output.bias.data[0] = torch.nan
+    unet.input.weight.data[0] = torch.inf
+    save_model(tmp_path / "bad.safetensors", unet, PROCESS)
+    message = r"bad.safetensors holds values that are nan or infinite \(input.weight and 1 more tensors\)"
+    with pytest.raises(ValueError, match=message):
+        load_model(tmp_path / "bad.safetensors")
+
+
+def test_of_a_folder_it_says_which_file_is_meant(saved, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    said = []
+    for name in ("checkpoints/step-000000002.pt", "checkpoints/step-000000010.pt", "best.safetensors"):
+        (run / name).touch()
+        with pytest.raises(ValueError) as caught:
+            load_model(run)
+        said.append(str(caught.value))
+    assert said[1].endswith(
+        "has not finished: give " + str(run / "checkpoints/step-000000010.pt") + ", its averaged weights"
+    )
+    assert said[2] == f"{run} is the folder of a run: give {run / 'best.safetensors'}"
+    (run / "model.safetensors").touch()
+    with pytest.raises(ValueError, match="give .*model.safetensors, or .*best.safetensors"):
+        load_model(run)
+    with pytest.raises(ValueError, match="is a folder: give a file of weights, such as .*tiny.safetensors"):
+        load_model(tmp_path)
+    (tmp_path / "scenes-32").mkdir()
+    monkeypatch.chdir(tmp_path)
+    load_model("scenes-32")  # a shipped name, whatever folder is called so
+
+
 def test_a_foreign_file_is_told(tmp_path):
     text = tmp_path / "text.safetensors"
     text.write_text("this is no tensor file, however long it may be " * 10)

@@ -149,9 +149,10 @@ def test_a_guidance_interval_reaches_the_samples(model, judge):
         ({"guidance_scale": -1.0}, "guidance_scale must be"),
         ({"num_steps": 1001}, "num_steps must be"),
         ({"batch_size": 0}, "batch_size must be a whole number, at least 1, got 0"),
-        ({"num_layouts": 1}, "at least 2 layouts"),
-        ({"samples_per_layout": 1}, "2 samples_per_layout"),
-        ({"num_diversity_layouts": 7}, "num_diversity_layouts must lie in 1..num_layouts"),
+        ({"num_layouts": 1}, "num_layouts, num_renders and samples_per_layout must be at least 2, got 1, 3 and 2$"),
+        ({"samples_per_layout": 1}, "must be at least 2, got 6, 3 and 1$"),
+        ({"samples_per_layout": 4}, "samples_per_layout must be at most num_renders, which is 3, got 4$"),
+        ({"num_diversity_layouts": 7}, r"num_diversity_layouts must be in 1..6 \(num_layouts\), got 7$"),
     ],
 )
 def test_bad_numbers_are_met_before_any_work(model, judge, monkeypatch, wrong, message):
@@ -194,6 +195,8 @@ def test_the_command_prints_every_score_and_writes_json(tmp_path, model, judge, 
     assert written["measures"]["miou"]["ratio"] and written["measures"]["season_tv"]["difference"]
     assert "FID (Scenes judge)" in printed and set(written["class_iou"]) == set(Scenes.class_names)
     assert written["settings"]["guidance_scale"] == 1.5
+    few = "--num-layouts 3 --num-renders 3 --samples-per-layout 2 --num-steps 2".split()
+    assert evaluate_command.main([*files, *few]) == 0, "of as many layouts as there are for diversity, unless asked"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["scores.json"]
     refused(capsys, evaluate_command.main, ["nowhere", *options], "error: no weights called 'nowhere'")
     card = [*files, *options, "--card", str(tmp_path / "model.safetensors" / "card.md")]

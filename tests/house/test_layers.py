@@ -54,6 +54,7 @@ DOORS = {
     "rocrate": {"reproduce"},
     "safetensors": {"checkpoints"},
     "torch_fidelity": {"judge"},
+    "torchvision": {"judge"},
     "tqdm": {"progress"},
     "traitlets": {"widgets"},
     "transformers": {"judge"},

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import nbformat
@@ -11,7 +13,7 @@ from made_notebooks import network_loads, unconverted_equations
 from sdm_lite.ledger import find_rule
 from sdm_lite.reproduce import NOTEBOOKS, PROFILES, committed, make_course
 from sdm_lite.reproduce.committed import code_cells, tags
-from sdm_lite.reproduce.course import parameter_names
+from sdm_lite.reproduce.course import parameter_defaults
 from sdm_lite.reproduce.pages import notebook_page
 from sdm_lite.reproduce.report import read_claims, report_pictures
 from sdm_lite.reproduce.runner import run_course
@@ -77,10 +79,36 @@ def test_setup_parameters_and_imports_come_first_and_once(notebook):
     for name, cell in zip(("setup", "parameters", "imports"), notebook.cells[1:4], strict=True):
         assert tagged(notebook, name) == [cell]
     setup = notebook.cells[1].source
-    assert 'find_spec("sdm_lite") is None' in setup and "%pip install" in setup
-    assert parameter_names(notebook) == {"PROFILE", "SEED", "OUTPUT_DIR"}
-    values = {node.targets[0].id: ast.literal_eval(node.value) for node in python(notebook.cells[2]).body}
+    assert "if getattr(find_spec(" in setup and "%pip install" in setup
+    values = parameter_defaults(notebook)
+    assert values.keys() == {"PROFILE", "SEED", "OUTPUT_DIR"}
+    assert notebook.cells[2].source.splitlines()[-1].startswith("check_parameters(PROFILE, SEED, OUTPUT_DIR)")
     assert values["PROFILE"] == "quick" and values["SEED"] == 0 and not Path(values["OUTPUT_DIR"]).is_absolute()
+
+
+def run_setup(folder: Path, monkeypatch) -> bool:
+    """Whether the setup cell of the notebooks installs, in a folder, where the package is not installed."""
+    source = nbformat.read(PATHS[0], as_version=4).cells[1].source
+    installed = []
+    code = re.sub(r"%pip install.*", "installed.append(True)", source)
+    monkeypatch.syspath_prepend(str(folder))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "sdm_lite"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "path", [str(folder)])
+    monkeypatch.setattr(sys, "meta_path", [PathFinder])
+    exec(code, {"installed": installed})
+    return bool(installed)
+
+
+def test_the_setup_cell_takes_no_cloned_folder_for_the_package(tmp_path, monkeypatch):
+    (tmp_path / "sdm_lite" / "sdm_lite").mkdir(parents=True)  # `!git clone` beside the notebook
+    assert run_setup(tmp_path, monkeypatch)
+
+
+def test_the_setup_cell_leaves_an_installed_package_alone(tmp_path, monkeypatch):
+    (tmp_path / "sdm_lite").mkdir()
+    (tmp_path / "sdm_lite" / "__init__.py").touch()
+    assert not run_setup(tmp_path, monkeypatch)
 
 
 def test_everything_is_imported_in_the_imports_cell(notebook):

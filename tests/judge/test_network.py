@@ -1,8 +1,10 @@
 """The judge: it learns what it is shown, its distance is the formula it says, and its files come back whole."""
 
+import io
 import json
 import math
 import re
+import sys
 
 import pytest
 import torch
@@ -236,6 +238,37 @@ def test_the_command_trains_measures_and_writes_weights_with_a_card(tmp_path, ca
     assert f"mIoU {again.miou:.3f}" in capsys.readouterr().out
 
 
+def test_the_judge_is_on_the_disk_before_it_is_told_of(tmp_path, monkeypatch, capsys):
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError("no space left where this is printed to")
+
+    output = tmp_path / "judge.safetensors"
+    options = "--size 16 --steps 2 --num-images 16 --num-held-out 8".split()
+    monkeypatch.setattr(sys, "stdout", Full())
+    assert judge_command.main(["train", "--output", str(output), *options]) == 2
+    monkeypatch.undo()
+    assert judge.load_judge(output).config.image_size == (16, 16) and output.with_suffix(".md").exists()
+
+
+def test_what_is_held_out_is_read_before_the_training(tmp_path, monkeypatch, capsys):
+    def read(dataset):
+        if dataset.seed == VALIDATION_SEED:
+            raise ValueError("001.png is damaged")
+        return judge_training.read_scenes(dataset)
+
+    monkeypatch.setattr(judge_command, "read", read)
+    monkeypatch.setattr(judge_command, "progress", lambda *_, **__: pytest.fail("training had begun"))
+    options = ["--num-images", "16", "--output", str(tmp_path / "judge.safetensors")]
+    assert judge_command.main(["train", *options]) == 2
+    assert capsys.readouterr().err.endswith("error: 001.png is damaged\n")
+
+
+def test_pictures_in_0_to_1_are_not_read_in_silence(tiny_judge):
+    with pytest.warns(UserWarning, match="give 2 x - 1"):
+        tiny_judge.predict(torch.rand(1, 3, 16, 16))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -247,6 +280,7 @@ def test_the_command_trains_measures_and_writes_weights_with_a_card(tmp_path, ca
         (["--output", "card.safetensors"], "cannot write --output card.md: it is a folder"),
         (["--output", "new/judge.safetensors", "--learning-rate", "0"], "learning_rate > 0"),
         (["--output", "judge.safetensors", "--device", "tpu9"], "device 'tpu9' cannot be used here"),
+        (["--output", "judge.safetensors", "--seed", "-1"], "--seed must be in 0..4294967295, got -1"),
     ],
 )
 def test_the_command_refuses_in_one_line_before_any_work(tmp_path, monkeypatch, capsys, options, message):

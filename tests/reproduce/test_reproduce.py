@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import shutil
 import signal
 import struct
@@ -18,7 +19,7 @@ from made_notebooks import make_notebook, network_loads, state_of
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from sdm_lite.ledger import ROWS
-from sdm_lite.reproduce import make_course, parse_parameters
+from sdm_lite.reproduce import check_parameters, course, make_course, parse_parameters
 from sdm_lite.reproduce.__main__ import main
 from sdm_lite.reproduce.committed import REPOSITORY
 from sdm_lite.reproduce.joining import read_ledger, stored_records
@@ -215,6 +216,10 @@ def test_a_run_that_is_killed_leaves_no_kernel_and_what_is_done(tmp_path):
         (["-p", "SPEED=3"], "parameter: expected one of SEED, got 'SPEED'"),
         (["-p", "SEED"], "parameter: expected NAME=VALUE, got 'SEED'"),
         (["-p", "PROFILE=cpu"], "use --profile"),
+        (["-p", "SEED=abc"], "parameter: SEED must be a whole number such as 0, got 'abc'"),
+        (["-p", "SEED=1.5"], "parameter: SEED must be a whole number such as 0, got 1.5"),
+        (["-p", "SEED=true"], "parameter: SEED must be a whole number such as 0, got True"),
+        (["-p", "SEED=-1"], "parameter: SEED must be in 0..4294967295, got -1"),
         (["--only", "07"], "notebook: expected one of 00_a, 01_b, got '07'"),
         (["--only", "00", "--from", "01"], "got none"),
         (["--kernel", "julia"], "kernel: expected one of"),
@@ -254,7 +259,35 @@ def test_without_the_packages_it_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "nbformat", None)
     assert main([]) == 2
     told = capsys.readouterr().err
-    assert told.startswith("error: packages: expected those that run notebooks, got no nbformat: pip install")
+    assert told == 'error: packages: expected nbformat, got none: pip install "sdm_lite[notebooks]"\n'
+
+
+def test_an_installed_package_says_where_notebooks_are_had(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(course, "NOTEBOOKS", tmp_path / "site-packages" / "notebooks")
+    assert main(["--output", str(tmp_path / "out")]) == 2
+    told = capsys.readouterr().err
+    assert "an installed package has none: git clone https://" in told and "--notebooks" in told
+
+
+@pytest.mark.parametrize(
+    "profile, seed, message",
+    [
+        ("quik", 0, "PROFILE must be one of test, quick, cpu, gpu, got 'quik': did you mean quick?"),
+        ("quick", "0", "SEED must be a whole number such as 0, got '0'"),
+        ("quick", -1, "SEED must be in 0..4294967295, got -1"),
+    ],
+)
+def test_what_a_notebook_cannot_run_with_is_told_where_it_is_set(tmp_path, profile, seed, message):
+    check_parameters("quick", 0, tmp_path / "output")
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check_parameters(profile, seed, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_a_notebook_cannot_write_to_is_told_where_it_is_set(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="cannot write to OUTPUT_DIR"):
+        check_parameters("quick", 0, tmp_path / "file" / "output")
 
 
 def test_parameters_are_json_or_text():

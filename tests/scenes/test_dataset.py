@@ -200,9 +200,15 @@ def test_command_line(tmp_path, capsys):
     main(["--output", str(output), "--size", "16", "--rows", "1", "--renders", "1"])
     assert output.read_bytes()[:4] == b"\x89PNG"
     assert "pictures/s" in capsys.readouterr().out
-    for bad, message in ((["--size", "17"], "multiple of 8"), (["--rows", "0"], "--rows.* must be at least 1")):
+    wrong = [(["--size", "17"], "multiple of 8"), (["--rows", "0"], "--rows.* must be at least 1")]
+    wrong += [
+        (["--seed", "-1"], "--seed must be in 0..4294967295, got -1"),
+        (["--output", "s.txt"], "must end in .png, got s.txt"),
+    ]
+    for bad, message in wrong:
         refused(capsys, main, ["--output", str(output), *bad], message)
-    refused(capsys, main, ["--output", str(tmp_path)], "it is a folder, give a file")
+    (tmp_path / "folder.png").mkdir()
+    refused(capsys, main, ["--output", str(tmp_path / "folder.png")], "it is a folder, give a file")
 
 
 @pytest.mark.parametrize("vision", VISIONS)

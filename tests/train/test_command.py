@@ -11,6 +11,7 @@ import threading
 
 import pytest
 import torch
+from commands import refused
 from networks import LEAST
 
 from sdm_lite.checkpoints import load_facts, load_model
@@ -302,7 +303,19 @@ def test_whichever_process_runs_out_of_memory_says_so(tmp_path, capsys, monkeypa
 def test_a_missing_package_is_told_before_anything_is_made(tmp_path, capsys, monkeypatch, package, arguments):
     monkeypatch.setitem(sys.modules, package, None)
     assert main([*OPTIONS, *arguments, "--output", str(tmp_path / "run")]) == 2
-    assert "pip install 'sdm_lite[train]'" in capsys.readouterr().err and not (tmp_path / "run").exists()
+    assert 'pip install "sdm_lite[train]"' in capsys.readouterr().err and not (tmp_path / "run").exists()
+
+
+def test_a_run_that_is_refused_after_it_has_its_folder_leaves_none(tmp_path, capsys, monkeypatch):
+    def damaged(*_):
+        raise ValueError("001.png is damaged")
+
+    monkeypatch.setattr(train_command, "open_data", damaged)
+    refused(capsys, main, [*OPTIONS, "--output", str(tmp_path / "new" / "run")], "001.png is damaged")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "mine" / "run").mkdir(parents=True)
+    refused(capsys, main, [*OPTIONS, "--output", str(tmp_path / "mine" / "run")], "001.png is damaged")
+    assert (tmp_path / "mine" / "run").is_dir(), "whoever made it may have meant something"
 
 
 def test_numbers_that_stay_infinite_stop_the_run_with_the_last_good_checkpoint(tmp_path, capsys):

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from sdm_lite.diffusion import DiffusionConfig
+from sdm_lite.evaluate.drawing import default_guidance_scale
 from sdm_lite.presets import PRESETS
 from sdm_lite.train.config import RunConfig, TrainConfig, config_values, make_config, options
 from sdm_lite.train.options import make_parser, parse
@@ -139,3 +140,11 @@ def test_a_recipe_of_the_paper_leaves_no_number_to_the_lite_defaults(name):
     written = yaml.safe_load((RECIPE_DIR / f"{name}.yaml").read_text(encoding="utf-8"))
     assert {one.name for part in (TrainConfig, DiffusionConfig) for one in dataclasses.fields(part)} <= set(written)
     assert written["ema_rate"] == 0.9999 and written["fine_tune"]["null_probability"] == 0.2  # section 4.1
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_run_draws_at_the_scale_that_an_evaluation_takes_by_itself(name):
+    for fine_tune in (False, True):
+        config = load_config(name, {"start_from": "scenes-32"}, fine_tune=fine_tune)
+        usual = default_guidance_scale(config.dataset, config.train.null_probability)
+        assert config.train.null_probability == 0 or config.sample_guidance_scale == usual

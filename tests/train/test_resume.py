@@ -7,6 +7,7 @@ import pytest
 import torch
 from tiny_runs import CONFIG, advance, fresh, in_folder
 
+from sdm_lite.checkpoints import load_facts, load_model, load_published
 from sdm_lite.train import LITE_DIFFUSION
 from sdm_lite.train.resume import (
     check_same_recipe,
@@ -130,3 +131,29 @@ def test_a_disk_that_is_full_leaves_what_was_there(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert [path] == list(path.parent.iterdir()) and path.read_bytes() == before
     assert read_checkpoint(path)["step"] == 1
+
+
+def test_a_run_that_has_not_finished_is_sampled_from_by_its_averaged_weights(tmp_path):
+    run, _ = advance(fresh(), CONFIG, 2)
+    path = save_run(run, in_folder(tmp_path), facts={"command": "train it", "steps": 2})
+    unet, diffusion = load_model(path)
+    assert all(torch.equal(*pair) for pair in zip(unet.parameters(), run.ema.parameters(), strict=True))
+    assert unet.config == run.unet.config and diffusion.prediction_type == "v" and not unet.training
+    assert load_facts(path) == {"command": "train it", "steps": 2}
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="is not a whole training checkpoint|is not a whole safetensors file"):
+        load_model(path)
+
+
+def test_a_checkpoint_of_before_facts_says_how_labels_were_dropped(tmp_path):
+    path = save_run(fresh(), in_folder(tmp_path))
+    facts = load_facts(path)
+    assert facts["train_config"]["null_probability"] == 0.2 and "schedule" not in facts["train_config"]
+
+
+def test_a_checkpoint_needs_no_converting(tmp_path):
+    path = save_run(fresh(), in_folder(tmp_path))
+    with pytest.raises(ValueError, match="is of a run of sdm_lite, not published: it needs no converting"):
+        load_published(path)

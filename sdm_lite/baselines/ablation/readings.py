@@ -85,7 +85,7 @@ def judge_and_truth(size: int) -> tuple[Judge, Truth]:
 
 def num_things(instance_maps: Tensor) -> Tensor:
     """How many instances each map has, (L,) int64."""
-    return torch.tensor([len(one.unique()) for one in instance_maps])
+    return torch.tensor([len(one.unique()) for one in instance_maps], device="cpu")
 
 
 def quarters(size: int) -> Tensor:
@@ -130,7 +130,7 @@ def read(run: Run, scale: float, output: Path) -> Path:
         measured = evaluate_images(judge, from_8_bits(samples["first"])[:, None], layouts(run.size)[0])
         diversity = layout_diversity(judge, from_8_bits(samples["several"]))
         found = statistics(measured, diversity, truth)
-        told = {name: _told(found[name], torch.arange(found[name].num_layouts)) for name in SCORES}
+        told = {name: _told(found[name], torch.arange(found[name].num_layouts, device="cpu")) for name in SCORES}
         for number, quarter in enumerate(quarters(run.size)):
             told |= {f"{name}, quarter {number}": _told(found[name], quarter) for name in BY_THINGS}
         write_whole(path, to_json(told) + "\n")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from sdm_lite.command import check_device, default_device, run
+from sdm_lite.command import check_device, check_packages, default_device, run
 from sdm_lite.datasets.alterations import FILTERS
 from sdm_lite.datasets.picture_folder import PictureFolder, label_files, open_folder, told_sizes
 from sdm_lite.evaluate.folders.judges import PUBLISHED, FeatureNetwork, find_judge, find_segmenter
@@ -84,6 +84,7 @@ def _run(arguments: argparse.Namespace, command: str) -> None:
     for name, least in (("batch_size", 1), ("num_subsets", 2), ("num_ruler", 0)):
         if getattr(arguments, name) < least:
             raise ValueError(f"--{name.replace('_', '-')} must be at least {least}, got {getattr(arguments, name)}")
+    check_packages("PIL")
     check_device(arguments.device)
     check_writable_folder(arguments.output)
     real, samples = (open_folder(root, skip_bad=arguments.skip_bad) for root in (arguments.real, arguments.samples))
@@ -141,7 +142,7 @@ def _common_size(samples: PictureFolder, asked: list[int] | None) -> tuple[int, 
 def _check_size(judge: FeatureNetwork, size: tuple[int, int]) -> None:
     """Raise ValueError, before pictures are read, unless the judge can look at pictures of a size."""
     try:
-        judge.features(torch.zeros(1, 3, *size, device=judge.device))
+        judge.features(torch.zeros(1, 3, *size, dtype=torch.float32, device=judge.device))
     except (ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"{judge.name} cannot read {size[0]} x {size[1]} pixels ({reason}): give --size") from None

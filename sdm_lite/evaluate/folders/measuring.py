@@ -86,7 +86,9 @@ class Comparison:
     class_iou: dict[int, float] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     sample_names: list[str] = field(default_factory=list, repr=False)
-    sample_features: Tensor = field(default_factory=lambda: torch.empty(0, 0), repr=False)
+    sample_features: Tensor = field(
+        default_factory=lambda: torch.empty(0, 0, dtype=torch.float32, device="cpu"), repr=False
+    )
 
 
 def set_scores(real: Tensor, samples: Tensor, of_real: Tensor, of_samples: Tensor) -> list[float]:
@@ -101,7 +103,7 @@ def set_scores(real: Tensor, samples: Tensor, of_real: Tensor, of_samples: Tenso
 def numbered(names: list[str]) -> Tensor:
     """A number for each name, equal where names are, (n,) int64."""
     number = {name: i for i, name in enumerate(dict.fromkeys(names))}
-    return torch.tensor([number[name] for name in names])
+    return torch.tensor([number[name] for name in names], device="cpu")
 
 
 def compare_folders(

@@ -188,7 +188,7 @@ def known_iou(confusion: Tensor, known_ids: Sequence[int]) -> Tensor:
 
     The last row and column are what was read as none of the K classes: wrong wherever it is, and no class of its own.
     """
-    return metrics.intersection_over_union(confusion)[torch.tensor(known_ids)]
+    return metrics.intersection_over_union(confusion)[torch.tensor(known_ids, device="cpu")]
 
 
 def _batches(

@@ -145,7 +145,7 @@ def _halvings(
     reading: Reading, samples: Tensor, sample_names: list[str], half: int, seed: int
 ) -> tuple[list[list[float]], dict[str, list[list[float]]]]:
     """Scores of halves (NUM_HALVINGS x 6), and how far they move by each row."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator("cpu").manual_seed(seed)
     features, plain = reading.features, reading.features[PLAIN]
     groups = numbered(reading.names + sample_names)
     maps, sample_maps = groups[: len(plain)], groups[len(plain) :]  # those of reading.names are 0, 1, 2 ...
@@ -153,12 +153,12 @@ def _halvings(
     base: list[list[float]] = []
     shifts: dict[str, list[list[float]]] = {}
     for _ in range(NUM_HALVINGS):
-        order = torch.randperm(len(plain), generator=generator)
+        order = torch.randperm(len(plain), generator=generator, device="cpu")
         one, other = order[:half], order[half : 2 * half]
-        some = torch.randperm(len(samples), generator=generator)
+        some = torch.randperm(len(samples), generator=generator, device="cpu")
         if shared:  # one sample a name: of half B, so that half A shares no label map with it
             first = {int(sample_maps[i]): int(i) for i in some.flip(0)}
-            some = torch.tensor([first[i] for i in other.tolist()])
+            some = torch.tensor([first[i] for i in other.tolist()], device="cpu")
         some = some[:half]
         of = maps[one], maps[other]
         base.append(set_scores(plain[one], plain[other], *of))
