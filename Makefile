@@ -28,7 +28,7 @@ LOWEST_INSTALL := $(BIN)/uv pip install --quiet --python $(LOWEST) --resolution 
 help: ## list these commands
 	@echo "sdm_lite: make COMMAND, of which"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-12s %s\n", $$1, $$2 }'
-	@echo "The first one that needs it installs everything into $(VENV) (about 2 GB; with a CUDA torch about 7 GB)."
+	@echo "The first one that needs it installs everything into $(VENV) (about 2 GB; with a CUDA torch about 6 GB)."
 
 install: $(STAMP) ## install the package and all it needs into .venv, in the tested versions
 
@@ -71,8 +71,11 @@ soak: $(STAMP) ## execute the notebooks that have widgets 50 times in a row: a h
 mutants: $(STAMP) ## make deliberate mistakes in the core, one at a time, and list those that no test sees (docs/mutation.md)
 	$(BIN)/python tests/support/mutate.py $(MUTANTS)
 
+# Jupyter refuses root, as whom one is in a container, unless it is told that this is meant.
+AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
+
 lab: $(STAMP) ## open JupyterLab in notebooks/
-	cd notebooks && ../$(BIN)/python -m jupyterlab
+	cd notebooks && ../$(BIN)/python -m jupyterlab $(AS_ROOT)
 
 app: $(STAMP) ## open the app: paint maps and see pictures, a page without code
 	$(BIN)/python -m sdm_lite.app
@@ -107,6 +110,6 @@ lower-bounds: $(STAMP) ## install the lowest promised versions into .venv-lowest
 	$(LOWEST)/bin/python -m pytest -W default -m "not slow and not notebooks and not browser" $(PYTEST_ARGS) \
 	  --ignore tests/house --ignore tests/browser tests
 
-clean: ## remove caches and builds (not .venv, .venv-lowest, runs/ or reports/)
-	rm -rf build dist sdm_lite.egg-info .pytest_cache .ruff_cache .hypothesis
+clean: ## remove caches, builds and what notebooks wrote (not .venv, .venv-lowest, runs/ or reports/)
+	rm -rf build dist sdm_lite.egg-info .pytest_cache .ruff_cache .hypothesis notebooks/output output
 	find sdm_lite tests notebooks benchmarks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf

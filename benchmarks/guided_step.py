@@ -106,8 +106,8 @@ def seconds(steps: tuple[Callable[[], object], ...], repeats: int) -> list[list[
     return [taken[1:] for taken in times]
 
 
-def peak_bytes(name: str, way: str, device: str) -> int:
-    """Memory that one way needs on top of the network, in a process of its own."""
+def peak_bytes(name: str, way: str, device: str) -> float:
+    """Memory that one way needs on top of the network, in a process of its own; nan where the system does not tell."""
     command = [sys.executable, __file__, name, "--device", device, "--peak-of", way]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
@@ -126,6 +126,9 @@ def print_peak(case: Case, way: str, device: str) -> None:
         before = torch.cuda.memory_allocated()
         getattr(ways(case, unet, device, only=way), way)()
         print(torch.cuda.max_memory_allocated() - before)
+        return
+    if not Path("/proc/self/status").exists():  # macOS, Windows
+        print("NaN")
         return
     before = resident_bytes("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far

@@ -7,7 +7,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
+from collections.abc import Container, Iterable
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import sdm_lite
+from sdm_lite.command import PACKAGES
 
 tomllib = pytest.importorskip("tomllib", reason="part of Python since 3.11, and the package runs on 3.10 too")
 
@@ -89,6 +92,15 @@ def test_the_tested_versions_fit_the_bounds():
         assert requirement.specifier.contains(version), f"{requirement} leaves out the tested {version}"
 
 
+def test_what_a_message_says_to_install_is_an_extra_that_brings_it():
+    for name, (package, extra) in PACKAGES.items():
+        assert canonicalize_name(package) in requirements(extra), f"{name} is not in [{extra}]"
+    for path in (ROOT / "sdm_lite").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        named = re.findall(r"sdm_lite\[(\w+)\]", text) + re.findall(r'missing_package\([^)]*"(\w+)", error\)', text)
+        assert set(named) <= EXTRAS.keys(), path
+
+
 def test_no_tested_version_names_a_build():
     # "+cpu" or "+cu130" would keep everybody else from using the file.
     assert [str(pin) for pin in pins().values() if pinned_version(pin).local] == []
@@ -102,7 +114,36 @@ def test_what_make_installed_is_what_is_pinned():
     differ = [f"{n}=={v}" for n, v in installed.items() if n in tested and not tested[n].specifier.contains(v, True)]
     assert differ == []
     # People may add what they like to their environment; a new one has nothing that was not tested.
-    assert not os.environ.get("CI") or sorted(installed.keys() - tested.keys()) == []
+    assert not os.environ.get("CI") or unpinned(installed, tested) == []
+
+
+def unpinned(installed: Iterable[str], tested: Container[str]) -> list[str]:
+    """Packages without a tested version, less those that a CUDA build of torch brings: it pins them itself."""
+    return sorted(name for name in installed if name not in tested and not re.match(r"(nvidia|cuda)-|triton$", name))
+
+
+def test_what_a_cuda_build_of_torch_brings_is_torchs_own_to_pin():
+    # Resolved for torch 2.13.0 of PyPI on Linux, Python 3.12.
+    cuda = ["cuda-bindings", "cuda-pathfinder", "cuda-toolkit", "nvidia-cublas", "nvidia-cudnn-cu13", "triton"]
+    assert unpinned([*cuda, "torch", "unheard-of"], pins()) == ["unheard-of"]
+
+
+PLACES = [("linux", "Linux", "posix"), ("darwin", "Darwin", "posix"), ("win32", "Windows", "nt")]
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
+@pytest.mark.parametrize("sys_platform, platform_system, os_name", PLACES)
+def test_whatever_the_installed_packages_want_elsewhere_is_pinned(python, sys_platform, platform_system, os_name):
+    place = {"python_version": python, "python_full_version": f"{python}.5", "sys_platform": sys_platform}
+    place |= {"platform_system": platform_system, "os_name": os_name, "extra": ""}
+    tested, wanted = pins(), set()
+    for one in distributions():
+        if canonicalize_name(one.metadata["Name"]) in tested:
+            for line in one.requires or []:
+                requirement = Requirement(line)
+                if requirement.marker is None or requirement.marker.evaluate(place):
+                    wanted.add(canonicalize_name(requirement.name))
+    assert unpinned(wanted - {"pip"}, tested) == []
 
 
 def conda_lines() -> tuple[list[str], list[str]]:
@@ -157,6 +198,24 @@ def test_every_import_of_a_notebook_is_declared():
         names = third_party_imports("\n".join(lines))
         packages = {canonicalize_name(PACKAGE_OF.get(name, name)) for name in names}
         assert packages <= declared, f"{path.name} imports what sdm_lite[notebooks] does not bring"
+
+
+def test_the_source_distribution_has_no_tests_that_would_not_run(tmp_path):
+    for name in ("sdm_lite", "data", "tests"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE", "MANIFEST.in"):
+        shutil.copy(ROOT / name, tmp_path)
+    code = "import setuptools.build_meta as backend; backend.build_sdist('dist')"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=True)
+    (archive,) = (tmp_path / "dist").glob("*.tar.gz")
+    with tarfile.open(archive) as files:
+        names = {name.partition("/")[2] for name in files.getnames()}
+    assert {"data/scenes-32.safetensors", "sdm_lite/widgets/names.js"} <= names
+    assert not [name for name in names if name.startswith("tests/")]
+
+
+def test_a_package_index_is_told_where_everything_is():
+    assert {"Homepage", "Documentation", "Issues", "Changelog"} <= PROJECT["urls"].keys()
 
 
 def build_wheel(folder: Path) -> Path:

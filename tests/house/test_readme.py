@@ -12,7 +12,9 @@ TEXTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *s
 # The user's top level, and what tools look for there. Everything else has a room.
 FOR_READERS = {"README.md", "environment.yml", "sdm_lite", *BESIDE}
 FOR_TOOLS = {".ci", ".gitattributes", ".github", ".gitignore", "CITATION.cff", "LICENSE", "Makefile"}
-FOR_TOOLS |= {"CHANGELOG.md", "CONTRIBUTING.md", "constraints.txt", "pyproject.toml"}
+FOR_TOOLS |= {"CHANGELOG.md", "CONTRIBUTING.md", "MANIFEST.in", "constraints.txt", "pyproject.toml"}
+# Where a package index, which shows the README alone, finds its pictures.
+PICTURES = "https://raw.githubusercontent.com/sdm-lite/sdm_lite/main/"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -56,10 +58,16 @@ def test_the_top_level_is_the_user_s():
     assert {line.partition("/")[0] for line in listed.splitlines()} == FOR_READERS | FOR_TOOLS
 
 
+def test_the_pictures_of_the_readme_are_seen_on_a_package_index():
+    shown = re.findall(r"!\[[^]]*\]\(([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(shown) >= 3 and all(address.startswith(f"{PICTURES}docs/images/") for address in shown)
+
+
 @pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
 def test_links_and_paths_of_a_page_lead_somewhere(page):
     text = page.read_text(encoding="utf-8")
-    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    found = [link.partition("#")[0].replace(PICTURES, "") for link in re.findall(r"\]\(([^)\s]+)\)", text)]
+    links = [link for link in found if "://" not in link]
     assert [link for link in links if not (page.parent / link).exists()] == []
     paths = re.findall(r"`((?:sdm_lite|tests|docs|data|notebooks|benchmarks)/[\w./-]+)`", text)
     assert [path for path in paths if not (ROOT / path).exists()] == []

@@ -1,5 +1,6 @@
 """What stands around the package says what is so: the workflow, the citation, the list of make's commands."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -30,6 +31,27 @@ def test_the_citation_names_this_version_and_the_paper():
     assert paper["title"] == "Semantic Image Synthesis via Diffusion Models" and paper["year"] == 2022
     assert paper["identifiers"][0]["value"] == "arXiv:2207.00050"
     assert len(paper["authors"]) == 7 and paper["authors"][0] == {"family-names": "Wang", "given-names": "Weilun"}
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists() or not shutil.which("git"), reason="not a clone")
+@pytest.mark.parametrize("path", ["notebooks/output/x.png", "output/x.png", "runs/x", "reports/x"])
+def test_what_notebooks_and_runs_write_is_no_part_of_the_repository(path):
+    assert subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+@pytest.mark.parametrize("user, option", [("0", True), ("1000", False)])
+def test_jupyterlab_is_told_of_root_in_a_container_and_nowhere_else(tmp_path, user, option):
+    (tmp_path / "id").write_text(f"#!/bin/sh\necho {user}\n")
+    (tmp_path / "id").chmod(0o755)
+    environment = os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    command = ["make", "--dry-run", "--old-file=.venv/.installed", "lab"]
+    said = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    assert ("--allow-root" in said) is option
+
+
+def test_ci_says_why_tests_are_skipped():
+    assert "-ra" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="needs make")
