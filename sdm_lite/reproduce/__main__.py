@@ -64,13 +64,11 @@ def _ledger(output: Path, crate: Path | None) -> int:
         return 0
     if DATA_DIR.name != "data":
         raise ValueError("--ledger: expected a checkout, got an installed package: clone the repository")
-    worse = joining.worse_than(before, now)
     ledger_pages.write_pages(now, DATA_DIR.parent)
     joining.write_ledger(now)
-    print(f"{coverage(now)}: docs/ledger.md, README.md, data/ledger.json")
-    for line in worse:
-        print(f"WORSE than before: {line}")
-    return int(bool(worse))
+    worse = joining.tell_worse(before, now)
+    print("written: docs/ledger.md, README.md, data/ledger.json")
+    return int(worse)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -133,6 +133,25 @@ def worse_than(committed: dict[str, Any], now: Sequence[RowVerdict]) -> list[str
     return worsened(before, now)
 
 
+def tell_worse(committed: dict[str, Any], now: Sequence[RowVerdict]) -> bool:
+    """Print the coverage, every stale stored run, and each verdict that is worse than the committed one.
+
+    Args:
+        committed: from `read_ledger`.
+        now: from `joined`.
+
+    Returns:
+        Whether any is worse.
+    """
+    print(f"ledger: {coverage(now)}")
+    for line in dict.fromkeys(line for one in now for line in one.stale):
+        print(f"STALE: {line}")
+    lines = worse_than(committed, now)
+    for line in lines:
+        print(f"WORSE than the committed ledger: {line}")
+    return bool(lines)
+
+
 def ledger_text(now: Sequence[RowVerdict]) -> str:
     """The ledger as JSON: the paper, the coverage, and every row with its rules, records and verdicts."""
     content = {"paper": PAPER, "coverage": coverage(now), "claims": [_claim(one) for one in now]}

@@ -19,13 +19,13 @@ from typing import Any, NamedTuple
 import nbformat
 
 from sdm_lite.files import to_json, write_whole
-from sdm_lite.ledger import Record, RowVerdict, coverage
+from sdm_lite.ledger import Record, RowVerdict
 from sdm_lite.progress import duration
 from sdm_lite.reproduce import committed
 from sdm_lite.reproduce.claims import CLAIMS_VARIABLE
 from sdm_lite.reproduce.course import NOTEBOOKS, Course, parameter_names
 from sdm_lite.reproduce.execute import Failure, execute
-from sdm_lite.reproduce.joining import joined, read_ledger, stored_records, worse_than, write_ledger
+from sdm_lite.reproduce.joining import joined, read_ledger, stored_records, tell_worse, write_ledger
 from sdm_lite.reproduce.pages import notebook_page
 from sdm_lite.reproduce.report import read_claims, write_course_report
 
@@ -71,7 +71,7 @@ def run_course(course: Course, *, resume: bool = False) -> int:
     state["finished"] = _now()
     now = _save(course, state, ledger)
     if ledger and not interrupted:
-        failed |= _tell_worse(ledger, now)
+        failed |= tell_worse(ledger.committed, now)
     print(f"{'interrupted; what is done: ' if interrupted else ''}report: {_shown(course.output / 'report.html')}")
     return 130 if interrupted else int(failed)
 
@@ -215,15 +215,6 @@ class _Ledger(NamedTuple):
 def _joins(course: Course) -> bool:
     """Whether a run decides anything: the course's own notebooks, with more samples than the tests have."""
     return course.profile != "test" and course.notebooks[0].parent == NOTEBOOKS
-
-
-def _tell_worse(ledger: _Ledger, now: list[RowVerdict]) -> bool:
-    """Print the ledger's coverage, and each verdict that is worse than the committed one; whether there are any."""
-    print(f"ledger: {coverage(now)}")
-    lines = worse_than(ledger.committed, now)
-    for line in lines:
-        print(f"WORSE than the committed ledger: {line}")
-    return bool(lines)
 
 
 def _save(course: Course, state: dict[str, Any], ledger: _Ledger | None) -> list[RowVerdict]:

@@ -8,7 +8,15 @@ from sdm_lite.evidence import StoredClaim, write_evidence
 from sdm_lite.ledger import coverage
 from sdm_lite.reproduce import joining
 from sdm_lite.reproduce.arithmetic import TABLE_1, arithmetic_records
-from sdm_lite.reproduce.joining import joined, notebooks_that_ran, read_ledger, stored_records, worse_than, write_ledger
+from sdm_lite.reproduce.joining import (
+    joined,
+    notebooks_that_ran,
+    read_ledger,
+    stored_records,
+    tell_worse,
+    worse_than,
+    write_ledger,
+)
 
 NOTHING = {"claims": []}
 
@@ -76,7 +84,7 @@ def test_the_committed_ledger_is_read_as_it_was_written(tmp_path):
     assert worse_than(committed, worse) == ["structure-fid: was reproduced, is contradicted"]
 
 
-def test_a_stored_run_of_other_code_is_marked_and_told(tmp_path):
+def test_a_stored_run_of_other_code_is_marked_and_told(tmp_path, capsys):
     path = stored(tmp_path)
     committed = read_ledger(write_ledger(joined(NOTHING, stored_records(tmp_path)), tmp_path / "kept" / "ledger.json"))
     path.write_text(path.read_text().replace('"sdm_lite.progress": "', '"sdm_lite.progress": "0'))
@@ -84,6 +92,12 @@ def test_a_stored_run_of_other_code_is_marked_and_told(tmp_path):
     line = "table4 is stale, made by other code of sdm_lite.progress: run python -m sdm_lite.x"
     assert verdict(now, "structure-fid").stale == (line,)
     assert worse_than(committed, now) == [f"structure-fid: {line}"]
+    assert tell_worse(committed, now)
+    _, *told = capsys.readouterr().out.splitlines()
+    assert told == [f"STALE: {line}", f"WORSE than the committed ledger: structure-fid: {line}"]
+    again = read_ledger(write_ledger(now, tmp_path / "kept" / "ledger.json"))
+    assert not tell_worse(again, joined(again, stored_records(tmp_path)))
+    assert f"STALE: {line}" in capsys.readouterr().out  # as long as it is so, not only when it becomes so
 
 
 def test_a_stored_run_of_an_unknown_claim_is_one_line(tmp_path):
