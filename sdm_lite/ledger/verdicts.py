@@ -122,10 +122,10 @@ def coverage(given: Sequence[RowVerdict]) -> str:
 
 
 def worsened(before: Mapping[str, Mapping], after: Sequence[RowVerdict]) -> list[str]:
-    """What became worse since a ledger was committed, a line each.
+    """What became worse since a ledger was committed, part by part, a line each.
 
     Worse is: less decided (from a verdict to inconclusive, or to not attempted); against the paper where it was not;
-    newly stale; gone. That a contradicted claim is reproduced now is not worse.
+    newly stale; gone. That a contradicted claim is reproduced now is not worse, nor is a first measurement.
 
     Args:
         before: from the id of a row to its `verdict`, `parts` and `stale`, as committed.
@@ -138,14 +138,11 @@ def worsened(before: Mapping[str, Mapping], after: Sequence[RowVerdict]) -> list
         if one is None:
             lines.append(f"{id}: was {was['verdict']}, is no longer in the ledger")
             continue
-        changed = [
-            f"{one.row.name(part)}: was {said}, is {one.parts[part]}"
-            for part, said in was["parts"].items()
-            if part in one.parts and _is_worse(said, one.parts[part])
-        ]
-        if not changed and _is_worse(was["verdict"], one.verdict):
-            changed = [f"{id}: was {was['verdict']}, is {one.verdict}" + (f" ({one.which})" if one.which else "")]
-        lines += changed
+        for part, said in was["parts"].items():
+            if part not in one.parts:
+                lines.append(f"{one.row.name(part)}: was {said}, is no longer in the ledger")
+            elif _is_worse(said, one.parts[part]):
+                lines.append(f"{one.row.name(part)}: was {said}, is {one.parts[part]}")
         lines += [f"{id}: {line}" for line in one.stale if not was["stale"]]
     return lines
 
@@ -179,7 +176,7 @@ def _lacks(rule: Rule, interval: Sequence[float] | None, kind: str) -> str:
         return ""
     if interval is None:
         return f"no interval, and the rule asks for one over {rule.needs}: it decides nothing"
-    if "seeds" in rule.needs and "seeds" not in kind:
+    if "seeds" in rule.needs and rule.needs not in kind:
         return f"its interval is over {kind or 'what it does not say'}, and the rule asks for {rule.needs}"
     return ""
 

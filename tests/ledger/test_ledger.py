@@ -87,6 +87,8 @@ def test_an_interval_that_covers_too_little_decides_nothing():
     )
     bare = of("one", Record("one", 1.0, source="stored run a"))
     assert bare.verdict == "inconclusive" and "no interval" in bare.notes[0]
+    of_seeds = record("seeded", kind="95 % over 3 seeds: seeds")
+    assert of("seeded", of_seeds).verdict == "inconclusive"
     assert of("two", Record("two/right", -1.0, source="arithmetic")).parts["right"] == "reproduced"
 
 
@@ -165,6 +167,16 @@ def test_a_run_that_has_gone_stale_and_a_row_that_has_gone_are_worse():
     assert worsened(before, verdicts([record(stale="a is stale")], MADE)) == ["one: a is stale"]
     assert worsened(committed(record(stale="old")), verdicts([record(stale="a is stale")], MADE)) == []
     assert worsened(before, verdicts([], MADE[1:])) == ["one: was reproduced, is no longer in the ledger"]
+    fewer = (Row("two", "Eq. 2", "Two.", rules={"left": Rule("b", low=0)}),)
+    was = {"two": committed(record("two/right", -2, -1))["two"]}
+    assert worsened(was, verdicts([], fewer)) == ["two/right: was reproduced, is no longer in the ledger"]
+
+
+def test_a_first_measurement_of_a_part_is_not_worse_whatever_it_says():
+    before = committed(record("two/right"))
+    assert before["two"]["verdict"] == "partly"
+    now = verdicts([record("two/right"), record("two/left", -2, -1)], MADE)
+    assert now[1].verdict == "contradicted" and worsened(before, now) == []
 
 
 def test_ranges_in_words():
