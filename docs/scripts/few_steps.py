@@ -151,7 +151,7 @@ def measure(folder: Path, judge: Judge, truth: Truth, num_resamples: int) -> dic
             raise SystemExit(f"error: {folder / row.file_name} was drawn for other sizes, {given}: delete it")
         measured = evaluate_images(judge, tensors["first"][:, None], label_maps)
         diversity = layout_diversity(judge, tensors["several"])
-        measures = score(measured, diversity, truth, num_resamples=num_resamples)
+        measures = score(measured, diversity, truth, num_resamples=num_resamples, num_exchanges=0)
         found[row] = Scored(statistics(measured, diversity, truth), measures)
     return found
 

@@ -37,20 +37,16 @@ def frechet_to_the_others(features: Tensor, reference: Tensor) -> ToTheOthers:
         weights = torch.bincount(i, minlength=sets.shape[1]).double()
         weighted = sets * weights[:, None]
         sums, squares = weighted.sum(1), weighted.mT @ sets  # (1 + N, C) and (1 + N, C, C)
-        ones = _moments(sums, squares, len(i))
-        rest = _moments(sums[1:].sum(0) - sums[1:], squares[1:].sum(0) - squares[1:], len(i) * (len(sets) - 2))
+        ones = metrics.moments_of_sums(sums, squares, len(i))
+        rest = metrics.moments_of_sums(
+            sums[1:].sum(0) - sums[1:], squares[1:].sum(0) - squares[1:], len(i) * (len(sets) - 2)
+        )
         samples = Moments(ones.mean[0], ones.covariance[0])
         left_out = Moments(ones.mean[1:], ones.covariance[1:])
         of_samples, floor = (metrics.frechet_distance_of_moments(of, rest).mean().item() for of in (samples, left_out))
         return of_samples, floor
 
     return statistic
-
-
-def _moments(sums: Tensor, squares: Tensor, number: int) -> Moments:
-    """Mean (..., C) and covariance (..., C, C) from sums of features and of their products."""
-    mean = sums / number
-    return Moments(mean, (squares - number * mean[..., :, None] * mean[..., None, :]) / (number - 1))
 
 
 def variation_to_the_others(read: Tensor, reference: Tensor) -> ToTheOthers:

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from sdm_lite.evaluate.exchange import ExchangeTest
 from sdm_lite.files import to_json
 from sdm_lite.metrics import Interval
 
@@ -24,6 +25,7 @@ class Measure:
         yardstick: the same of the truth, or None where there is none.
         ratio: value by yardstick, both resampled together, or None where the scale of one says nothing.
         difference: value less yardstick, both resampled together, or None.
+        exchange: whether the samples can be told from the truth by this distance at all, or None.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Measure:
     yardstick: Measure | None = None
     ratio: Measure | None = None
     difference: Measure | None = None
+    exchange: ExchangeTest | None = None
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,18 @@ def format_scores(scores: Scores, *, with_time: bool = True) -> str:
     """
     rows = [row for key, measure in scores.measures.items() for row in _rows(key, measure)]
     width = max(len(words) for _, words, _ in rows) + 2
-    lines, kinds = [], {}
-    for key, words, measure in rows:
-        low, high, kind = measure.interval
-        lines.append(f"{words:<{width}}  {measure.value:8.3f}   [{low:.3f}, {high:.3f}]")
+    lines, kinds, rules = [], {}, {}
+    for key, words, told in rows:
+        if isinstance(told, ExchangeTest):
+            lines.append(f"{words:<{width}}  {told}")
+            rule = f"{told.of}; p <= {told.level:g}: not the truth, each test by itself"
+            rules.setdefault(rule, []).append(key)
+            continue
+        low, high, kind = told.interval
+        lines.append(f"{words:<{width}}  {told.value:8.3f}   [{low:.3f}, {high:.3f}]")
         kinds.setdefault(kind, {})[key] = None
     lines += [f"intervals of {', '.join(keys)}: {kind}" for kind, keys in kinds.items()]
+    lines += [f"exchange tests of {', '.join(keys)}: {rule}" for rule, keys in rules.items()]
     if scores.class_iou:
         of_classes = scores.measures["miou"].name.removeprefix("m")
         lines.append(f"{of_classes}: " + ", ".join(f"{name} {iou:.2f}" for name, iou in scores.class_iou.items()))
@@ -91,9 +100,11 @@ def scores_json(scores: Scores, facts: dict[str, object]) -> str:
     return to_json(facts | dataclasses.asdict(scores), indent=1) + "\n"
 
 
-def _rows(key: str, measure: Measure) -> Iterator[tuple[str, str, Measure]]:
+def _rows(key: str, measure: Measure) -> Iterator[tuple[str, str, Measure | ExchangeTest]]:
     """A measure and what stands below it: its short name, the words before its number, and itself."""
     yield key, measure.name, measure
     for part in filter(None, (measure.yardstick, measure.ratio, measure.difference)):
         same = part.interval.kind == measure.interval.kind
         yield key if same else f"what is below {key}", f"  {part.name}", part
+    if measure.exchange is not None:
+        yield key, "  exchange test", measure.exchange

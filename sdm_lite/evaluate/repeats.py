@@ -59,14 +59,20 @@ def repeat(
 
 
 def format_repeats(first: Scores, found: dict[str, Scores]) -> str:
-    """What each score is in each repetition, as a table: its ratio to the truth, or what is above the floor."""
+    """What each score is in each repetition, as a table: its ratio to the truth, or what is above the floor.
+
+    Below it the p of its exchange test, where it has one.
+    """
     columns = {"as above": first} | found
-    names = {key: f"{measure.name}: {_told(measure).name}" for key, measure in first.measures.items()}
-    width = max(map(len, names.values())) + 2
+    rows = []
+    for key, measure in first.measures.items():
+        again = [scores.measures[key] for scores in columns.values()]
+        rows.append((f"{measure.name}: {_told(measure).name}", [_told(one).value for one in again]))
+        if measure.exchange is not None:
+            rows.append(("  exchange test, p", [one.exchange.p_value for one in again]))
+    width = max(len(name) for name, _ in rows) + 2
     lines = [" " * width + "".join(f"{column:>19}" for column in columns)]
-    for key, name in names.items():
-        values = (_told(scores.measures[key]).value for scores in columns.values())
-        lines.append(f"{name:<{width}}" + "".join(f"{value:>19.3f}" for value in values))
+    lines += [f"{name:<{width}}" + "".join(f"{value:>19.3f}" for value in values) for name, values in rows]
     return "\n".join(lines)
 
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from sdm_lite import metrics
+from sdm_lite.evaluate.exchange import NUM_EXCHANGES, ExchangeTest, exchange_tests
 from sdm_lite.evaluate.floors import frechet_to_the_others, variation_to_the_others
 from sdm_lite.evaluate.measurements import Measurements, held_fixed
 from sdm_lite.evaluate.measures import Measure
@@ -192,7 +193,14 @@ def statistics(generated: Measurements, diversity: Tensor, truth: Truth) -> dict
     }
 
 
-def score(generated: Measurements, diversity: Tensor, truth: Truth, *, num_resamples: int = 200) -> dict[str, Measure]:
+def score(
+    generated: Measurements,
+    diversity: Tensor,
+    truth: Truth,
+    *,
+    num_resamples: int = 200,
+    num_exchanges: int = NUM_EXCHANGES,
+) -> dict[str, Measure]:
     """Compare measured samples with measured true pictures of the same layouts.
 
     Args:
@@ -200,18 +208,21 @@ def score(generated: Measurements, diversity: Tensor, truth: Truth, *, num_resam
         diversity: (diversity layouts,) of groups of pictures.
         truth: of the same layouts.
         num_resamples: R, of the bootstrap.
+        num_exchanges: of the tests beside the distances; 0 = no test.
 
     Returns:
-        A measure for each of `statistics`, each number with a centred bootstrap interval over layouts.
+        A measure for each of `statistics`, each number with a centred bootstrap interval over layouts: how far off. The
+        distances have an `exchange_test` too: whether off at all, as their intervals are too wide at the truth.
 
     Raises:
         ValueError: if `generated` holds not one picture of each of the truth's layouts.
     """
     found = statistics(generated, diversity, truth)
-    return {key: _measure(statistic, num_resamples) for key, statistic in found.items()}
+    tests = exchange_tests(generated, truth.reference, num_exchanges=num_exchanges) if num_exchanges else {}
+    return {key: _measure(statistic, num_resamples, tests.get(key)) for key, statistic in found.items()}
 
 
-def _measure(statistic: Statistic, num_resamples: int) -> Measure:
+def _measure(statistic: Statistic, num_resamples: int, exchange: ExchangeTest | None) -> Measure:
     """A statistic of samples, of true pictures, and the one against the other, all resampled together."""
     number = statistic.num_layouts
     value, true = statistic.of(torch.arange(number, device="cpu"))
@@ -219,7 +230,7 @@ def _measure(statistic: Statistic, num_resamples: int) -> Measure:
     of = f"{number} {COVERED}"
     interval = metrics.centred_interval(value, samples, of=of)
     if statistic.apart == "value":
-        return Measure(statistic.name, value, interval)
+        return Measure(statistic.name, value, interval, exchange=exchange)
     yardstick = Measure(statistic.truth_name, true, metrics.centred_interval(true, truth, of=of))
     apart = {}
     if statistic.apart == "ratio":
@@ -229,7 +240,7 @@ def _measure(statistic: Statistic, num_resamples: int) -> Measure:
     else:
         less = metrics.centred_interval(value - true, samples - truth, of=of)
         apart["difference"] = Measure(f"less the {statistic.truth_name}", value - true, less)
-    return Measure(statistic.name, value, interval, yardstick, **apart)
+    return Measure(statistic.name, value, interval, yardstick, exchange=exchange, **apart)
 
 
 # Two ways to sample, on the same layouts and with the same noise.

@@ -24,6 +24,7 @@ from torch import Tensor
 from sdm_lite import metrics
 from sdm_lite.checkpoints import Model
 from sdm_lite.evaluate.drawing import SampleSettings, draw_groups
+from sdm_lite.evaluate.exchange import NUM_EXCHANGES
 from sdm_lite.evaluate.measurements import Measurements
 from sdm_lite.evaluate.measures import Scores
 from sdm_lite.evaluate.scene_scores import Sizes, Truth, score
@@ -158,6 +159,7 @@ def evaluate_model(
     sizes: Sizes,
     *,
     num_resamples: int = 200,
+    num_exchanges: int = NUM_EXCHANGES,
     truth: Truth | None = None,
     keep: Callable[[list[Tensor]], object] | None = None,
     progress: ShowProgress = silently,
@@ -172,6 +174,7 @@ def evaluate_model(
         settings: how to sample.
         sizes: how many layouts and pictures.
         num_resamples: R, of the intervals' bootstrap.
+        num_exchanges: of the exchange tests; 0 = no test.
         truth: from `measure_truth` with the same sizes, to score several models; None = measured here.
         keep: called with the samples, one (N, 3, H, W) a layout, before any is measured: what took long is not lost.
         progress: shows how far it is, for instance `sdm_lite.progress.progress`.
@@ -183,8 +186,10 @@ def evaluate_model(
         ValueError: before any work, if a number is out of range or model and judge do not go together.
     """
     settings = check_evaluation(model, judge, settings, sizes)
-    if num_resamples < 1:
-        raise ValueError(f"num_resamples must be at least 1, got {num_resamples}")
+    if num_resamples < 1 or num_exchanges < 0:
+        raise ValueError(
+            f"num_resamples must be at least 1 and num_exchanges at least 0, got {num_resamples} and {num_exchanges}"
+        )
     if truth is None:
         truth = measure_truth(judge, sizes, progress=progress)
     elif truth.sizes != sizes:
@@ -203,7 +208,7 @@ def evaluate_model(
     diversity = layout_diversity(judge, torch.stack(groups[:num_groups]))
     class_iou = metrics.intersection_over_union(measured.confusion.sum(0)).tolist()
     return Scores(
-        score(measured, diversity, truth, num_resamples=num_resamples),
+        score(measured, diversity, truth, num_resamples=num_resamples, num_exchanges=num_exchanges),
         held_out="layouts",
         num_held_out=sizes.num_layouts,
         num_images=sum(samples_of),

@@ -7,7 +7,13 @@ network and no data set.
 from sdm_lite.metrics.conditional import residuals
 from sdm_lite.metrics.diversity import Distance, pairwise_diversity, total_variation
 from sdm_lite.metrics.edges import edge_mixtures, edge_pixels, edge_sharpness
-from sdm_lite.metrics.frechet import Moments, feature_moments, frechet_distance, frechet_distance_of_moments
+from sdm_lite.metrics.frechet import (
+    Moments,
+    feature_moments,
+    frechet_distance,
+    frechet_distance_of_moments,
+    moments_of_sums,
+)
 from sdm_lite.metrics.intervals import Interval, bootstrap, bootstrap_interval, centred_interval, verdict
 from sdm_lite.metrics.kernel import kernel_distance, kernel_distance_of_groups
 from sdm_lite.metrics.kernel_pairs import kernel_distance_of_pairs, pair_kernel
@@ -37,6 +43,7 @@ __all__ = [
     "kernel_distance_of_pairs",
     "layouts_and_seeds_interval",
     "mean_iou",
+    "moments_of_sums",
     "neighbourhoods",
     "normal_interval",
     "pair_kernel",

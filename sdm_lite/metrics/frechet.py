@@ -36,6 +36,20 @@ def feature_moments(features: Tensor) -> Moments:
     return Moments(mean, centred.T @ centred / (len(features) - 1))
 
 
+def moments_of_sums(sums: Tensor, squares: Tensor, number: int) -> Moments:
+    """Mean and covariance of sets of features from their sums, which add and subtract.
+
+    Digits are lost where the mean is far larger than the spread: centre the features first.
+
+    Args:
+        sums: (..., D) float64, of features.
+        squares: (..., D, D) float64, of their products.
+        number: of features in each set, at least 2.
+    """
+    mean = sums / number
+    return Moments(mean, (squares - number * mean[..., :, None] * mean[..., None, :]) / (number - 1))
+
+
 def frechet_distance(features_a: Tensor, features_b: Tensor) -> float:
     """Squared Frechet distance of the two Gaussians that have the features' means and covariances.
 

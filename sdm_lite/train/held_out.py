@@ -127,7 +127,9 @@ class Evaluator:
         if self.truth is None:
             self.truth = measure_truth(self.judge, sizes)
         settings = SampleSettings(self.config.sample_guidance_scale, min(20, model.diffusion.num_timesteps))
-        scores = evaluate_model(model, self.judge, settings, sizes, num_resamples=1, truth=self.truth).measures
+        scores = evaluate_model(
+            model, self.judge, settings, sizes, num_resamples=1, num_exchanges=0, truth=self.truth
+        ).measures
         figures |= {scores[name].name: scores[name].value for name in ("frechet", "miou")}
         figures["diversity ratio"] = scores["diversity"].ratio.value
         return Evaluation(step, figures, FID)
