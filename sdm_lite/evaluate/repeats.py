@@ -50,29 +50,25 @@ def repeat(
     for seed in range(settings.seed + 1, settings.seed + 1 + num_seeds):
         again = replace(settings, seed=seed)
         found[f"seed {seed}"] = evaluate_model(
-            model, judge, again, sizes, num_resamples=2, truth=truth, progress=progress
+            model, judge, again, sizes, num_resamples=2, num_exchanges=0, truth=truth, progress=progress
         )
     name, other = ("validation", VALIDATION_SEED) if sizes.scenes_seed == TEST_SEED else ("test", TEST_SEED)
     others = sizes._replace(scenes_seed=other)
-    found[f"{name} layouts"] = evaluate_model(model, judge, settings, others, num_resamples=2, progress=progress)
+    found[f"{name} layouts"] = evaluate_model(
+        model, judge, settings, others, num_resamples=2, num_exchanges=0, progress=progress
+    )
     return found
 
 
 def format_repeats(first: Scores, found: dict[str, Scores]) -> str:
-    """What each score is in each repetition, as a table: its ratio to the truth, or what is above the floor.
-
-    Below it the p of its exchange test, where it has one.
-    """
+    """What each score is in each repetition, as a table: its ratio to the truth, or what is above the floor."""
     columns = {"as above": first} | found
-    rows = []
-    for key, measure in first.measures.items():
-        again = [scores.measures[key] for scores in columns.values()]
-        rows.append((f"{measure.name}: {_told(measure).name}", [_told(one).value for one in again]))
-        if measure.exchange is not None:
-            rows.append(("  exchange test, p", [one.exchange.p_value for one in again]))
-    width = max(len(name) for name, _ in rows) + 2
+    names = {key: f"{measure.name}: {_told(measure).name}" for key, measure in first.measures.items()}
+    width = max(map(len, names.values())) + 2
     lines = [" " * width + "".join(f"{column:>19}" for column in columns)]
-    lines += [f"{name:<{width}}" + "".join(f"{value:>19.3f}" for value in values) for name, values in rows]
+    for key, name in names.items():
+        values = (_told(scores.measures[key]).value for scores in columns.values())
+        lines.append(f"{name:<{width}}" + "".join(f"{value:>19.3f}" for value in values))
     return "\n".join(lines)
 
 

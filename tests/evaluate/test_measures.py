@@ -3,15 +3,17 @@
 import json
 
 from sdm_lite.evaluate import Measure, Scores, format_scores
+from sdm_lite.evaluate.exchange import ExchangeTest
 from sdm_lite.evaluate.measures import scores_json
 from sdm_lite.metrics import Interval
 
 TRUE = Measure("of true pictures", 0.5, Interval(0.4, 0.6, "halvings"))
 RATIO = Measure("ratio", 0.5, Interval(0.25, 0.75, "bootstrap"))
+EXCHANGE = ExchangeTest(0.005, 199, 0.05, "not the truth", "samples exchanged with true pictures")
 SCORES = Scores(
     {
         "miou": Measure("mIoU (a judge)", 0.25, Interval(0.125, 0.375, "bootstrap"), TRUE, RATIO),
-        "bound": Measure("bits/dim", 3.0, Interval(2.0, float("nan"), "bootstrap")),
+        "bound": Measure("bits/dim", 3.0, Interval(2.0, float("nan"), "bootstrap"), exchange=EXCHANGE),
     },
     held_out="layouts",
     num_held_out=7,
@@ -29,8 +31,10 @@ def test_the_table_has_every_number_and_says_which_interval_is_whose():
         "  of true pictures       0.500   [0.400, 0.600]\n"
         "  ratio                  0.500   [0.250, 0.750]\n"
         "bits/dim                 3.000   [2.000, nan]\n"
+        "  exchange test       p = 0.005 (199 exchanges): not the truth\n"
         "intervals of miou, bound: bootstrap\n"
         "intervals of what is below miou: halvings\n"
+        "exchange tests of bound: samples exchanged with true pictures; p <= 0.05: not the truth, each test by itself\n"
         "IoU (a judge): sky 0.90, sun nan\n"
         "7 held-out layouts, 9 samples, 12 ms each; sampler sample_ddim, guidance_interval (1, 800)\n"
         "left out: FID: its weights are not here."
@@ -48,4 +52,11 @@ def test_the_json_says_whose_scores_they_are_and_knows_no_nan():
         "yardstick": None,
         "ratio": None,
         "difference": None,
+        "exchange": {
+            "p_value": 0.005,
+            "num_exchanges": 199,
+            "level": 0.05,
+            "verdict": "not the truth",
+            "of": "samples exchanged with true pictures",
+        },
     }

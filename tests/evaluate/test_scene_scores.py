@@ -183,6 +183,17 @@ def test_edges_and_insides_are_scored_apart():
     assert evaluate.score(no_edges, truth.diversity, truth)["edge_sharpness"].value > 0  # a map without edges has none
 
 
+def test_the_distances_alone_are_tested_by_exchange():
+    truth = imaginary_truth()
+    scores = evaluate.score(measurements(300, 1, 2, shift=0.5), truth.diversity, truth, num_resamples=2)
+    tested = {key: measure.exchange.verdict for key, measure in scores.items() if measure.exchange}
+    assert set(tested) == {"frechet", "frechet_within", "kernel_within", "time_of_day_tv", "season_tv"}
+    assert {tested[key] for key in ("frechet", "frechet_within", "kernel_within")} == {"not the truth"}
+    assert scores["frechet"].exchange.of == "the sample of each of 300 layouts exchanged with its 4 true pictures"
+    untested = evaluate.score(measurements(300, 1, 2), truth.diversity, truth, num_resamples=2, num_exchanges=0)
+    assert not any(measure.exchange for measure in untested.values())
+
+
 def test_score_rejects_measurements_of_other_layouts():
     truth = imaginary_truth()
     with pytest.raises(ValueError, match=r"expected one picture of each of 300 layouts .* got \(299, 1\)"):

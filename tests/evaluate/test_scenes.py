@@ -193,6 +193,11 @@ def test_the_command_prints_every_score_and_writes_json(tmp_path, model, judge, 
             assert f"{told['value']:.3f}   [{low:.3f}, {high:.3f}]" in printed and told["name"] in printed
             assert f": {kind}\n" in printed
     assert written["measures"]["miou"]["ratio"] and written["measures"]["season_tv"]["difference"]
+    test = written["measures"]["frechet"]["exchange"]
+    assert f"  p = {test['p_value']:.3f} (999 exchanges): {test['verdict']}\n" in printed
+    assert (
+        "_tv: the sample of each of 6 layouts exchanged with its 3 true pictures; p <= 0.05: not the truth" in printed
+    )
     assert "FID (Scenes judge)" in printed and set(written["class_iou"]) == set(Scenes.class_names)
     assert written["settings"]["guidance_scale"] == 1.5
     few = "--num-layouts 3 --num-renders 3 --samples-per-layout 2 --num-steps 2".split()

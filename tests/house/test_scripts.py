@@ -120,14 +120,17 @@ def test_likelihood(loaded, tmp_path):
 
 
 def test_interval_coverage(loaded, tmp_path, monkeypatch):
-    few = {"NUM_RENDERS": 4, "CHUNK": 4, "SET_SIZES": (4,), "NUM_ROLES": 2, "NUM_RESAMPLES": 3}
+    few = {"NUM_RENDERS": 4, "CHUNK": 4, "SET_SIZES": (4,), "TEST_SIZES": (4,), "NUM_ROLES": 2, "NUM_RESAMPLES": 3}
+    few |= {"NUM_TEST_ROLES": 3, "NUM_EXCHANGES": 19, "EVERY": {"as they come": 0, "the later of two": 1}}
     script = loaded("interval_coverage", **few)
     rows = tmp_path / "rows"
     monkeypatch.setattr(sys, "argv", ["interval_coverage.py", "--num-layouts", "8", "--output", str(rows)])
     script.main()
-    assert {path.name for path in rows.iterdir()} == {"000.safetensors", "001.safetensors"}
+    assert {path.name for path in rows.iterdir()} == {"000.safetensors", "001.safetensors", "found"}
+    assert len(list((rows / "found").iterdir())) == 4
     page = (tmp_path / "interval_coverage.md").read_text()
-    assert page.count("| 4 | 2 |") == 6 and "8 layouts together say" in page
+    assert page.count("| 4 | 2 |") == 6 + 6 and "8 layouts together say" in page
+    assert page.count("| 4 | 2 | 6 |") == page.count("| 4 | 2 | 4 |") == 3, "as they come three take the place"
     read = script.load_tensors(rows / "000.safetensors")[0]
     as_it_comes, later = (script.samples(read, kind, 0)["season"] for kind in (script.AS_IT_COMES, script.LATER))
     assert torch.equal(as_it_comes, read["season"][:, 0])

@@ -22,6 +22,13 @@ def random_covariance(dimension: int, seed: int) -> torch.Tensor:
     return root @ root.T + 0.1 * torch.eye(dimension, dtype=torch.float64)
 
 
+def test_moments_follow_from_sums():
+    features = 3 + torch.randn(2, 20, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = metrics.moments_of_sums(features.sum(1), features.mT @ features, 20)
+    for mean, covariance, one in zip(*found, features, strict=True):
+        torch.testing.assert_close(Moments(mean, covariance), metrics.feature_moments(one))
+
+
 def test_frechet_distance_of_commuting_gaussians_is_the_closed_form():
     mean_a, mean_b = torch.tensor([0.0, 1.0, -2.0]), torch.tensor([1.0, 1.0, 0.5])
     std_a, std_b = torch.tensor([1.0, 2.0, 0.5]), torch.tensor([3.0, 2.0, 0.1])
