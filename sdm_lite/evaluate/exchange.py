@@ -75,11 +75,11 @@ def exchange_test(
     """
     if num_layouts < 1 or num_pictures < 2 or num_exchanges < 1:
         raise ValueError(
-            "expected at least 1 layout, 2 pictures and 1 exchange, "
+            "num_layouts, num_pictures and num_exchanges must be at least 1, 2 and 1, "
             f"got {num_layouts}, {num_pictures} and {num_exchanges}"
         )
-    generator = torch.Generator().manual_seed(seed)
-    drawn = torch.randint(num_pictures, (num_exchanges, num_layouts), generator=generator)
+    generator = torch.Generator("cpu").manual_seed(seed)
+    drawn = torch.randint(num_pictures, (num_exchanges, num_layouts), generator=generator, device="cpu")
     observed, exchanged = statistic(torch.cat([torch.zeros_like(drawn[:1]), drawn])).split([1, num_exchanges])
     p_value = (1 + (~(exchanged < observed)).sum().item()) / (1 + num_exchanges)
     verdict = "not the truth" if p_value <= LEVEL else "cannot be told from the truth"
@@ -136,7 +136,7 @@ def frechet_of_choices(pictures: Tensor) -> OfChoices:
     def statistic(choices: Tensor) -> Tensor:
         found = []
         for some in choices.split(50):  # which bounds the memory
-            chosen = centred[torch.arange(num_layouts), some]  # (B, L, C)
+            chosen = centred[torch.arange(num_layouts, device="cpu"), some]  # (B, L, C)
             sums, squares = chosen.sum(1), chosen.mT @ chosen  # (B, C) and (B, C, C)
             samples = metrics.moments_of_sums(sums, squares, num_layouts)
             rest = metrics.moments_of_sums(all_sums - sums, all_squares - squares, num_layouts * (num_pictures - 1))
@@ -157,7 +157,7 @@ def variation_of_choices(read: Tensor) -> OfChoices:
     everything = outcomes.sum((0, 1))
 
     def statistic(choices: Tensor) -> Tensor:
-        chosen = outcomes[torch.arange(num_layouts), choices].sum(1)  # (B, outcomes)
+        chosen = outcomes[torch.arange(num_layouts, device="cpu"), choices].sum(1)  # (B, outcomes)
         # In whole numbers, or values that tie would differ in their last digit.
         apart = ((num_pictures - 1) * chosen - (everything - chosen)).abs().sum(-1)
         return apart.double() / (2 * num_layouts * (num_pictures - 1))
@@ -186,7 +186,7 @@ def kernel_of_choices(pictures: Tensor) -> OfChoices:
     )
 
     def statistic(choices: Tensor) -> Tensor:
-        layouts, found = torch.arange(num_layouts), []
+        layouts, found = torch.arange(num_layouts, device="cpu"), []
         for one in choices:
             gram = kernel(pictures[layouts, one], pictures[layouts, one])
             among = gram.sum(dtype=torch.float64) - gram.diagonal().sum(dtype=torch.float64)
