@@ -1,4 +1,4 @@
-"""The ledger: what the paper claims, and the rule that decides it, fixed before measuring.
+"""The ledger: what the paper claims, and the rule that decides it, in one place.
 
 Apart from `reproduce`, which joins it with what was measured, because whatever measures for hours asks here first
 whether the row that it is for is there: the standard library alone.

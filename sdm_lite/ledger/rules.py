@@ -60,6 +60,7 @@ class Row:
         rules: from the name of a part of the claim to its rule; a claim of one part has it under "". Empty where no
             rule can be given.
         scale: at which scale it is tested, unless a record says another.
+        known_before: whether its values, or some of them, were known when its rules were written.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Row:
     tested: str = ""
     rules: Mapping[str, Rule] = field(default_factory=dict)
     scale: str = ""
+    known_before: bool = False
 
     def name(self, part: str) -> str:
         """A part's full name: "margins/fid", or "guidance-miou" where there is one part alone."""

@@ -1,6 +1,6 @@
 """The ledger for other programs: an RO-Crate, a folder whose metadata say in schema.org's words what is in it.
 
-Apart because it is the door of `rocrate`. RO-Crate 1.1 (Soiland-Reyes et al., 2022): each row of the ledger is a
+Apart because it is the door of `rocrate`. RO-Crate is by Soiland-Reyes et al. (2022). Each row of the ledger is a
 ClaimReview of the paper, based on the stored runs that decide it; the ledger and the stored runs lie in the folder as
 they are.
 """

@@ -63,7 +63,8 @@ def notebook_records(output: Path | None, ran: Sequence[str], committed: dict[st
                 records.append(_record(entry | {"source": f"notebook {path.stem}", "stale": ""}))
     told = {f"notebook {path.stem}" for path in found}
     kept = [_record(one) for claim in committed["claims"] for one in claim["records"]]
-    return records + [one for one in kept if not one.is_stored and one.source not in told]
+    records += [one for one in kept if not one.is_stored and one.source not in told]
+    return sorted(records, key=lambda one: one.source)  # whichever notebooks ran, the pages have one order
 
 
 def read_ledger(path: Path = COMMITTED) -> dict[str, Any]:
@@ -121,7 +122,10 @@ def notebooks_that_ran(output: Path, sources: Mapping[str, str]) -> list[str]:
 
 
 def worse_than(committed: dict[str, Any], now: Sequence[RowVerdict]) -> list[str]:
-    """What became worse since the ledger was committed, a line each; see `ledger.worsened`."""
+    """What became worse since the ledger was committed, a line each: see `ledger.worsened`.
+
+    A rule that was changed after something was measured by it is told here too: it stands before, or it is no rule.
+    """
     before = {
         claim["id"]: {
             "verdict": claim["verdict"],
@@ -130,7 +134,24 @@ def worse_than(committed: dict[str, Any], now: Sequence[RowVerdict]) -> list[str
         }
         for claim in committed["claims"]
     }
-    return worsened(before, now)
+    return worsened(before, now) + _changed_rules(committed, now)
+
+
+def _changed_rules(committed: dict[str, Any], now: Sequence[RowVerdict]) -> list[str]:
+    """Rules that are not what they were when something was measured by them, a line each."""
+    rows = {one.row.id: one.row for one in now}
+    lines = []
+    for claim in committed["claims"]:
+        row = rows.get(claim["id"])
+        for id in dict.fromkeys(record["id"] for record in claim["records"]):
+            part = id.partition("/")[2]
+            if row and part in row.rules and part in claim["parts"]:
+                was, rule = claim["parts"][part], asdict(row.rules[part])
+                changed = [key for key in ("quantity", "low", "high", "needs") if was[key] != rule[key]]
+                lines += [
+                    f"{id}: the rule's {key} was {was[key]!r}, is {rule[key]!r}, after measuring" for key in changed
+                ]
+    return lines
 
 
 def tell_worse(committed: dict[str, Any], now: Sequence[RowVerdict]) -> bool:
@@ -166,7 +187,7 @@ def write_ledger(now: Sequence[RowVerdict], path: Path = COMMITTED) -> Path:
 def _claim(one: RowVerdict) -> dict[str, Any]:
     row = one.row
     parts = {part: asdict(rule) | {"verdict": one.parts[part]} for part, rule in row.rules.items()}
-    told = {key: getattr(row, key) for key in ("id", "place", "claim", "figures", "tested", "scale")}
+    told = {key: getattr(row, key) for key in ("id", "place", "claim", "figures", "tested", "scale", "known_before")}
     records = [asdict(record) | {"verdict": verdict_of(record)} for record in one.records]
     return told | {
         "verdict": one.verdict,

@@ -85,6 +85,8 @@ def _section(one: RowVerdict) -> str:
         needs = "" if rule.needs == "nothing" else f", interval over {rule.needs}"
         quantity = f"{rule.quantity} ({rule.unit})" if rule.unit else rule.quantity
         lines.append(f"* {name}: {quantity}, **{rule.words}**{needs}; by {rule.source}.")
+    if row.known_before:
+        lines.append("* Some of these values were known when the rules were written.")
     lines += [f"* Measured: {_measured(record)}" for record in one.records]
     lines += [f"* Note: {note}." for note in one.notes]
     lines += [f"* **Stale**: {line}." for line in one.stale]

@@ -121,6 +121,22 @@ def test_only_notebooks_that_ran_through_as_they_are_now_count(tmp_path):
     assert notebooks_that_ran(tmp_path / "nowhere", NOW) == []
 
 
+def test_a_rule_that_is_changed_after_measuring_is_told(tmp_path):
+    stored(tmp_path, value=-1.0)
+    committed = read_ledger(write_ledger(joined(NOTHING, stored_records(tmp_path)), tmp_path / "kept" / "ledger.json"))
+    for claim in committed["claims"]:
+        for part in claim["parts"].values():
+            part["high"] = 5  # as if every rule had been easier
+    lines = worse_than(committed, joined(committed, stored_records(tmp_path)))
+    assert "structure-fid: the rule's high was 5, is 0, after measuring" in lines
+    assert {line.partition(":")[0].partition("/")[0] for line in lines} == {
+        "structure-fid",
+        "margins",
+        "judge-weak",
+        "sota-stands",
+    }  # and none that nothing has measured
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"claims": [{}]}', '{"claims": 1}'])
 def test_what_is_no_ledger_is_told_in_one_line(tmp_path, text):
     (tmp_path / "ledger.json").write_text(text)
