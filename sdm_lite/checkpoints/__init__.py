@@ -76,7 +76,8 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if is_checkpoint(path):
         return averaged_weights(path, FORMAT)
     try:
-        with safe_open(str(path), framework="pt", device="cpu") as file:
+        # Old versions of safetensors make their tensors by torch's defaults, whatever device they are asked for.
+        with torch.device("cpu"), safe_open(str(path), framework="pt", device="cpu") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})
     except (SafetensorError, OSError, ValueError) as error:
         raise ValueError(

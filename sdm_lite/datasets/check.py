@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from sdm_lite.batches import Example
-from sdm_lite.datasets.image_files import photograph_size
+from sdm_lite.datasets.image_files import orientation, photograph_size
 from sdm_lite.datasets.photographs import Photographs, spread
 from sdm_lite.labels import instance_edges
 from sdm_lite.pictures import colorize
@@ -39,6 +39,7 @@ class SplitReport(NamedTuple):
         num_pictures: (num_classes,) int64, examples in which each class occurs.
         bad: a line for each file or example that is not as it should be.
         shown: some examples, evenly spread.
+        num_turned: photographs read that their EXIF tag turns or mirrors.
     """
 
     split: str
@@ -50,6 +51,7 @@ class SplitReport(NamedTuple):
     num_pictures: np.ndarray
     bad: list[str]
     shown: list[Example]
+    num_turned: int = 0
 
 
 def check_split(dataset: Photographs, *, limit: int | None = None, num_shown: int = 8) -> SplitReport:
@@ -63,7 +65,7 @@ def check_split(dataset: Photographs, *, limit: int | None = None, num_shown: in
     few = dataset if limit is None else dataset.thinned(limit)
     kept = set(spread(len(few), num_shown))
     num_pixels, num_pictures = np.zeros((2, dataset.num_classes), dtype=np.int64)
-    bad, shown, sizes = list(dataset.left_out), [], []
+    bad, shown, sizes, num_turned = list(dataset.left_out), [], [], 0
     with Progress(f"reading {dataset.split}", total=len(few)) as bar:
         for i, result in enumerate(few.results()):
             bar.update()
@@ -74,12 +76,22 @@ def check_split(dataset: Photographs, *, limit: int | None = None, num_shown: in
             num_pixels += counts
             num_pictures += counts > 0
             sizes.append(photograph_size(few.sources(i)[0]))
+            num_turned += orientation(few.sources(i)[0]) in range(2, 9)
             if i in kept:
                 shown.append(result)
     sizes.sort(key=lambda size: size[0] * size[1])
     num_bad = len(few) - len(sizes)
     return SplitReport(
-        dataset.split, len(dataset) - num_bad, len(sizes), sizes[0], sizes[-1], num_pixels, num_pictures, bad, shown
+        dataset.split,
+        len(dataset) - num_bad,
+        len(sizes),
+        sizes[0],
+        sizes[-1],
+        num_pixels,
+        num_pictures,
+        bad,
+        shown,
+        num_turned,
     )
 
 
@@ -91,6 +103,11 @@ def format_counts(dataset: Photographs, report: SplitReport) -> str:
     lines = [f"{report.split}: {report.num_examples} photographs with label maps{part}, {told} pixels"]
     if dataset.note:
         lines.append(f"  {dataset.note}")
+    if report.num_turned:
+        lines.append(
+            f"  {report.num_turned} of them are turned upright by their EXIF tag, and no label map is: see that these "
+            "were drawn on the upright pictures"
+        )
     if dataset.void_id is not None:
         void, total = report.num_pixels[dataset.void_id], report.num_pixels.sum()
         name = dataset.class_names[dataset.void_id]

@@ -9,6 +9,7 @@ Shapes: H x W pixels.
 from __future__ import annotations
 
 import os
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,7 @@ Box = tuple[float, float, float, float]
 MAX_COLOURS_TOLD = 10_000
 LOSSY = ("JPEG", "MPO", "JPEG2000")  # by their content: a file can have any name
 EXIF_ORIENTATION = 0x0112
+SIDEWAYS = (5, 6, 7, 8)  # orientations that exchange height and width
 
 
 def open_photograph(path: Path) -> Image.Image:
@@ -76,8 +78,21 @@ def photograph_size(path: Path) -> tuple[int, int]:
         ValueError: if the file is no image.
     """
     with _opened(path) as image:
-        turned = image.getexif().get(EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
+        turned = image.getexif().get(EXIF_ORIENTATION, 1) in SIDEWAYS
         return (image.width, image.height) if turned else (image.height, image.width)
+
+
+def orientation(path: Path) -> int:
+    """The EXIF orientation by which a photograph is turned, 1 (upright as it lies) to 8; 1 where nothing says so.
+
+    Raises:
+        ValueError: if the file is no image.
+    """
+    with _opened(path) as image:
+        try:
+            return image.getexif().get(EXIF_ORIENTATION, 1)
+        except Exception:  # what broken EXIF leads Pillow to raise has no common name
+            return 1
 
 
 def read_mask(path: Path) -> np.ndarray:
@@ -157,12 +172,17 @@ def _opened(path: Path) -> Iterator:
     """An image file; whatever Pillow makes of a bad one becomes a ValueError that names it."""
     from PIL import Image
 
+    # A camera of 100 megapixels is no attack; more than 179 are refused below. `catch_warnings` is not for threads.
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
     try:
         with Image.open(path) as image:
             yield image
     except FileNotFoundError:
         raise ValueError(f"expected a readable image, got no file at {path}; it was there when it was listed") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError:
+        most = 2 * Image.MAX_IMAGE_PIXELS
+        raise ValueError(f"expected a picture of at most {most / 1e6:.0f} megapixels, got {path}: shrink it") from None
+    except (OSError, SyntaxError, ValueError) as error:
         # Pillow raises SyntaxError for some broken PNG files.
         reason = str(error).replace(str(path), "it") or type(error).__name__
         raise ValueError(f"expected a readable image, got {path}: {reason}; replace the file") from error

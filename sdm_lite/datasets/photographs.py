@@ -20,7 +20,15 @@ from torch.utils.data import Dataset
 
 from sdm_lite.batches import Example
 from sdm_lite.datasets.crops import PROTOCOLS
-from sdm_lite.datasets.image_files import in_threads, open_photograph, read_ids, resample, resample_ids
+from sdm_lite.datasets.image_files import (
+    SIDEWAYS,
+    in_threads,
+    open_photograph,
+    orientation,
+    read_ids,
+    resample,
+    resample_ids,
+)
 from sdm_lite.datasets.pairing import Files, Listing, find_root, pair, refuse_lone_files
 from sdm_lite.labels import listed_ids
 from sdm_lite.progress import Progress
@@ -258,6 +266,11 @@ class Photographs(Dataset):
             same = shape[0] * partner_shape[1] == shape[1] * partner_shape[0]
         if not same:
             told = [f"{height} x {width}" for height, width in (shape, partner_shape)]
+            if shape == partner_shape[::-1] and orientation(path) in SIDEWAYS:
+                raise ValueError(
+                    f"expected one size, got {told[0]} pixels in {path}, which its EXIF tag turns upright, and "
+                    f"{told[1]} in {partner}, which nothing turns: turn the label map the same way, do not resize it"
+                )
             turned = "; is one of them turned on its side?" if shape == partner_shape[::-1] else ""
             raise ValueError(
                 f"expected one size, got {told[0]} pixels in {path} and {told[1]} in {partner}{turned}; "
