@@ -21,6 +21,9 @@ _INSTALLED = Path(__file__).parent / "_data"
 DATA_DIR = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[1] / "data"
 """What ships beside the code, weights and stored runs: in an installed package, or in `data/` of a checkout."""
 
+UNPRINTABLE = "backslashreplace"
+"""What becomes of bytes of a file's name that are no UTF-8: as \\udce9, which JSON reads back as what they were."""
+
 
 def expanded(path: str | Path) -> Path:
     """A path with `~` as the home folder: what a recipe or a notebook writes, no shell has expanded.
@@ -39,7 +42,7 @@ def write_whole(path: str | Path, data: bytes | str | Callable[[BinaryIO], objec
 
     Args:
         path: of the file; its folder is made if missing, and `~` expanded.
-        data: its bytes, its text (UTF-8), or a function that writes it to an open binary file.
+        data: its bytes, its text (UTF-8, and see UNPRINTABLE), or a function that writes it to an open binary file.
 
     Returns:
         The path.
@@ -51,7 +54,7 @@ def write_whole(path: str | Path, data: bytes | str | Callable[[BinaryIO], objec
         if callable(data):
             data(file)
         else:
-            file.write(data.encode() if isinstance(data, str) else data)
+            file.write(data.encode(errors=UNPRINTABLE) if isinstance(data, str) else data)
     return expanded(path)
 
 
@@ -60,7 +63,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """A temporary name beside a file for the block to write to; synced to the disk and renamed when the block ends.
 
     Args:
-        path: of the file; its folder is made if missing, and `~` expanded.
+        path: of the file; its folder is made if missing, and `~` expanded. Of a link what it leads to is written.
 
     Yields:
         The temporary name; it is gone after an error.
@@ -68,7 +71,11 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     Raises:
         OSError: if it cannot be written, naming the file; what was there before is still there.
     """
-    path = expanded(path)
+    given = expanded(path)
+    path = Path(os.path.realpath(given))  # through a link, which stays one
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "a device"
+        raise OSError(f"{given} could not be written ({kind} is there): give the name of a file")
     draft = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")  # two threads, or two machines, may write one
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +88,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise OSError(
-            f"{path} could not be written ({reason}): give another place, or make room on the disk"
+            f"{given} could not be written ({reason}): give another place, or make room on the disk"
         ) from error
     finally:
         with suppress(OSError):
@@ -110,9 +117,11 @@ def check_writable(file: str | Path, *, option: str = "--output") -> None:
         ValueError: naming the file and why.
     """
     file = expanded(file)
-    if file.is_dir():
-        raise ValueError(f"cannot write {option} {file}: it is a folder, give a file")
-    check_writable_folder(file.parent, option=option)
+    if file.exists() and not file.is_file():
+        raise ValueError(
+            f"cannot write {option} {file}: it is a {'folder' if file.is_dir() else 'device'}, give a file"
+        )
+    check_writable_folder(Path(os.path.realpath(file)).parent, option=option)
 
 
 def check_writable_folder(folder: str | Path, *, option: str = "--output") -> None:
@@ -189,8 +198,9 @@ def _this_process() -> str:
 
 
 def to_json(value: object, *, indent: int | None = None) -> str:
-    """JSON that every reader takes: nan and infinity, for which JSON has no word, become null."""
-    return json.dumps(_plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    """JSON that every reader takes: nan and infinity, for which JSON has no word, become null; see UNPRINTABLE."""
+    text = json.dumps(_plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    return text.encode(errors=UNPRINTABLE).decode()
 
 
 def _plain(value: object) -> object:

@@ -165,3 +165,12 @@ def duration(seconds: float) -> str:
     """Seconds as a reader says them: `4.8 s`, `48 s`, `2 min 5 s`."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s" if seconds < 10 else f"{rest} s"
+
+
+def byte_count(number: float, base: int = 1000) -> str:
+    """Bytes as a reader says them: `0 bytes`, `4.8 kB`, `12 MB`; with base 1024 `4.8 KiB`, `12 MiB`."""
+    units = ("bytes", "kB", "MB", "GB", "TB") if base == 1000 else ("bytes", "KiB", "MiB", "GiB", "TiB")
+    power = 0
+    while number >= 999.5 and power < len(units) - 1:
+        number, power = number / base, power + 1
+    return f"{number:.1f} {units[power]}" if power and number < 99.95 else f"{number:.0f} {units[power]}"

@@ -165,3 +165,43 @@ def test_a_full_disk_keeps_nobody_from_holding(tmp_path, monkeypatch):
 def test_json_has_no_nan():
     value = {"a": [1.5, math.nan, (math.inf, "x")], "b": None, "c": True}
     assert json.loads(to_json(value)) == {"a": [1.5, None, [None, "x"]], "b": None, "c": True}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and devices as Unix has them")
+def test_a_link_stays_one_and_what_it_leads_to_is_written(tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "link.txt").symlink_to(tmp_path / "far" / "real.txt")
+    for text in ("first", "second"):
+        assert write_whole(tmp_path / "link.txt", text) == tmp_path / "link.txt"
+        assert (tmp_path / "link.txt").is_symlink() and (tmp_path / "far" / "real.txt").read_text() == text
+    assert names(tmp_path / "far") == ["real.txt"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and devices as Unix has them")
+def test_a_device_is_never_replaced_by_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="pipe: it is a device, give a file"):
+        check_writable(tmp_path / "pipe")
+    with pytest.raises(OSError, match="pipe could not be written \\(a device is there\\)"):
+        write_whole(tmp_path / "pipe", "text")
+    assert names(tmp_path) == ["pipe"] and (tmp_path / "pipe").is_fifo()
+
+
+def test_a_file_name_that_is_no_utf8_can_be_written_down():
+    """As Linux hands on `caf\\xe9.png`, from a disk of Latin-1 days; JSON gives it back as it was."""
+    name = os.fsdecode(b"caf\xe9.png") if os.name == "posix" else "caf\udce9.png"
+    assert json.loads(to_json({"names": [name]})) == {"names": [name]} and to_json(name).isascii()
+
+
+def test_text_with_such_a_name_is_written_whole(tmp_path):
+    path = write_whole(tmp_path / "report.md", "left out: caf\udce9.png")
+    assert path.read_text(encoding="utf-8") == "left out: caf\\udce9.png"
+
+
+def test_a_home_that_is_not_there_is_told_with_what_to_do(monkeypatch):
+    def expanduser(self):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", expanduser)
+    with pytest.raises(ValueError, match="~/x cannot be read as a path .*: write the folder out instead of ~"):
+        expanded("~/x")

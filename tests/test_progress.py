@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from sdm_lite.progress import Progress, is_static, progress
+from sdm_lite.progress import Progress, byte_count, is_static, progress
 
 
 @pytest.mark.parametrize("value, static", [("1", True), ("yes", True), ("0", False), ("", False)])
@@ -114,3 +114,9 @@ def test_long_times_are_told_in_minutes(monkeypatch, capsys):
     monkeypatch.setattr("sdm_lite.progress.time.perf_counter", lambda: next(clock))
     Progress("training").close()
     assert capsys.readouterr().out == "training: 0 steps in 2 min 5 s\n"
+
+
+def test_bytes_are_told_in_a_unit_that_shows_them():
+    told = {0: "0 bytes", 999: "999 bytes", 3400: "3.4 kB", 999_960: "1.0 MB", 12_345_678: "12.3 MB", 2.5e12: "2.5 TB"}
+    assert {number: byte_count(number) for number in told} == told
+    assert byte_count(1.5 * 2**30, 1024) == "1.5 GiB" and byte_count(5e15) == "5000 TB"

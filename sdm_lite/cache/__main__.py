@@ -15,6 +15,9 @@ from sdm_lite.cache.stored import DESCRIPTION
 from sdm_lite.command import run
 from sdm_lite.datasets.options import add_dataset, open_asked
 from sdm_lite.files import expanded
+from sdm_lite.progress import byte_count
+
+USUAL = "$SDM_LITE_CACHE, else ~/.cache/sdm_lite"  # not looked up for its --help: a home is not everywhere
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -25,18 +28,18 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     commands = parser.add_subparsers(dest="command", required=True)
 
-    build = commands.add_parser("build", help="read a data set into its cache")
+    text = "Read a data set into its cache, at one size; what is there already is kept. Training does it by itself."
+    build = commands.add_parser("build", help="read a data set into its cache", description=text)
     add_dataset(build)
     build.add_argument("--split", default="train", help="which split (default: %(default)s)")
     build.add_argument("--crops", type=int, default=1, help="examples made of each picture (default: %(default)s)")
     build.add_argument("--workers", type=int, help="threads that read (default: one a core)")
-    build.add_argument("--folder", type=Path, default=cache_root(), help="where caches are kept (default: %(default)s)")
+    build.add_argument("--folder", type=Path, help=f"where caches are kept (default: {USUAL})")
     build.set_defaults(run=run_build)
 
-    verify = commands.add_parser("verify", help="compare caches with their checksums")
-    verify.add_argument(
-        "--folder", type=Path, default=cache_root(), help="where caches are kept, or one cache (default: %(default)s)"
-    )
+    text = "Compare every example of the caches in a folder with its checksum; 1 if one is damaged."
+    verify = commands.add_parser("verify", help="compare caches with their checksums", description=text)
+    verify.add_argument("--folder", type=Path, help=f"where caches are kept, or one cache (default: {USUAL})")
     verify.set_defaults(run=run_verify)
     return parser.parse_args(argv)
 
@@ -52,7 +55,7 @@ def run_build(args: argparse.Namespace) -> int:
 
 def run_verify(args: argparse.Namespace) -> int:
     """Verify all caches of a folder, and print a line for each; 1 if one is damaged."""
-    folder = expanded(args.folder)
+    folder = cache_root() if args.folder is None else expanded(args.folder)
     found = [*folder.glob(DESCRIPTION), *sorted(folder.glob(f"*/{DESCRIPTION}"))]
     if not found:
         raise ValueError(f"there is no cache in {folder}: give the folder of one, or of several, as --folder")
@@ -78,7 +81,7 @@ def _line(cache: Cache) -> str:
     num_bytes = sum(path.stat().st_size for path in cache.folder.iterdir())
     left_out = f", {len(cache.left_out)} left out" if cache.left_out else ""
     height, width = cache.size
-    return f"{cache.folder}: {len(cache)} examples of {height} x {width}{left_out}, {num_bytes / 1e6:.1f} MB"
+    return f"{cache.folder}: {len(cache)} examples of {height} x {width}{left_out}, {byte_count(num_bytes)}"
 
 
 if __name__ == "__main__":

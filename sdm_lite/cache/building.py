@@ -21,7 +21,7 @@ from sdm_lite.datasets import Photographs
 from sdm_lite.datasets.image_files import in_threads
 from sdm_lite.files import expanded, hold, to_json, write_whole
 from sdm_lite.labels import check_labels
-from sdm_lite.progress import Progress
+from sdm_lite.progress import Progress, byte_count
 
 
 def open_cache(dataset: Photographs, folder: str | Path | None = None, *, num_threads: int | None = None) -> Cache:
@@ -99,7 +99,7 @@ def _make_arrays(partial: Path, dataset: Photographs) -> dict[str, np.memmap]:
     num_bytes = len(dataset) * sum(row.nbytes for row in rows.values())
     left = shutil.disk_usage(partial).free + sum(path.stat().st_size for path in partial.iterdir())
     if left < num_bytes:
-        raise OSError(f"it needs {num_bytes / 1e9:.2f} GB, and {left / 1e9:.2f} GB are left")
+        raise OSError(f"it needs {byte_count(num_bytes)}, and {byte_count(left)} are left")
     arrays = {}
     for name, row in rows.items():
         path = partial / f"{name}.npy"

@@ -41,9 +41,17 @@ def cache_root() -> Path:
     """Where caches are kept if no folder is given: $SDM_LITE_CACHE, else $XDG_CACHE_HOME/sdm_lite or ~/.cache/sdm_lite.
 
     Not beside the data set, which is often shared, read-only, or counted file by file.
+
+    Raises:
+        ValueError: if that is in a home folder, and there is none.
     """
+    given = os.environ.get("SDM_LITE_CACHE")
     usual = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "sdm_lite"
-    return expanded(os.environ.get("SDM_LITE_CACHE") or usual)
+    try:
+        return expanded(given or usual)
+    except ValueError as error:
+        remedy = "" if given else "; or name a folder for caches in the environment variable SDM_LITE_CACHE"
+        raise ValueError(f"{error}{remedy}") from None
 
 
 def identity(dataset: Photographs) -> dict[str, object]:
@@ -123,8 +131,9 @@ class Cache:
             self._fingerprint = fingerprint(facts, self._arrays["checksums"])
             if self._fingerprint != facts["checksum"]:
                 raise ValueError("its checksums are not those that were written")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{folder} is no whole cache ({error}): delete it, it is built again") from None
+        except Exception as error:  # what a damaged file makes JSON and numpy raise has no common name
+            told = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ValueError(f"{folder} is no whole cache ({told}): delete it, it is built again") from None
         self._rows = np.flatnonzero(self._arrays["checksums"])
         self.names = [facts["names"][row] for row in self._rows]
         self._is_checked = np.zeros(len(facts["names"]), dtype=bool)

@@ -50,8 +50,9 @@ def save_tensors(path: str | Path, tensors: dict[str, Tensor], metadata: dict[st
     from safetensors.torch import save_file
 
     with whole_file(path) as draft:
+        held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         try:
-            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, draft, metadata)
+            save_file(held, draft, metadata)
         except SafetensorError as error:  # a full disk, most often
             raise OSError(str(error)) from None
 
@@ -68,7 +69,7 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         FileNotFoundError: if there is no such file.
         ValueError: if it is truncated or of another format.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     path = expanded(path)
     if not path.is_file():
@@ -79,7 +80,7 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         # Old versions of safetensors make their tensors by torch's defaults, whatever device they are asked for.
         with torch.device("cpu"), safe_open(str(path), framework="pt", device="cpu") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})
-    except (SafetensorError, OSError, ValueError) as error:
+    except Exception as error:  # SafetensorError is neither OSError nor ValueError; torch adds errors of its own
         raise ValueError(
             f"{path} is not a whole safetensors file ({error}): it may be truncated, or of another kind"
         ) from None

@@ -69,5 +69,6 @@ def open_dataset(
     except ValueError as error:
         folder = expanded(root)
         others = [] if dataset.is_root(folder) else [other.name for other in DATASETS.values() if other.is_root(folder)]
-        hint = f"; it looks like {' or '.join(others)}" if others else ""
-        raise ValueError(f"{error}{hint}") from None
+        if not others:
+            raise
+        raise ValueError(f"{error}; it looks like {' or '.join(others)}") from None

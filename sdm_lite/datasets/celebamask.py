@@ -71,5 +71,9 @@ def _of_split(files: Listing, split: str) -> Listing:
     wrong = [path for name, path in files.items() if not name.isdecimal()]
     if wrong:
         raise ValueError(f"expected files named by a number 0..{NUM_PICTURES - 1}, got {wrong[0]}")
-    numbered = {f"{int(name):05d}": path for name, path in files.items()}  # 7.jpg goes with 00007.png
-    return {name: path for name, path in numbered.items() if (int(name) < FIRST_HELD_OUT) == (split == "train")}
+
+    def number(name: str) -> str | None:
+        chosen = name.isdecimal() and (int(name) < FIRST_HELD_OUT) == (split == "train")
+        return f"{int(name):05d}" if chosen else None  # 7.jpg goes with 00007.png
+
+    return files.renamed(number)

@@ -6,7 +6,9 @@ lists them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,13 +20,15 @@ from sdm_lite.datasets.image_files import orientation, photograph_size
 from sdm_lite.datasets.photographs import Photographs, spread
 from sdm_lite.labels import instance_edges
 from sdm_lite.pictures import colorize
-from sdm_lite.progress import Progress
+from sdm_lite.progress import Progress, counted
 from sdm_lite.viz import show_grid
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH_OF_PICTURE = 1200
+MOST_NAMES = 20  # of files with one and the same fault
+IDS = re.compile(r"(\d+ \(\d+ pixels\)(, )?)+( and \d+ more ids)?")  # as `labels.listed_ids` tells them
 
 
 class SplitReport(NamedTuple):
@@ -34,7 +38,8 @@ class SplitReport(NamedTuple):
         split: its name.
         num_examples: how many there are, bad ones not counted.
         num_read: how many of them the counts below are of.
-        smallest, largest: (height, width) of the photographs read with the fewest and the most pixels.
+        smallest, largest: (height, width) of the photographs read with the fewest and the most pixels; None if none
+            could be read.
         num_pixels: (num_classes,) int64, pixels of each class at the size of the examples.
         num_pictures: (num_classes,) int64, examples in which each class occurs.
         bad: a line for each file or example that is not as it should be.
@@ -45,8 +50,8 @@ class SplitReport(NamedTuple):
     split: str
     num_examples: int
     num_read: int
-    smallest: tuple[int, int]
-    largest: tuple[int, int]
+    smallest: tuple[int, int] | None
+    largest: tuple[int, int] | None
     num_pixels: np.ndarray
     num_pictures: np.ndarray
     bad: list[str]
@@ -80,13 +85,14 @@ def check_split(dataset: Photographs, *, limit: int | None = None, num_shown: in
             if i in kept:
                 shown.append(result)
     sizes.sort(key=lambda size: size[0] * size[1])
-    num_bad = len(few) - len(sizes)
+    smallest, largest = (sizes[0], sizes[-1]) if sizes else (None, None)
+    num_examples = len(dataset) - (len(few) - len(sizes))
     return SplitReport(
         dataset.split,
-        len(dataset) - num_bad,
+        num_examples,
         len(sizes),
-        sizes[0],
-        sizes[-1],
+        smallest,
+        largest,
         num_pixels,
         num_pictures,
         bad,
@@ -97,10 +103,11 @@ def check_split(dataset: Photographs, *, limit: int | None = None, num_shown: in
 
 def format_counts(dataset: Photographs, report: SplitReport) -> str:
     """What a split holds, in lines."""
-    sizes = sorted({report.smallest, report.largest}, key=lambda size: size[0] * size[1])
+    sizes = sorted({report.smallest, report.largest} - {None}, key=lambda size: size[0] * size[1])
     told = " to ".join(f"{height} x {width}" for height, width in sizes)
     part = "" if report.num_read == report.num_examples else f" ({report.num_read} of them read)"
-    lines = [f"{report.split}: {report.num_examples} photographs with label maps{part}, {told} pixels"]
+    lines = [f"{report.split}: {counted(report.num_examples, 'photograph')} with label maps{part}"]
+    lines[0] += f", {told} pixels" if told else ""
     if dataset.note:
         lines.append(f"  {dataset.note}")
     if report.num_turned:
@@ -108,14 +115,35 @@ def format_counts(dataset: Photographs, report: SplitReport) -> str:
             f"  {report.num_turned} of them are turned upright by their EXIF tag, and no label map is: see that these "
             "were drawn on the upright pictures"
         )
-    if dataset.void_id is not None:
+    if dataset.void_id is not None and report.num_read:
         void, total = report.num_pixels[dataset.void_id], report.num_pixels.sum()
         name = dataset.class_names[dataset.void_id]
         lines.append(f"  void ({name}): {100 * void / max(1, total):.2f} % of the pixels, which judges and mIoU ignore")
-    if report.bad:
-        lines.append(f"  {len(report.bad)} bad:")
-        lines += [f"    {line}" for line in report.bad]
-    return "\n".join(lines)
+    return "\n".join([*lines, *format_bad(report.bad, dataset.root)])
+
+
+def format_bad(bad: Sequence[str], root: Path) -> list[str]:
+    """Lines that list what is bad: one for each kind of fault, and below it the other files that have it.
+
+    Args:
+        bad: a line for each file or example, with its path in it.
+        root: of the data set, which all paths begin with.
+    """
+    if not bad:
+        return []
+    # To the end of the suffix, as names have spaces; what an id or a count of pixels is makes no other kind.
+    path = re.compile(rf"{re.escape(str(root))}[/\\](?P<name>.*?(?:\.\w+)+)")
+    kinds: dict[str, list[str]] = {}
+    for line in bad:
+        kinds.setdefault(re.sub(r"\d+", "0", IDS.sub("0", path.sub("", line))), []).append(line)
+    lines = [f"  {len(bad)} bad:"]
+    for first, *others in kinds.values():
+        lines.append(f"    {first}")
+        names = [found["name"] if (found := path.search(line)) else line for line in others]
+        if names:
+            more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+            lines.append(f"      the same in {len(names)} more: {', '.join(names[:MOST_NAMES])}{more}")
+    return lines
 
 
 def format_frequencies(class_names: Sequence[str], reports: Sequence[SplitReport]) -> str:
@@ -125,6 +153,8 @@ def format_frequencies(class_names: Sequence[str], reports: Sequence[SplitReport
     has no pixel of: trained on the first, a network draws something there, but it cannot know what.
     """
     total = sum(report.num_pixels for report in reports)
+    if not total.any():
+        return "no class occurs: nothing could be read"
     order = sorted(np.flatnonzero(total), key=lambda k: -total[k])
     width = max(len(class_names[k]) for k in order)
     header = f"{'id':>4}  {'class':<{width}}"
@@ -150,7 +180,13 @@ def _listed(heading: str, class_names: Sequence[str], chosen: np.ndarray) -> lis
 
 
 def picture(dataset: Photographs, shown: Sequence[Example], title: str) -> Figure:
-    """Photographs, their label maps and, where the data set has them, edges; with a legend of the classes seen."""
+    """Photographs, their label maps and, where the data set has them, edges; with a legend of the classes seen.
+
+    Args:
+        dataset: that they are from.
+        shown: at least one.
+        title: above it.
+    """
     num_columns = max(1, min(len(shown), WIDTH_OF_PICTURE // dataset.size[1]))
     rows, labels = [], []
     for start in range(0, len(shown), num_columns):

@@ -44,7 +44,8 @@ class Protocol(NamedTuple):
             in_training: whether a protocol that squashes is to crop at random instead.
         """
         if crop > 0 or (self.squash and in_training):
-            return random_box(shape, size, random.Random(f"{key} {crop}"))
+            seed = f"{key} {crop}".encode(errors="surrogateescape")  # a file's name may be no UTF-8
+            return random_box(shape, size, random.Random(seed))
         return WHOLE if self.squash else centre_box(shape, size)
 
 

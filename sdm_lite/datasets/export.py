@@ -18,7 +18,7 @@ from sdm_lite.batches import Example
 from sdm_lite.files import check_writable_folder, expanded
 from sdm_lite.pictures import png_bytes, to_uint8
 from sdm_lite.progress import Progress
-from sdm_lite.scenes.dataset import Scenes
+from sdm_lite.scenes.dataset import TEST_SEED, TRAIN_SEED, Scenes
 
 MAX_ID = 65_535
 
@@ -31,14 +31,20 @@ def render_scenes(root: str | Path, *, num_train: int = 200, num_val: int = 50, 
         num_train: pictures to train on, of Scenes(seed).
         num_val: held-out pictures, of Scenes(seed + 1).
         size: height and width in pixels.
-        seed: non-negative integer.
+        seed: non-negative integer. Neither it nor the next may be `scenes.TEST_SEED`: it is 0, or 3 or more.
 
     Returns:
         The folder.
 
     Raises:
-        ValueError: if a number is out of range, or there is something in the folder.
+        ValueError: if a number is out of range, the layouts are those that models are scored on, or there is something
+            in the folder.
     """
+    if seed + 1 == TEST_SEED or seed == TEST_SEED:
+        raise ValueError(
+            f"seed {seed} gives layouts of Scenes({TEST_SEED}), which models are scored on and never see: take "
+            f"{TRAIN_SEED}, or {TEST_SEED + 1} or more"
+        )
     splits = {"train": Scenes(size, num_train, seed), "val": Scenes(size, num_val, seed + 1)}
     return export_folder(root, splits, Scenes.class_names)
 
@@ -58,6 +64,7 @@ def export_folder(root: str | Path, splits: Mapping[str, Sequence[Example]], cla
 
     Raises:
         ValueError: if there is something in the folder, it cannot be written, or an id does not fit 16 bits.
+        OSError: if the disk is full, naming the folder.
     """
     root = expanded(root)
     if root.exists() and not (root.is_dir() and not any(root.iterdir())):
@@ -77,9 +84,12 @@ def export_folder(root: str | Path, splits: Mapping[str, Sequence[Example]], cla
         if root.exists():
             root.rmdir()  # Windows renames onto nothing that exists
         draft.rename(root)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
+    except OSError as error:
+        raise OSError(
+            f"{root} could not be written ({error.strerror or error}): give another place, or make room on the disk"
+        ) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)  # nothing, if all went well: it has another name by then
     return root
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sdm_lite.datasets.class_names import read_class_names
 from sdm_lite.datasets.pairing import LABEL_MAPS, PHOTOGRAPHS, Listing, list_files
 from sdm_lite.datasets.photographs import Photographs, id_table
 from sdm_lite.pictures import default_palette
@@ -22,10 +23,10 @@ HELD_OUT = 10
 class Folder(Photographs):
     """Photographs and label maps of the same names, with classes of your own.
 
-    Expected: `images/NAME.jpg` (or PNG), `labels/NAME.png` and `classes.txt`, one class a line. Label maps hold one
-    number a pixel, 0..num_classes-1, in 8 or 16 bits. A class named "unlabelled" is void: judges and mIoU ignore it;
-    if it is the last one, 255 means it too. With `instances/NAME.png`, of 8 or 16 bits, edges are those between
-    objects; without, the label map stands in, and the edges are those between classes.
+    Expected: `images/NAME.jpg` (PNG, WebP, TIFF, BMP), `labels/NAME.png` (or TIFF) and `classes.txt`, one class a line.
+    Label maps hold one number a pixel, 0..num_classes-1, in up to 16 bits. A class named "unlabelled" is void: judges
+    and mIoU ignore it; if it is the last one, 255 means it too. With `instances/NAME.png`, of 8 or 16 bits, edges are
+    those between objects; without, the label map stands in, and the edges are those between classes.
 
     If `images` has folders `train` and `val`, so must the others, and they are the splits. If not, every tenth picture,
     in the order of names, is "val", the others are "train", and "all" is both. That changes when pictures are added:
@@ -46,7 +47,7 @@ class Folder(Photographs):
     def find(self, root: str | Path) -> Path:
         """The root, if it is one, and the classes that it names."""
         root = super().find(root)
-        self.class_names = _read_names(root / "classes.txt")
+        self.class_names = read_class_names(root / "classes.txt")
         self.num_classes = len(self.class_names)
         self.void_id = self.class_names.index(UNLABELLED) if UNLABELLED in self.class_names else None
         self.palette = default_palette(self.num_classes)
@@ -77,21 +78,12 @@ def _held_out(files: list[Listing], split: str, root: Path) -> list[Listing]:
     chosen = {"all": set(names), "val": held_out, "train": set(names) - held_out}
     if split not in chosen:
         raise ValueError(f"split must be train, val or all where {root} has no folder of that name, got {split!r}")
-    return [{name: path for name, path in listing.items() if name in chosen[split]} for listing in files]
-
-
-def _read_names(path: Path) -> tuple[str, ...]:
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    except UnicodeDecodeError as error:
-        raise ValueError(f"expected class names in UTF-8, one a line, in {path}, got {error}") from None
-    names = tuple(line for line in lines if line)
-    if not names:
-        raise ValueError(f"expected class names, one a line, in {path}, got an empty file")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"expected different class names in {path}, got {', '.join(twice)} more than once")
-    return names
+    if names and not chosen[split]:
+        raise ValueError(
+            f"expected two photographs or more in {root}, got {names[0]} alone, which is val: add some, or make "
+            "folders train and val"
+        )
+    return [listing.renamed(lambda name: name if name in chosen[split] else None) for listing in files]
 
 
 def _table(class_names: tuple[str, ...]) -> tuple[np.ndarray, str]:

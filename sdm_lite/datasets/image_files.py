@@ -9,6 +9,8 @@ Shapes: H x W pixels.
 from __future__ import annotations
 
 import os
+import re
+import struct
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -26,9 +28,14 @@ Box = tuple[float, float, float, float]
 """Part of a picture: (top, left, bottom, right) as fractions of its height and width, 0..1."""
 
 MAX_COLOURS_TOLD = 10_000
-LOSSY = ("JPEG", "MPO", "JPEG2000")  # by their content: a file can have any name
 EXIF_ORIENTATION = 0x0112
 SIDEWAYS = (5, 6, 7, 8)  # orientations that exchange height and width
+TIFF_SIZE, TIFF_PHOTOMETRIC = (256, 257), 262
+# Formats that give back the numbers that were written, by a file's content: its name can be any. BMP and PGM could, but
+# of their small kinds Pillow stretches some, turns some round and misreads some.
+KEEPS_IDS = ("PNG", "TIFF")
+TIFF_KEEPS_IDS = ("raw", "tiff_lzw", "tiff_deflate", "tiff_adobe_deflate", "packbits", "lzma", "zstd")
+SMALL_GREY = re.compile(r"L;([24])")  # Pillow's name for grey of 2 or 4 bits, which it stretches to 0..255
 
 
 def open_photograph(path: Path) -> Image.Image:
@@ -37,38 +44,45 @@ def open_photograph(path: Path) -> Image.Image:
     The EXIF orientation is applied. Grey, palette, CMYK and 16-bit files become RGB; what is transparent becomes white.
 
     Raises:
-        ValueError: if the file is no readable image.
+        ValueError: if the file is no readable image, or has numbers of more than 16 bits.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     with _opened(path) as image:
-        image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):  # Pillow would clip 16 bits rather than scale them.
-        image = Image.fromarray((np.asarray(image, dtype=np.int64) >> 8).clip(0, 255).astype(np.uint8))
-    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA"):
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert("RGB")
+        image.load()
+        image = _upright(image)
+        if image.mode.startswith("I"):  # Pillow would clip 16 bits rather than scale them.
+            values = np.asarray(image, dtype=np.int64)
+            if values.min() < 0 or values.max() >= 2**16:
+                raise ValueError(f"values from {values.min()} to {values.max()}, where 0 to 65535 is black to white")
+            image = Image.fromarray((values >> 8).astype(np.uint8))
+        if image.mode == "F":
+            raise ValueError("32-bit floating-point numbers, and nothing says which is white")
+        if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA"):
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        return image.convert("RGB")
 
 
 def read_ids(path: Path) -> np.ndarray:
-    """The numbers in an id map, (H, W), uint8 or, from files of 16 or 32 bits, int32.
+    """The numbers in an id map as they were written, (H, W), uint8 or, from files of 16 or 32 bits, int32.
 
-    A palette is ignored: its indices are the ids.
+    A palette is ignored: its indices are the ids. So is that grey of 2 or 4 bits is meant to be stretched.
 
     Raises:
-        ValueError: if the file is no readable image, holds colours, or has been through JPEG, which makes other ids.
+        ValueError: if the file is no readable image, holds colours, or is of a kind that makes other ids, such as JPEG.
     """
-    image = _open(path)
-    if image.format in LOSSY:
-        raise ValueError(f"expected label ids in {path}, got {image.format}, which changes them: give the PNG file")
-    if image.mode == "1":
-        return np.asarray(image).astype(np.uint8)
-    if image.mode in ("L", "P"):
-        return np.array(image)
-    if image.mode.startswith("I"):
-        return np.asarray(image).astype(np.int32)
-    raise ValueError(f"expected label ids (one number a pixel) in {path}, got an image of mode {_colours(image)}")
+    with _opened(path) as image:
+        fault = _changes_ids(image)
+        small = SMALL_GREY.match(_raw_mode(image))
+        if not fault:
+            image.load()
+            if image.mode in ("1", "L", "P"):
+                return np.asarray(image).astype(np.uint8) // (255 // (2 ** int(small[1]) - 1) if small else 1)
+            if image.mode.startswith("I"):
+                return np.asarray(image).astype(np.int32)
+            fault = f"an image of mode {_colours(image)}"
+    raise ValueError(f"expected label ids (one number a pixel) in {path}, got {fault}")
 
 
 def photograph_size(path: Path) -> tuple[int, int]:
@@ -78,8 +92,10 @@ def photograph_size(path: Path) -> tuple[int, int]:
         ValueError: if the file is no image.
     """
     with _opened(path) as image:
-        turned = image.getexif().get(EXIF_ORIENTATION, 1) in SIDEWAYS
-        return (image.width, image.height) if turned else (image.height, image.width)
+        width, height = image.size
+        if image.format == "TIFF":  # some versions of Pillow have turned its size already
+            width, height = (image.tag_v2[tag] for tag in TIFF_SIZE)
+        return (width, height) if _orientation(image) in SIDEWAYS else (height, width)
 
 
 def orientation(path: Path) -> int:
@@ -89,19 +105,20 @@ def orientation(path: Path) -> int:
         ValueError: if the file is no image.
     """
     with _opened(path) as image:
-        try:
-            return image.getexif().get(EXIF_ORIENTATION, 1)
-        except Exception:  # what broken EXIF leads Pillow to raise has no common name
-            return 1
+        return _orientation(image)
 
 
 def read_mask(path: Path) -> np.ndarray:
     """Where a mask, black and white in whatever mode, is not black: (H, W) bool.
 
     Raises:
-        ValueError: if the file is no readable image.
+        ValueError: if the file is no readable image, or is of a kind that makes other masks, such as JPEG.
     """
-    return np.asarray(_open(path).convert("L")) > 0
+    with _opened(path) as image:
+        fault = _changes_ids(image)
+        if not fault:
+            return np.asarray(image.convert("L")) > 0
+    raise ValueError(f"expected a mask (black and white) in {path}, got {fault}")
 
 
 def resample(photograph, box: Box, size: tuple[int, int], *, halve: bool = False) -> np.ndarray:
@@ -161,19 +178,15 @@ def in_threads(function: Callable[[Any], Any], items: Iterable[Any], num_threads
         pool.shutdown(cancel_futures=True)
 
 
-def _open(path: Path) -> Image.Image:
-    with _opened(path) as image:
-        image.load()
-        return image
-
-
 @contextmanager
-def _opened(path: Path) -> Iterator:
-    """An image file; whatever Pillow makes of a bad one becomes a ValueError that names it."""
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """An image file; whatever Pillow raises at a bad one becomes a ValueError in one line that names it."""
     from PIL import Image
 
     # A camera of 100 megapixels is no attack; more than 179 are refused below. `catch_warnings` is not for threads.
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+    # Its warnings of metadata name no file, and what comes of it is seen here. `catch_warnings` is not for threads.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.\w+ImagePlugin")
     try:
         with Image.open(path) as image:
             yield image
@@ -182,10 +195,75 @@ def _opened(path: Path) -> Iterator:
     except Image.DecompressionBombError:
         most = 2 * Image.MAX_IMAGE_PIXELS
         raise ValueError(f"expected a picture of at most {most / 1e6:.0f} megapixels, got {path}: shrink it") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        # Pillow raises SyntaxError for some broken PNG files.
-        reason = str(error).replace(str(path), "it") or type(error).__name__
+    except Exception as error:  # what its plugins raise has no common name
+        lines = str(error).replace(str(path), "it").splitlines()
+        reason = lines[0] if lines else type(error).__name__
         raise ValueError(f"expected a readable image, got {path}: {reason}; replace the file") from error
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1..8, and 1 where nothing readable says so, as in every viewer.
+
+    Pillow reads the whole block, and nothing of it where another tag is broken; what it also finds elsewhere, in a
+    TIFF's own tags or in XMP, is asked for second.
+    """
+    found = _orientation_in(image.info.get("exif", b""))
+    if found is None:
+        try:
+            found = image.getexif().get(EXIF_ORIENTATION)
+        except Exception:  # what broken metadata leads Pillow to raise has no common name
+            found = None
+    return found if found in range(1, 9) else 1
+
+
+def _orientation_in(block: bytes) -> int | None:
+    """The orientation in an EXIF block, which is a TIFF file of tags alone; None if it cannot be found."""
+    block = block.removeprefix(b"Exif\0\0")
+    order = {b"II": "<", b"MM": ">"}.get(block[:2])
+    try:
+        (start,) = struct.unpack_from(f"{order}I", block, 4)
+        (number,) = struct.unpack_from(f"{order}H", block, start)
+        for entry in range(start + 2, start + 2 + 12 * number, 12):
+            tag, kind, _ = struct.unpack_from(f"{order}HHI", block, entry)
+            if tag == EXIF_ORIENTATION:
+                return struct.unpack_from(order + ("I" if kind == 4 else "H"), block, entry + 8)[0]
+    except struct.error:  # too short, or no order of bytes
+        pass
+    return None
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The image turned by its EXIF orientation.
+
+    Pillow's own `exif_transpose` writes the whole block anew without the tag, which fails at any other tag.
+    """
+    from PIL.Image import Transpose
+
+    turn = {
+        2: Transpose.FLIP_LEFT_RIGHT, 3: Transpose.ROTATE_180, 4: Transpose.FLIP_TOP_BOTTOM, 5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270, 7: Transpose.TRANSVERSE, 8: Transpose.ROTATE_90,
+    }.get(_orientation(image))  # fmt: skip
+    return image if turn is None else image.transpose(turn)
+
+
+def _raw_mode(image: Image.Image) -> str:
+    """How the numbers lie in a file that is not yet loaded, in Pillow's words: "L;4"."""
+    arguments = image.tile[0][3] if image.tile else ""
+    return str(arguments[0] if isinstance(arguments, tuple) else arguments)
+
+
+def _changes_ids(image: Image.Image) -> str:
+    """What of an open file would give other numbers than were written, and what to do; "" if nothing does."""
+    if image.format not in KEEPS_IDS:
+        return f"{image.format}, which can change them: give the PNG file"
+    if getattr(image, "n_frames", 1) > 1:
+        return f"{image.n_frames} pages: give a file of one"
+    if image.format == "TIFF":
+        if (compression := image.info.get("compression")) not in TIFF_KEEPS_IDS:
+            return f"TIFF compressed by {compression}, which can change them: give the PNG file"
+        if image.tag_v2.get(TIFF_PHOTOMETRIC) == 0:
+            return "TIFF in which 0 is white, which turns them round: save it with 0 as black"
+    return ""
 
 
 def _colours(image) -> str:

@@ -7,6 +7,7 @@ without its partner. Files are listed once; nothing is opened here.
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -15,9 +16,28 @@ from sdm_lite.files import expanded
 
 PHOTOGRAPHS = (".jpg", ".jpeg", ".png")
 LABEL_MAPS = (".png",)
+PICTURES = (*PHOTOGRAPHS, ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif", ".jp2", ".jxl", ".jfif")
+"""What stands in where the usual suffix is not there: what is in the file says whether it will do, not its name."""
 
-Listing = dict[str, Path]
-"""Files by the name of their example."""
+
+class Listing(dict[str, Path]):
+    """Files by the name of their example, in Unicode's composed form (NFC), as file systems differ in theirs.
+
+    Attributes:
+        folder: where they lie.
+        others: pictures of other suffixes, for names that have none of the usual ones.
+    """
+
+    def __init__(self, folder: Path, files: dict[str, Path], others: dict[str, Path]):
+        super().__init__(files)
+        self.folder, self.others = folder, others
+
+    def renamed(self, rename: Callable[[str], str | None]) -> Listing:
+        """The same files by other names; those that get None are left out."""
+        files, others = ({rename(name): path for name, path in part.items()} for part in (self, self.others))
+        for part in (files, others):
+            part.pop(None, None)
+        return Listing(self.folder, files, others)
 
 
 class Files(NamedTuple):
@@ -73,7 +93,8 @@ def list_files(folder: Path, suffixes: tuple[str, ...], *, ending: str = "", rec
 
     Args:
         folder: where to look; hidden files are left out.
-        suffixes: which to take, in lower case; files may have them in capitals.
+        suffixes: the usual ones, in lower case; files may have them in capitals. Where a folder has no such file, those
+            with another of PICTURES are taken.
         ending: what stands between the example's name and the suffix; files without it are left out.
         recursive: look in the folders below too.
 
@@ -83,15 +104,18 @@ def list_files(folder: Path, suffixes: tuple[str, ...], *, ending: str = "", rec
     if not folder.is_dir():
         parent = next(path for path in folder.parents if path.is_dir())
         raise ValueError(f"expected a folder {folder}, got none; there is {listing(parent)}")
-    found: Listing = {}
+    usual: dict[str, Path] = {}
+    others: dict[str, Path] = {}
     for path in sorted(_files_in(folder, recursive), key=os.fspath):
-        if path.suffix.lower() not in suffixes or path.name.startswith(".") or not path.stem.endswith(ending):
+        suffix = path.suffix.lower()
+        if suffix not in (*suffixes, *PICTURES) or path.name.startswith(".") or not path.stem.endswith(ending):
             continue
-        name = path.stem.removesuffix(ending)
+        name = unicodedata.normalize("NFC", path.stem.removesuffix(ending))
+        found = usual if suffix in suffixes else others
         if name in found:
             raise ValueError(f"expected one file named {name} in {folder}, got {found[name].name} and {path}")
         found[name] = path
-    return found
+    return Listing(folder, usual, others) if usual else Listing(folder, others, {})
 
 
 def _files_in(folder: Path, recursive: bool) -> Iterator[Path]:
@@ -119,17 +143,18 @@ def pair(
     if instance_maps is not None:
         kinds["instance map"] = instance_maps
     if not any(kinds.values()):
-        raise ValueError(f"expected photographs and label maps in {where}, got none")
+        folder = photographs.folder
+        raise ValueError(f"expected photographs and label maps in {where}, got none; {folder} has {listing(folder)}")
     names = sorted(set().union(*kinds.values()))
     alone = []
     examples = {}
     for name in names:
-        missing = [kind for kind, files in kinds.items() if name not in files]
-        if missing:
-            there = next(files[name] for files in kinds.values() if name in files)
+        found = {kind: files.get(name) or files.others.get(name) for kind, files in kinds.items()}
+        if missing := [kind for kind, path in found.items() if path is None]:
+            there = next(path for path in found.values() if path is not None)
             alone.append(f"{there}: no {' and no '.join(missing)} for it")
         else:
-            examples[name] = Files(*(files[name] for files in kinds.values()), *([None] if len(kinds) == 2 else []))
+            examples[name] = Files(*found.values(), *([None] if len(kinds) == 2 else []))
     return examples, alone
 
 

@@ -47,6 +47,14 @@ class Source(NamedTuple):
     crop: int
 
 
+class NothingReadableError(ValueError):
+    """Every example of a split is bad; `bad` has a line for each that was looked at."""
+
+    def __init__(self, root: Path, split: str, bad: list[str]):
+        super().__init__(f"no example of {root}, split {split}, can be read: {bad[0]}")
+        self.root, self.split, self.bad = root, split, bad
+
+
 class Photographs(Dataset):
     """Photographs with label maps from a folder; the parent of every data set of this kind.
 
@@ -258,7 +266,7 @@ class Photographs(Dataset):
         self.left_out += [str(error) for error in bad.values()]
         self._set_sources([source for source in self._sources if source.stem not in bad])
         if not self._sources:
-            raise ValueError(f"no example of {self.root}, split {self.split}, can be read: {self.left_out[0]}")
+            raise NothingReadableError(self.root, self.split, self.left_out)
 
     def _check_sizes(self, shape, partner_shape, path: Path, partner: Path, *, exactly: bool = False) -> None:
         same = shape == partner_shape

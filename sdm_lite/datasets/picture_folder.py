@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ from sdm_lite.files import expanded
 if TYPE_CHECKING:
     from PIL import Image
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 NUMBERED = re.compile(r"(.+)_(0|[1-9]\d*)")
 WHOLE = 0.0, 0.0, 1.0, 1.0
 
@@ -96,6 +97,7 @@ def label_files(root: str | Path) -> dict[str, Path]:
     if not root.is_dir():
         raise ValueError(f"expected a folder of label maps at {root}, got {'a file' if root.exists() else 'nothing'}")
     found, num_others = _by_name(root, LABEL_MAPS)
+    found = found or _by_name(root, PICTURES)[0]  # whether these will do is seen in them, not in their names
     if not found:
         raise ValueError(
             f"expected label maps ({', '.join(LABEL_MAPS)}) in {root}, got none among its {num_others} files"
@@ -115,8 +117,6 @@ def read_picture(path: Path) -> Image.Image | str:
         return open_photograph(path)
     except ValueError as error:
         return str(error)
-    except Exception as error:  # Pillow raises whatever broken metadata leads it to
-        return f"expected a readable image, got {path}: {type(error).__name__}: {error}; replace the file"
 
 
 def read_label_map(path: Path, size: tuple[int, int]) -> np.ndarray | str:
@@ -173,8 +173,6 @@ def _size_or_fault(path: Path) -> tuple[int, int] | str:
         return photograph_size(path)
     except ValueError as error:
         return str(error)
-    except Exception as error:  # see `read_picture`
-        return f"expected a readable image, got {path}: {type(error).__name__}: {error}; replace the file"
 
 
 def _by_name(root: Path, suffixes: tuple[str, ...]) -> tuple[dict[str, Path], int]:
@@ -182,7 +180,7 @@ def _by_name(root: Path, suffixes: tuple[str, ...]) -> tuple[dict[str, Path], in
     found: dict[str, Path] = {}
     num_others = 0
     for path in sorted(_files_below(root)):
-        name = path.relative_to(root).with_suffix("").as_posix()
+        name = unicodedata.normalize("NFC", path.relative_to(root).with_suffix("").as_posix())
         if path.suffix.lower() not in suffixes:
             num_others += 1
         elif name in found:

@@ -6,6 +6,7 @@ Apart from measuring so that a notebook calls the functions that the command cal
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -273,7 +274,7 @@ def _run_scenes(arguments: argparse.Namespace) -> Scores:
         again = repeat(model, reader, settings, sizes, arguments.num_repeats, truth=truth, progress=progress)
         print(format_repeats(scores, again) + "\n", flush=True)
     if arguments.card is not None:
-        command = f"python -m sdm_lite.evaluate {arguments.model} {_asked(arguments, settings)}"
+        command = f"python -m sdm_lite.evaluate {shlex.quote(arguments.model)} {_asked(arguments, settings)}"
         name = Path(arguments.model).stem
         write_whole(arguments.card, model_card(name, model.unet.config, facts, scores, again, command=command))
     return scores
@@ -314,7 +315,7 @@ def _asked(arguments: argparse.Namespace, settings: SampleSettings) -> str:
     defaults["num_diversity_layouts"] = min(NUM_DIVERSITY_LAYOUTS, arguments.num_layouts)
     for name, default in defaults.items():
         if getattr(arguments, name) != default:
-            chosen.append(f"--{name.replace('_', '-')} {getattr(arguments, name)}")
+            chosen.append(f"--{name.replace('_', '-')} {shlex.quote(str(getattr(arguments, name)))}")
     return " ".join(chosen)
 
 

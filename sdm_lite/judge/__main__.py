@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -219,14 +220,14 @@ def judge_card(
         metrics = ("FID", "mIoU")
         made = f"A small segmentation network (U-Net, {num_parameters:,} parameters, channels {judge.config.channels})"
     if isinstance(training, Scenes):
-        judge_name, work, whose, again = "Scenes judge", "drawing", "the Scenes judge", name
+        judge_name, work, whose, again = "Scenes judge", "drawing", "the Scenes judge", shlex.quote(name)
         kind = (
             " with two heads for\ntime of day and season. It was trained on pictures of Scenes and scores pictures of "
             "Scenes; it never saw a photograph."
         )
     else:
         judge_name, work, whose = OWN_JUDGE, "reading", f"a judge of {training.name}"
-        again = f"{name}.safetensors --dataset {training.name} --root FOLDER"
+        again = f"{shlex.quote(name + '.safetensors')} --dataset {training.name} --root FOLDER"
         kind = (
             ".\nIt was trained on photographs of one data set, and scores pictures of that data set at that size alone."
         )
@@ -248,7 +249,7 @@ Written by the command, every number measured. Measure again: `python -m sdm_lit
 
 def _command_line(arguments: argparse.Namespace) -> str:
     """The command with every option spelled out, so that it means the same when a default changes."""
-    output = arguments.output.name if arguments.output.is_absolute() else arguments.output
+    output = shlex.quote(arguments.output.name if arguments.output.is_absolute() else str(arguments.output))
     words = ["python -m sdm_lite.judge train"]
     if arguments.dataset != "scenes":
         words.append(f"--dataset {arguments.dataset} --root FOLDER --protocol {arguments.protocol}")

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sdm_lite.files import expanded
 from sdm_lite.judge.weights import JudgeUnavailableError, first_line, missing_package
 from sdm_lite.pictures import check_range
 
@@ -128,12 +129,12 @@ def load_segmenter(
         from transformers.utils import cached_file
     except Exception as error:
         raise missing_package("mIoU by a published segmenter", "transformers", "segmenters", error) from error
-    name = str(Path(name_or_folder).expanduser()) if Path(name_or_folder).expanduser().is_dir() else str(name_or_folder)
+    name = str(expanded(name_or_folder)) if expanded(name_or_folder).is_dir() else str(name_or_folder)
     try:
         network, info = AutoModelForSemanticSegmentation.from_pretrained(
             name, local_files_only=True, output_loading_info=True
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # transformers' errors have no common name
         raise JudgeUnavailableError(
             f"no segmenter {name}: expected a folder with config.json and model.safetensors, or a name in the cache of "
             f"Hugging Face (`hf download {name}` puts it there); give one with --segmenter; got {first_line(error)}"
@@ -201,7 +202,7 @@ def segmenter_ids(ids: str | Path, own_names: Sequence[str], class_names: Sequen
         number_of = {_plain(name): i for i, name in enumerate(class_names)}
         found = [number_of.get(_plain(name), NO_CLASS) for name in own_names]
     else:
-        found = _ids_from_file(Path(ids).expanduser(), own_names, class_names)
+        found = _ids_from_file(expanded(ids), own_names, class_names)
     if set(found) == {NO_CLASS}:
         names = ", ".join([*own_names[:3], "..."])
         raise ValueError(f"no class of the segmenter ({names}) is one of the data set's: give other --segmenter-ids")

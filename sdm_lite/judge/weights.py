@@ -13,6 +13,8 @@ from pathlib import Path
 
 import torch
 
+from sdm_lite.files import expanded
+
 NEEDS_TORCHVISION = ("lpips", "fid")  # extras
 
 
@@ -40,7 +42,7 @@ def find_weights(names: Sequence[str], source: str, folder: str | Path | None = 
     Raises:
         JudgeUnavailableError: if none is there, or it is another file than the published one.
     """
-    places = [Path(torch_cache() if folder is None else folder).expanduser() / name for name in names]
+    places = [expanded(torch_cache() if folder is None else folder) / name for name in names]
     found = next((place for place in places if place.is_file()), None)
     if found is None:
         raise JudgeUnavailableError(

@@ -101,7 +101,12 @@ def frechet_distance_of_moments(a: Moments, b: Moments) -> Tensor:
 
     Returns:
         (...) float64, >= 0.
+
+    Raises:
+        ValueError: if a number is not finite.
     """
+    if not all(part.isfinite().all() for part in (*a, *b)):
+        raise ValueError("moments must be finite, got nan or infinite numbers: look at the features that they are of")
     factor, failed = torch.linalg.cholesky_ex(b.covariance)
     if failed.any():
         values, vectors = torch.linalg.eigh(b.covariance)

@@ -9,6 +9,7 @@ you say your GPU reaches. What is left out: the allocator's slack, cuDNN's works
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +18,6 @@ from torch import Tensor
 from sdm_lite.concat import make_unet
 from sdm_lite.presets import UNetConfig
 
-GIB = 2**30
 BYTES = 4  # of a float32: weights, gradients, moments and averages are kept in it in mixed precision too
 
 
@@ -135,8 +135,10 @@ def make_plan(
     for name, value in (("num_steps", num_steps), ("gpus", gpus), ("accumulation_steps", accumulation_steps)):
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
-    if not teraflops > 0:
-        raise ValueError(f"teraflops must be above 0, got {teraflops}")
+    if not 0 < teraflops < math.inf:
+        raise ValueError(f"teraflops must be above 0 and finite, got {teraflops}")
+    if price is not None and not 0 <= price < math.inf:
+        raise ValueError(f"price must be at least 0 and finite, got {price}")
     if batch_size < 1 or batch_size % (gpus * accumulation_steps):
         raise ValueError(
             f"batch_size {batch_size} cannot be shared evenly by {gpus} GPUs in {accumulation_steps} parts each: "

@@ -8,8 +8,11 @@ from __future__ import annotations
 import argparse
 
 from sdm_lite.command import run
-from sdm_lite.plan import GIB, Counts, count, make_plan
+from sdm_lite.plan import Counts, count, make_plan
 from sdm_lite.presets import PRESETS, preset
+from sdm_lite.progress import byte_count, duration
+
+SMALL = 1e11  # operations an image: far from the 10^12 and more of the paper's networks
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -35,16 +38,20 @@ def network_lines(counts: Counts) -> list[str]:
     """What the network itself takes."""
     return [
         f"parameters                    {counts.parameters / 1e6:10.1f} M",
-        f"operations an image, forward  {counts.forward / 1e12:10.3f} T",
-        f"  forward and backward        {counts.training / 1e12:10.3f} T",
-        f"kept for the backward pass    {counts.activations / GIB:10.2f} GiB an image in float32, "
-        f"{counts.activations_16 / GIB:.2f} GiB in 16 bits",
+        f"operations an image, forward  {_operations(counts.forward)}",
+        f"  forward and backward        {_operations(counts.training)}",
+        f"kept for the backward pass    {byte_count(counts.activations, 1024):>12} an image in float32, "
+        f"{byte_count(counts.activations_16, 1024)} in 16 bits",
     ]
+
+
+def _operations(number: int) -> str:
+    return f"{number / 1e12:10.3f} T" if number > SMALL else f"{number / 1e9:10.3f} G"
 
 
 def table(counts: Counts, arguments: argparse.Namespace) -> list[str]:
     """A line for each number of GPUs."""
-    lines = [f"{'GPUs':>5}{'weights etc.':>15}{'activations':>14}{'images/s':>11}{'days':>9}{'cost':>12}"]
+    lines = [f"{'GPUs':>5}{'weights etc.':>15}{'activations':>14}{'images/s':>13}{'time':>14}{'cost':>12}"]
     for gpus in arguments.gpus:
         plan = make_plan(
             counts,
@@ -56,10 +63,19 @@ def table(counts: Counts, arguments: argparse.Namespace) -> list[str]:
             mixed_precision=not arguments.float32,
             price=arguments.price,
         )
-        cost = "-" if plan.cost is None else f"{plan.cost:,.0f}"
-        memory = f"{plan.fixed / GIB:>11.1f} GiB{plan.activations / GIB:>10.1f} GiB"
-        lines.append(f"{gpus:>5}{memory}{plan.images_per_second:>11.1f}{plan.days:>9.1f}{cost:>12}")
+        cost = "-" if plan.cost is None else f"{plan.cost:,.2f}" if plan.cost < 100 else f"{plan.cost:,.0f}"
+        memory = f"{byte_count(plan.fixed, 1024):>15}{byte_count(plan.activations, 1024):>14}"
+        speed = f"{plan.images_per_second:,.1f}" if plan.images_per_second < 100 else f"{plan.images_per_second:,.0f}"
+        lines.append(f"{gpus:>5}{memory}{speed:>13}{told_days(plan.days):>14}{cost:>12}")
+    if counts.training < SMALL:
+        lines.append("\nSo small a network keeps no GPU busy: it reaches a fraction of that speed; measure it.")
     return lines
+
+
+def told_days(days: float) -> str:
+    """A time as a reader says it: seconds, minutes, hours or days."""
+    hours = 24 * days
+    return f"{days:,.1f} days" if days >= 1 else f"{hours:.1f} h" if hours >= 1 else duration(3600 * hours)
 
 
 def main(argv: list[str] | None = None) -> int:

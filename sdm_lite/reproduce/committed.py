@@ -119,7 +119,7 @@ def machine_paths() -> list[tuple[str, str]]:
     named = {
         tempfile.gettempdir(): "<temporary>",
         os.path.realpath(tempfile.gettempdir()): "<temporary>",
-        str(Path.home()): "~",
+        os.path.expanduser("~"): "~",  # itself where there is no home, as in some containers
         sys.base_prefix: "<python>",
         sys.prefix: "<python>",
         str(REPOSITORY): "<sdm_lite>",

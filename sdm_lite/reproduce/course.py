@@ -171,8 +171,9 @@ def _check_parameters(paths: Sequence[Path], parameters: dict[str, Any]) -> None
     for path in paths:
         try:
             names = parameter_defaults(nbformat.read(path, as_version=4))
-        except (nbformat.reader.NotJSONError, SyntaxError) as error:
-            raise ValueError(f"{path.name}: expected a readable notebook, got {error}: repair it") from error
+        except Exception as error:  # nbformat's errors have no common name
+            told = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ValueError(f"{path.name}: expected a readable notebook, got {told}: repair it") from error
         missing = [name for name in REQUIRED_PARAMETERS if name not in names]
         if missing:
             raise ValueError(

@@ -18,6 +18,8 @@ import nbformat
 from sdm_lite.reproduce.committed import tags
 
 START_SECONDS = 180
+# How lines of a log begin that are not the kernel's.
+OF_PAPERMILL = ("Input Notebook:", "Output Notebook:", "Executing notebook", "Error occurred while starting new kernel")
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ def execute(
     import papermill
 
     error, start = "", time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder, open(log, "w", encoding="utf-8") as words:
+    with tempfile.TemporaryDirectory() as folder:
+        words = open(log, "w", encoding="utf-8")  # closed below: what that raises is no reason to lose the copy
         handler = logging.StreamHandler(words)
         logging.getLogger("papermill").addHandler(handler)
         target = Path(folder, source.name)
@@ -100,8 +103,19 @@ def execute(
             error = _one_line(caught, timeout)
         finally:
             logging.getLogger("papermill").removeHandler(handler)
+            try:
+                words.close()
+            except OSError as caught:
+                error = error or f"{log} could not be written ({caught.strerror}): make room on the disk"
         executed = nbformat.read(target if target.exists() else source, as_version=4)
-    return _outcome(executed, time.perf_counter() - start, error)
+    return _outcome(executed, time.perf_counter() - start, error, log)
+
+
+def _last_words(log: Path) -> str:
+    """The last line of a log that is the kernel's."""
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+    said = [line for line in lines if line and not line.startswith(OF_PAPERMILL)]
+    return said[-1] if said else ""
 
 
 def _kernel_manager(environment: dict[str, str], words) -> type:
@@ -115,7 +129,7 @@ def _kernel_manager(environment: dict[str, str], words) -> type:
     return Manager
 
 
-def _outcome(executed, seconds: float, error: str) -> Outcome:
+def _outcome(executed, seconds: float, error: str, log: Path) -> Outcome:
     """What papermill's marks tell: the time of each cell, and the last cell that was begun."""
     added = {"injected-parameters", "papermill-error-cell-tag"}
     cells = [cell for cell in executed.cells if not added & set(tags(cell))]
@@ -125,7 +139,10 @@ def _outcome(executed, seconds: float, error: str) -> Outcome:
     if not error:
         return Outcome(executed, seconds, timed)
     if not begun:
-        return Outcome(executed, seconds, timed, Failure(0, len(cells), "", "", f"the kernel did not start: {error}"))
+        told = f"the kernel did not start: {error}"
+        if last := _last_words(log):
+            told += f"; its last words: {last}"
+        return Outcome(executed, seconds, timed, Failure(0, len(cells), "", "", told))
     cell = cells[begun[-1] - 1]
     code = [line for line in cell.source.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     first_line = code[0].strip() if code else ""

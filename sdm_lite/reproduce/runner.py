@@ -91,8 +91,12 @@ def _run_notebook(course: Course, path: Path, place: str) -> dict[str, Any]:
         log=course.output / "logs" / f"{path.stem}.txt",
         label=place,
     )
-    _keep(course, path.stem, outcome.executed)
-    failure = outcome.failure and committed.scrub(asdict(outcome.failure))
+    failure = outcome.failure
+    try:
+        _keep(course, path.stem, outcome.executed)
+    except OSError as error:  # a full disk: what there is to report is reported
+        failure = failure or Failure(0, len(outcome.executed.cells), "", "", str(error))
+    failure = failure and committed.scrub(asdict(failure))
     return {
         "title": title(source, path.stem),
         "seconds": outcome.seconds,
@@ -195,7 +199,7 @@ def _begin(course: Course) -> dict[str, Any]:
             copies = {path.stem for path in (course.output / "executed").glob("*.ipynb")}
             state["results"] = {stem: result for stem, result in earlier["results"].items() if stem in copies}
             state["notebooks"] = sorted({*state["notebooks"], *earlier["notebooks"]})
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass  # none, or not ours: a fresh start
     return state
 

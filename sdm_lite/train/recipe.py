@@ -66,7 +66,9 @@ def read_recipe(source: str | Path) -> tuple[dict[str, object], dict[str, object
         )
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # PyYAML lets through what a date or a number in the text raises
         raise ValueError(f"{path} is not YAML ({' '.join(str(error).split())})") from None
     values = {} if values is None else values
     second_phase = values.pop("fine_tune", None) if isinstance(values, dict) else None

@@ -8,6 +8,7 @@ Apart from the command because this is where several processes, time and disk me
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import time
 from pathlib import Path
 
@@ -131,7 +132,7 @@ class Results:
     def facts(self, run: Run) -> dict[str, object]:
         """What the weights say of their making."""
         return {
-            "command": "python -m sdm_lite.train " + " ".join(self.argv),
+            "command": shlex.join(["python", "-m", "sdm_lite.train", *self.argv]),
             "steps": run.step,
             "images": run.step * self.config.train.batch_size,
             "seconds": round(run.seconds, 1),

@@ -178,7 +178,10 @@ def read_votes(votes_file: str | Path) -> list[Vote]:
         return []
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read as votes: {error}") from None
-    rows = list(csv.reader(io.StringIO(text)))
+    try:
+        rows = list(csv.reader(io.StringIO(text)))
+    except csv.Error as error:
+        raise ValueError(f"{path} cannot be read as votes: {error}") from None
     if rows and tuple(rows[0]) != COLUMNS:
         raise ValueError(f"{path} holds no votes: its first line must be {','.join(COLUMNS)}; give another file")
     return [_vote(path, number, row) for number, row in enumerate(rows[1:], start=2) if row]

@@ -196,7 +196,7 @@ def test_a_folder_that_cannot_be_written_is_told(root, tmp_path):
 def test_too_little_space_is_told_before_anything_is_read(root, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: namedtuple("Usage", "free")(1000))
     dataset = Files(root)
-    with pytest.raises(ValueError, match=r"needs 0\.00 GB, and 0\.00 GB are left.*SDM_LITE_CACHE"):
+    with pytest.raises(ValueError, match=r"needs \d\d\.\d kB, and 1\.0 kB are left.*SDM_LITE_CACHE"):
         open_cache(dataset, tmp_path / "caches")
     assert dataset.asked == []
 

@@ -9,7 +9,7 @@ import pytest
 
 from sdm_lite.datasets import CamVid
 from sdm_lite.datasets.__main__ import main
-from sdm_lite.datasets.check import check_split, format_counts, format_frequencies
+from sdm_lite.datasets.check import check_split, format_bad, format_counts, format_frequencies
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -121,3 +121,49 @@ def test_the_command_as_a_user_starts_it(root):
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).resolve().parents[2], check=False)
     assert done.returncode == 2 and done.stderr.startswith("error: expected a folder with images/")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [2, 10])  # fewer than are probed when the data set is made, and more
+@pytest.mark.parametrize("options", [[], ["--skip-bad"], ["--output", "picture.png"], ["--limit", "3"]])
+def test_where_nothing_is_right_it_is_listed(root, tmp_path, monkeypatch, capsys, number, options):
+    monkeypatch.chdir(tmp_path)
+    for split in ("train", "val"):
+        for path in sorted((root / "labels" / split).iterdir())[:number]:
+            Image.fromarray(np.asarray(Image.open(path)) + 100).save(path)  # ids of another data set
+        for kind in ("images", "labels"):
+            for path in sorted((root / kind / split).iterdir())[number:]:
+                path.unlink()
+    assert main(["check", "camvid", str(root), "--size", "32", "32", *options]) == 1
+    told = capsys.readouterr()
+    assert "labels/train/00.png, got 100 (" in told.out and "labels/val/00.png, got 100 (" in told.out
+    assert "no example of split train can be read" in told.err and "no example of split val can be read" in told.err
+    assert not (tmp_path / "picture.png").exists()
+
+
+def test_one_split_of_which_nothing_is_right_leaves_the_other_its_report(root, tmp_path, capsys):
+    for path in (root / "labels/train").iterdir():
+        path.write_bytes(b"")
+    output = tmp_path / "picture.png"
+    assert main(["check", "camvid", str(root), "--size", "32", "32", "--output", str(output)]) == 1
+    told = capsys.readouterr()
+    assert "train: 0 photographs with label maps\n  10 bad:" in told.out and "val: 2 photographs" in told.out
+    assert output.exists() and told.err.count("error: ") == 2
+
+
+def test_equal_faults_are_told_once_with_the_files_that_have_them(root, capsys):
+    for i in range(1, 10):
+        Image.fromarray(np.full((32, 32), 40 + i, np.uint8)).save(root / f"labels/train/{i:02d}.png")
+    (root / "images/train/05.png").write_bytes(b"")
+    assert main(["check", "camvid", str(root), "--size", "32", "32"]) == 1
+    told = capsys.readouterr().out
+    assert told.count("expected label ids") == 1 and "  9 bad:\n" in told and "05.png: cannot identify" in told
+    others = ", ".join(f"labels/train/{i:02d}.png" for i in (2, 3, 4, 6, 7, 8))
+    line = next(line for line in told.splitlines() if "the same in 7 more" in line)
+    assert set(line.partition(": ")[2].split(", ")) == {*others.split(", "), "labels/train/09.png"} or "01.png" in line
+
+
+def test_many_equal_faults_are_not_listed_without_end():
+    bad = [f"/data/my set/labels/a {i}.v2.png: no photograph for it" for i in range(50)]
+    lines = format_bad(bad, Path("/data/my set"))
+    assert len(lines) == 3 and lines[0] == "  50 bad:" and "the same in 49 more: labels/a 1.v2.png, " in lines[2]
+    assert lines[2].endswith("labels/a 20.v2.png and 29 more")

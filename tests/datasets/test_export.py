@@ -1,5 +1,7 @@
 """Examples written to a folder come back as they were, and a folder is there whole or not at all."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from sdm_lite.batches import Example
 from sdm_lite.datasets import Folder, open_dataset
 from sdm_lite.datasets.__main__ import main
 from sdm_lite.datasets.export import export_folder, render_scenes
-from sdm_lite.scenes import Scenes
+from sdm_lite.scenes import TEST_SEED, VALIDATION_SEED, Scenes
 
 pytest.importorskip("PIL.Image")
 
@@ -66,3 +68,29 @@ def test_the_command_renders_what_check_then_finds_right(tmp_path, capsys):
     assert main(command) == 2 and "got one that is in use" in capsys.readouterr().err
     assert main([*command[:1], str(tmp_path / "other"), "--size", "15"]) == 2
     assert "size: expected a multiple of 8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seed", [VALIDATION_SEED, TEST_SEED])
+def test_layouts_that_models_are_scored_on_are_not_given_away(tmp_path, capsys, seed):
+    assert main(["render-scenes", str(tmp_path / "scenes"), "--seed", str(seed), "--size", "16"]) == 2
+    assert f"seed {seed} gives layouts of Scenes(2), which models are scored on" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_told_with_the_folder_and_leaves_nothing(tmp_path, monkeypatch, capsys):
+    def write_bytes(self, data):
+        raise OSError(28, "No space left on device")  # as the system says it of a write: without a name
+
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    assert main(["render-scenes", str(tmp_path / "a b"), "--num-train", "1", "--num-val", "1", "--size", "16"]) == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith(f"error: {tmp_path / 'a b'} could not be written (No space left on device)")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_says_which_layouts_it_wrote_and_quotes_what_needs_it(tmp_path, capsys):
+    target = str(tmp_path / "my scenes")
+    assert main(["render-scenes", target, "--num-train", "2", "--num-val", "1", "--size", "16", "--seed", "3"]) == 0
+    told = capsys.readouterr().out
+    assert "wrote 2 pictures of Scenes(3) to train on and 1 of Scenes(4), held out" in told
+    assert f"check folder '{target}' --size" in told

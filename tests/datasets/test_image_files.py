@@ -1,5 +1,8 @@
 """Photographs of every kind come out upright and in RGB; label maps and photographs stay in step under resampling."""
 
+import struct
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -14,6 +17,7 @@ from sdm_lite.datasets.image_files import (
 from sdm_lite.pictures import png_bytes
 
 Image = pytest.importorskip("PIL.Image")
+CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
 
 
 @pytest.fixture
@@ -132,3 +136,110 @@ def test_the_published_code_s_halving_is_the_mean_of_blocks():
     blocks = array.reshape(16, 4, 32, 4, 3).mean(axis=(1, 3))
     assert np.abs(halved - blocks).max() <= 2  # Rounded four times.
     assert np.abs(resample(Image.fromarray(array), (0, 0, 1, 1), (16, 32)) - blocks).max() > 5
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_ids_of_few_bits_are_the_numbers_that_were_written(tmp_path, bits, suffix):
+    """Pillow stretches grey of 2 and 4 bits to 0..255: by 85 and 17."""
+    ids = (np.arange(48) % min(2**bits, 48)).astype(np.uint8).reshape(6, 8)
+    if suffix == "png":
+        Image.fromarray(ids).save(tmp_path / "a.png", bits=bits)
+    else:
+        (tmp_path / "a.tif").write_bytes(grey_tiff(ids, bits))
+    np.testing.assert_array_equal(read_ids(tmp_path / f"a.{suffix}"), ids)
+
+
+def grey_tiff(ids, bits, photometric=1):
+    """An uncompressed TIFF of (H, W) numbers, W of a row filling its bytes."""
+    rows = np.unpackbits(ids[..., None], axis=-1)[..., 8 - bits :].reshape(len(ids), -1)
+    data = np.packbits(rows, axis=-1).tobytes()
+    height, width = ids.shape
+    tags = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: 8, 277: 1, 278: height, 279: len(data)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    directory = struct.pack("<H", len(tags)) + entries + struct.pack("<I", 0)
+    return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + directory
+
+
+@pytest.mark.parametrize("options", [{"format": "JPEG"}, {"format": "JPEG2000"}, {"format": "WEBP"},
+                                     {"format": "AVIF"}, {"format": "TIFF", "compression": "jpeg"}])  # fmt: skip
+def test_what_can_change_ids_is_refused_by_what_it_is(tmp_path, options):
+    ids = np.random.default_rng(0).integers(0, 256, (16, 16), np.uint8)
+    try:
+        Image.fromarray(ids).save(tmp_path / "a.png", **options)
+    except (KeyError, OSError):
+        pytest.skip("this Pillow cannot write it")
+    for read in (read_ids, read_mask):
+        with pytest.raises(ValueError, match=rf"a\.png, got {options['format']}.*which can change them: give the PNG"):
+            read(tmp_path / "a.png")
+
+
+def test_ids_that_a_file_holds_twice_or_upside_down_are_refused(tmp_path):
+    ids = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    Image.fromarray(ids).save(tmp_path / "a.tif", save_all=True, append_images=[Image.fromarray(ids)])
+    with pytest.raises(ValueError, match=r"a\.tif, got 2 pages: give a file of one"):
+        read_ids(tmp_path / "a.tif")
+    (tmp_path / "a.tif").write_bytes(grey_tiff(ids, 8, photometric=0))
+    with pytest.raises(ValueError, match=r"a\.tif, got TIFF in which 0 is white"):
+        read_ids(tmp_path / "a.tif")
+
+
+def test_numbers_without_a_white_are_no_photograph(tmp_path):
+    Image.fromarray(np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)).save(tmp_path / "a.tif")
+    with pytest.raises(ValueError, match=r"a\.tif: 32-bit floating-point numbers"):
+        open_photograph(tmp_path / "a.tif")
+    Image.fromarray(np.full((8, 8), 70_000, dtype=np.int32)).save(tmp_path / "b.tif")
+    with pytest.raises(ValueError, match=r"b\.tif: values from 70000 to 70000"):
+        open_photograph(tmp_path / "b.tif")
+
+
+def exif_block(*entries):
+    """An EXIF block of (tag, type, count, four bytes of value): any, as no writer would let a wrong one through."""
+    packed = b"".join(struct.pack("<HHI", tag, kind, count) + value for tag, kind, count, value in entries)
+    return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + packed + bytes(4)
+
+
+ORIENTATION = (0x0112, 3, 1, struct.pack("<HH", 6, 0))
+BROKEN = {
+    "a text that is a fraction": (0x010E, 5, 1, struct.pack("<I", 200)),
+    "an offset beyond the end": (0x9286, 7, 1000, struct.pack("<I", 60_000)),
+    "a type that is none": (0x0131, 99, 1, bytes(4)),
+    "a fraction by nought": (0x011A, 5, 1, struct.pack("<I", 0)),
+    "a directory of nothing": (0x8769, 4, 1, struct.pack("<I", 70_000)),
+    "a count beyond all": (0x0100, 4, 2**31, bytes(4)),
+}
+
+
+@pytest.mark.parametrize("entry", BROKEN.values(), ids=BROKEN)
+def test_a_photograph_with_a_broken_exif_block_is_turned_all_the_same(tmp_path, colours, entry):
+    path = tmp_path / "a.jpg"
+    turned = np.ascontiguousarray(np.rot90(colours))
+    Image.fromarray(turned).save(path, quality=100, subsampling=0, exif=exif_block(*sorted((ORIENTATION, entry))))
+    assert open_photograph(path).size == (24, 16) and photograph_size(path) == (16, 24)
+    assert_near(corner_colours(open_photograph(path)), corner_colours(colours))
+
+
+def test_an_exif_block_that_is_none_turns_nothing(tmp_path, colours):
+    for block in (b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0 nothing of the kind"):
+        Image.fromarray(colours).save(tmp_path / "a.jpg", quality=100, subsampling=0, exif=block)
+        assert open_photograph(tmp_path / "a.jpg").size == (24, 16) and photograph_size(tmp_path / "a.jpg") == (16, 24)
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="needs the broken files at ../shared/cases, which are not published")
+def test_the_broken_photographs_that_were_met():
+    found = sorted(CASES.glob("*.jpg"))
+    assert [open_photograph(path).size for path in found] == [(16, 24)] * 3 + [(40, 60)]
+    assert [photograph_size(path) for path in found] == [(24, 16)] * 3 + [(60, 40)]
+    assert read_ids(CASES / "gray4bit_label.png").max() == 10
+    with pytest.raises(ValueError, match="got JPEG, which can change them"):
+        read_ids(CASES / "jpeg_named_png_label.png")
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
+def test_every_format_is_turned_once(tmp_path, colours, suffix):
+    """Pillow turns a TIFF by itself when it is loaded, some versions its size before."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(np.ascontiguousarray(np.rot90(colours))).save(path, exif=exif)
+    assert open_photograph(path).size == (24, 16) and photograph_size(path) == (16, 24)

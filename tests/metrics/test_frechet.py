@@ -149,3 +149,17 @@ def test_kernel_distance_is_the_same_whatever_is_held_at_a_time(monkeypatch, row
     expected = metrics.kernel_distance(a, b)
     monkeypatch.setattr("sdm_lite.metrics.kernel.ROWS", rows)
     assert metrics.kernel_distance(a, b) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e41, 1e200, 1e308])
+@pytest.mark.parametrize("num", [3, 40])  # by the small matrix, and by the covariances
+def test_features_too_large_to_be_squared_are_told(scale, num):
+    features = torch.randn(num, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for distance in (metrics.frechet_distance, metrics.kernel_distance):
+        with pytest.raises(ValueError, match=r"features must be at most 1e\+40, got one of .*: scale them down"):
+            distance(features, scale * features)
+        assert math.isfinite(distance(features, 1e38 * features)), "no float32 is too large"
+    with pytest.raises(ValueError, match="moments must be finite"):
+        frechet_distance_of_moments(
+            Moments(torch.zeros(2), torch.full((2, 2), math.inf)), Moments(*torch.ones(3, 2).split([1, 2]))
+        )

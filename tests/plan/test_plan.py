@@ -1,10 +1,12 @@
 """Counts agree with the network that is counted, and a plan with arithmetic."""
 
+import math
+
 import pytest
 import torch
 
 from sdm_lite.plan import Counts, count, make_plan
-from sdm_lite.plan.__main__ import main
+from sdm_lite.plan.__main__ import main, told_days
 from sdm_lite.presets import PRESETS, preset
 from sdm_lite.unet import SDMUNet
 
@@ -56,6 +58,10 @@ def test_a_plan_is_arithmetic():
         ({"gpus": 0}, "gpus must be at least 1"),
         ({"gpus": 3}, "batch_size 32 cannot be shared evenly by 3 GPUs"),
         ({"teraflops": 0}, "teraflops must be above 0"),
+        ({"teraflops": math.inf}, "teraflops must be above 0 and finite, got inf"),
+        ({"teraflops": math.nan}, "teraflops must be above 0 and finite, got nan"),
+        ({"price": math.nan}, "price must be at least 0 and finite, got nan"),
+        ({"price": -1.0}, "price must be at least 0 and finite, got -1"),
     ],
 )
 def test_a_wrong_plan_is_told(options, message):
@@ -67,6 +73,13 @@ def test_the_command_prints_a_line_for_each_number_of_gpus(capsys):
     assert main(["scenes-32", "--gpus", "1", "8", "--price", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "scenes-32, 32 x 32, 12 condition channels"
-    assert [line.split()[0] for line in lines[-2:]] == ["1", "8"]
+    assert [line.split()[0] for line in lines[-4:-2]] == ["1", "8"]  # and below them what is true of small networks
     assert main(["scenes-33"]) == 2
     assert "preset must be one of" in capsys.readouterr().err
+
+
+def test_no_number_is_told_as_nothing_or_without_end(capsys):
+    assert main(["scenes-32", "--gpus", "1", "--num-steps", "100", "--price", "2"]) == 0
+    told = capsys.readouterr().out
+    assert " 0.0 " not in told and "0.000" not in told and "So small a network keeps no GPU busy" in told
+    assert [told_days(days) for days in (10 / 86400, 0.2, 3.0)] == ["10 s", "4.8 h", "3.0 days"]

@@ -54,4 +54,5 @@ def test_a_kernel_that_does_not_start_is_an_error(tmp_path, monkeypatch):
     outcome = run(make_notebook(tmp_path / "00_a.ipynb", "1"), kernel="broken")
     assert outcome.failure.cell == 0 and outcome.cell_seconds == {}
     assert outcome.failure.error.startswith("the kernel did not start: RuntimeError: Kernel died")
+    assert outcome.failure.error.endswith("; its last words: no such thing")
     assert "no such thing" in (tmp_path / "log.txt").read_text()

@@ -14,6 +14,7 @@ import torch
 
 from sdm_lite.command import check_device, check_packages, default_device, run
 from sdm_lite.datasets.alterations import FILTERS
+from sdm_lite.datasets.class_names import read_class_names
 from sdm_lite.datasets.picture_folder import PictureFolder, label_files, open_folder, told_sizes
 from sdm_lite.evaluate.folders.judges import PUBLISHED, FeatureNetwork, find_judge, find_segmenter
 from sdm_lite.evaluate.folders.measuring import check_enough, compare_folders
@@ -26,7 +27,7 @@ from sdm_lite.evaluate.folders.report import (
     write_folder_report,
 )
 from sdm_lite.evaluate.folders.ruler import LEAST_TO_HALVE, measure_ruler
-from sdm_lite.files import check_writable_folder, expanded
+from sdm_lite.files import check_writable_folder
 from sdm_lite.progress import progress
 
 
@@ -92,7 +93,8 @@ def _run(arguments: argparse.Namespace, command: str) -> None:
     size = _common_size(samples, arguments.size)
     judge = find_judge(arguments.judge, device=arguments.device)
     _check_size(judge, size)
-    names = {"ids": arguments.segmenter_ids, "class_names": _class_names(arguments.classes)}
+    class_names = () if arguments.classes is None else read_class_names(arguments.classes)
+    names = {"ids": arguments.segmenter_ids, "class_names": class_names}
     segmenter = find_segmenter(arguments.segmenter, judge, **names, device=arguments.device)
     void = tuple(sorted({*arguments.void, *getattr(segmenter, "void", ())}))
     protocol = Protocol(size, arguments.filter, arguments.batch_size, void, arguments.skip_bad)
@@ -113,16 +115,6 @@ def _run(arguments: argparse.Namespace, command: str) -> None:
     if ruler is not None:
         print("\n".join([ruler_table(ruler), *ruler_lines(ruler)]))
     print(f"wrote {report}, which says how this was measured, and beside it scores.json")
-
-
-def _class_names(file: Path | None) -> list[str]:
-    """The names of the classes of label maps, in the order of their ids."""
-    if file is None:
-        return []
-    names = [line.strip() for line in expanded(file).read_text(encoding="utf-8").splitlines() if line.strip()]
-    if not names:
-        raise ValueError(f"expected names of classes, one a line, in --classes {file}, got none")
-    return names
 
 
 def _common_size(samples: PictureFolder, asked: list[int] | None) -> tuple[int, int]:
