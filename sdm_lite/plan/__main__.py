@@ -63,7 +63,7 @@ def table(counts: Counts, arguments: argparse.Namespace) -> list[str]:
             mixed_precision=not arguments.float32,
             price=arguments.price,
         )
-        cost = "-" if plan.cost is None else f"{plan.cost:,.2f}" if plan.cost < 100 else f"{plan.cost:,.0f}"
+        cost = "-" if plan.cost is None else told_cost(plan.cost)
         memory = f"{byte_count(plan.fixed, 1024):>15}{byte_count(plan.activations, 1024):>14}"
         speed = f"{plan.images_per_second:,.1f}" if plan.images_per_second < 100 else f"{plan.images_per_second:,.0f}"
         lines.append(f"{gpus:>5}{memory}{speed:>13}{told_days(plan.days):>14}{cost:>12}")
@@ -75,7 +75,16 @@ def table(counts: Counts, arguments: argparse.Namespace) -> list[str]:
 def told_days(days: float) -> str:
     """A time as a reader says it: seconds, minutes, hours or days."""
     hours = 24 * days
-    return f"{days:,.1f} days" if days >= 1 else f"{hours:.1f} h" if hours >= 1 else duration(3600 * hours)
+    if hours < 1:
+        return duration(3600 * hours) if 3600 * hours >= 1 else "under 1 s"
+    return f"{days:,.1f} days" if days >= 1 else f"{hours:.1f} h"
+
+
+def told_cost(cost: float) -> str:
+    """A price: whole from a hundred on, never as nothing where it is something."""
+    if 0 < cost < 0.01:
+        return "under 0.01"
+    return f"{cost:,.2f}" if cost < 100 else f"{cost:,.0f}"
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -82,4 +82,4 @@ def test_no_number_is_told_as_nothing_or_without_end(capsys):
     assert main(["scenes-32", "--gpus", "1", "--num-steps", "100", "--price", "2"]) == 0
     told = capsys.readouterr().out
     assert " 0.0 " not in told and "0.000" not in told and "So small a network keeps no GPU busy" in told
-    assert [told_days(days) for days in (10 / 86400, 0.2, 3.0)] == ["10 s", "4.8 h", "3.0 days"]
+    assert [told_days(days) for days in (0.0, 10 / 86400, 0.2, 3.0)] == ["under 1 s", "10 s", "4.8 h", "3.0 days"]
