@@ -208,10 +208,11 @@ How much that moves with the seed of the noise and with the layouts, the same ne
 ```
 """
     commands = "\n".join(f"    {phase['command']}" for phase in [*facts.get("before", []), facts])
+    kind = {"spade": "An SDM U-Net", "concat": "A U-Net with labels concatenated at the input"}[config.conditioning]
     return f"""# {name}
 
-An SDM U-Net for Scenes at {config.image_size[0]} x {config.image_size[1]} with {config.base_channels} base channels and
-multipliers {config.channel_multipliers}. Written by
+{kind} for Scenes at {config.image_size[0]} x {config.image_size[1]} with {config.base_channels} base channels and
+multipliers {tuple(round(multiplier, 3) for multiplier in config.channel_multipliers)}. Written by
 
 {commands}
 

@@ -32,14 +32,16 @@ from sdm_lite.baselines.ablation.runs import CONCAT, FULL_STEPS, MATCHES, SDM, S
 from sdm_lite.evidence import StoredClaim, write_evidence
 
 COMMAND = "python -m sdm_lite.baselines table4"
+# What decides the numbers most directly: the two networks, process and loop, how they are drawn, what they are told by.
 MODULES = (
-    "sdm_lite.baselines.ablation",
+    "sdm_lite.baselines.ablation.runs",
     "sdm_lite.concat",
     "sdm_lite.diffusion",
+    "sdm_lite.evaluate.floors",
     "sdm_lite.guidance",
-    "sdm_lite.judge.network",
     "sdm_lite.sampling",
     "sdm_lite.spade",
+    "sdm_lite.train.loop",
     "sdm_lite.unet",
 )
 KIND = "layouts and seeds"
