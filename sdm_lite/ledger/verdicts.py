@@ -96,6 +96,11 @@ def judge(rule: Rule, interval: Sequence[float] | None, value: float, interval_k
     return {True: "reproduced", False: "contradicted", None: "inconclusive"}[inside]
 
 
+def verdict_of(record: Record) -> str:
+    """What one record says of its row, or of its part."""
+    return judge(find_rule(record.id)[2], record.interval, record.value, record.interval_kind)
+
+
 def verdicts(records: Iterable[Record], rows: Sequence[Row] = ROWS) -> list[RowVerdict]:
     """The verdict of every row.
 

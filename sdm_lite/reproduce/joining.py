@@ -14,7 +14,7 @@ from typing import Any
 
 from sdm_lite.evidence import EVIDENCE_DIR, evidence_names, read_evidence, stale
 from sdm_lite.files import DATA_DIR, to_json, write_whole
-from sdm_lite.ledger import ROWS, Record, Row, RowVerdict, coverage, find_rule, judge, verdicts, worsened
+from sdm_lite.ledger import ROWS, Record, Row, RowVerdict, coverage, find_rule, verdict_of, verdicts, worsened
 from sdm_lite.reproduce.arithmetic import arithmetic_records
 
 COMMITTED = DATA_DIR / "ledger.json"
@@ -84,6 +84,15 @@ def read_ledger(path: Path = COMMITTED) -> dict[str, Any]:
         told = f"{type(error).__name__} {error}".splitlines()[0]
         raise ValueError(f"{path.name}: expected a ledger, got {told}: make it with --ledger") from None
     return content
+
+
+def committed_verdicts(path: Path = COMMITTED) -> list[RowVerdict]:
+    """The verdict of every row by the committed records alone, stored runs among them: what the committed pages say.
+
+    Raises:
+        ValueError: if the file cannot be read as a ledger, or holds a record of a row that there is not.
+    """
+    return verdicts(_record(one) for claim in read_ledger(path)["claims"] for one in claim["records"])
 
 
 def joined(
@@ -197,11 +206,6 @@ def _claim(one: RowVerdict) -> dict[str, Any]:
         "notes": list(one.notes),
         "records": records,
     }
-
-
-def verdict_of(record: Record) -> str:
-    """What one record says of its row."""
-    return judge(find_rule(record.id)[2], record.interval, record.value, record.interval_kind)
 
 
 def _record(entry: dict[str, Any]) -> Record:

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sdm_lite.files import write_whole
-from sdm_lite.ledger import Record, RowVerdict, coverage
+from sdm_lite.ledger import Record, RowVerdict, coverage, verdict_of
 from sdm_lite.ledger.rules import format_value
-from sdm_lite.reproduce.joining import verdict_of
 
 COMMAND = "python -m sdm_lite.reproduce --ledger"
 BEGIN = f"<!-- ledger: made by `{COMMAND}` -->\n"

@@ -15,9 +15,8 @@ from typing import Any
 import nbformat
 
 from sdm_lite.files import write_whole
-from sdm_lite.ledger import RowVerdict
+from sdm_lite.ledger import RowVerdict, verdict_of
 from sdm_lite.reproduce.committed import tags
-from sdm_lite.reproduce.joining import verdict_of
 from sdm_lite.reproduce.pages import fill
 
 

@@ -1,0 +1,157 @@
+"""The ledger as pictures: every claim as a tile, every interval beside its rule.
+
+Apart from the pages of words. Everything is drawn on axes that it is given, so that matplotlib comes in by `viz` alone,
+and from verdicts and records alone: no figure knows how the paper fares. Colours are Okabe and Ito's, told apart by the
+colour-blind; a mark, a shelf or a word says the same beside each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sdm_lite.ledger import (
+    VERDICTS,
+    Margin,
+    Record,
+    RowVerdict,
+    find_rule,
+    measured,
+    num_measured,
+    verdict_of,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLOURS = {
+    "reproduced": "#0072B2",
+    "partly": "#CC79A7",
+    "contradicted": "#D55E00",
+    "inconclusive": "#8a929c",
+    "not attempted": "#ffffff",
+}
+"""Of each verdict: blue and vermilion, told apart by everybody, and between them what is between them."""
+
+MARKERS = {"reproduced": "o", "contradicted": "X", "inconclusive": "D"}
+"""Of a record, by what it says."""
+
+INK, FAINT, TRUE_HERE = "#1c2430", "#5c6773", "#dcebf6"
+PER_LINE = 5
+FURTHEST = 60.0
+TICKS = (-30, -10, -3, -1, 0, 1, 3, 10, 30)
+
+
+def draw_tiles(axes: Axes, given: Sequence[RowVerdict]) -> dict[str, int]:
+    """Every claim as a tile, on a shelf for each verdict; squares on a tile are the parts of its claim.
+
+    Args:
+        axes: empty ones, about 9.5 inches wide.
+        given: from `verdicts`.
+
+    Returns:
+        How many tiles each verdict has; a stale one, whose tile has a dashed edge, is counted with its verdict.
+    """
+    top, counts = 0.0, {}
+    for said in VERDICTS:
+        shelf = [one for one in given if one.verdict == said]
+        counts[said] = len(shelf)
+        if shelf:
+            axes.text(-0.3, top + 0.42, str(len(shelf)), ha="right", va="center", fontsize=22, fontweight="bold",
+                      color=INK if said == "not attempted" else COLOURS[said])  # fmt: skip
+            axes.text(-0.24, top + 0.42, said.replace(" ", "\n"), ha="left", va="center", fontsize=9, color=INK)
+            for k, one in enumerate(shelf):
+                _tile(axes, one, 0.62 + k % PER_LINE, top + k // PER_LINE)
+            top += -(-len(shelf) // PER_LINE) + 0.25
+    axes.set(xlim=(-0.65, 0.62 + PER_LINE), ylim=(top - 0.2, -0.1), xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    axes.grid(False)
+    return counts
+
+
+def _tile(axes: Axes, one: RowVerdict, left: float, top: float) -> None:
+    is_open = one.verdict == "not attempted"
+    axes.barh(
+        top + 0.42,
+        0.94,
+        left=left,
+        height=0.84,
+        color=COLOURS[one.verdict],
+        edgecolor="#b4bcc6" if is_open else INK if one.stale else COLOURS[one.verdict],
+        linestyle="--" if is_open or one.stale else "-",
+        linewidth=1.6 if one.stale else 1,
+    )
+    ink = INK if is_open or one.verdict == "partly" else "white"
+    axes.text(left + 0.05, top + 0.3, one.row.id, va="center", fontsize=8.5, color=ink,
+              fontweight="normal" if is_open else "bold")  # fmt: skip
+    if one.stale:
+        axes.text(left + 0.89, top + 0.64, "stale", va="center", ha="right", fontsize=7.5, style="italic", color=ink)
+    for k, said in enumerate(one.parts.values() if len(one.parts) > 1 else ()):
+        axes.barh(top + 0.64, 0.07, left=left + 0.06 + 0.1 * k, height=0.22, color=COLOURS[said],
+                  edgecolor="#b4bcc6" if is_open else "white", linewidth=1)  # fmt: skip
+
+
+def draw_forest(axes: Axes, given: Sequence[RowVerdict]) -> int:
+    """Every record with an interval, in half-widths of it from the nearest end of its rule; true is to the right.
+
+    Args:
+        axes: empty ones, about 4.4 inches wide and 0.33 high for each record, with room for words on both sides.
+        given: from `verdicts`.
+
+    Returns:
+        How many records are drawn. Those of notebooks where a stored run decides are drawn hollow.
+    """
+    lines = measured(given)
+    stored = {record.id for record, _ in lines if record.is_stored}
+    left, right = (min(FURTHEST, 1.4 * max([3.0, *(sign * one.value for _, one in lines)])) for sign in (-1, 1))
+    axes.set_xscale("symlog", linthresh=4, linscale=1.6)
+    axes.set(xlim=(-left, right), ylim=(max(len(lines), 1) - 0.5, -0.5), yticks=[])
+    ticks = [tick for tick in TICKS if -left < tick < right]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.spines["left"].set_visible(False)
+    axes.axvline(0, color=INK, linewidth=1.2, zorder=2)
+    axes.set_xlabel("half-widths of its interval from the end of its rule")
+    for y, (record, one) in enumerate(lines):
+        _line(axes, y, one, verdict_of(record), hollow=record.id in stored and not record.is_stored)
+        _beside(axes, -0.02, y - 0.14, record.id, ha="right", fontsize=9, fontweight="bold")
+        _beside(axes, -0.02, y + 0.26, witness(record), ha="right", fontsize=7, color=FAINT)
+        _beside(axes, 1.03, y, number(record))
+        _beside(axes, 1.68, y, find_rule(record.id)[2].words)
+    _beside(axes, 1.03, -1, "measured [95 %]", color=FAINT)
+    _beside(axes, 1.68, -1, "true if", color=FAINT)
+    return len(lines)
+
+
+def _line(axes: Axes, y: int, one: Margin, said: str, *, hollow: bool) -> None:
+    """One record: where its claim is true, its interval and its value; what is beyond the axes stands at their edge."""
+    left, right = axes.get_xlim()
+    axes.barh(y, min(one.room, right), left=0, height=1, color=TRUE_HERE, linewidth=0, zorder=0)
+    axes.plot([one.low, one.high], [y, y], color=COLOURS[said], linewidth=2.4, zorder=3, solid_capstyle="butt")
+    beyond = "<" if one.value < left else ">" if one.value > right else MARKERS[said]
+    fill, edge = ("white", COLOURS[said]) if hollow else (COLOURS[said], "white")
+    axes.plot(min(max(one.value, left), right), y, beyond, markersize=7.5, zorder=4, clip_on=False,
+              markerfacecolor=fill, markeredgecolor=edge, markeredgewidth=1)  # fmt: skip
+
+
+def _beside(axes: Axes, x: float, y: float, text: str, *, ha: str = "left", fontsize: float = 8.5, color: str = INK,
+            fontweight: str = "normal") -> None:  # fmt: skip
+    """A text beside a line: x in widths of the axes, y in lines."""
+    axes.text(x, y, text, transform=axes.get_yaxis_transform(), va="center", ha=ha, fontsize=fontsize, color=color,
+              fontweight=fontweight)  # fmt: skip
+
+
+def number(record: Record) -> str:
+    """A record's value to three digits, with its interval: "1.06 [1.05, 1.07]"."""
+    told = f"{record.value:.3g}"
+    return f"{told} [{record.interval[0]:.3g}, {record.interval[1]:.3g}]" if record.interval else told
+
+
+def witness(record: Record) -> str:
+    """Who measured, on how much, and at which scale where it is not the row's: "notebook 05, 20 layouts"."""
+    who = record.source.removeprefix("stored run ")
+    counted = num_measured(record.interval_kind)
+    scale = re.sub(r" \(.*?\)", "", record.scale) if record.scale != find_rule(record.id)[0].scale else ""
+    told = [who.split("_")[0] if who.startswith("notebook") else who, f"{counted[0]} {counted[1]}" if counted else ""]
+    return ", ".join(filter(None, [*told, scale]))
