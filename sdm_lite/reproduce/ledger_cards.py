@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from sdm_lite.ledger import Record, RowVerdict, decisive, find_rule, verdict_of
-from sdm_lite.reproduce.ledger_figures import COLOURS, FAINT, INK, MARKERS, TRUE_HERE, number, witness
+from sdm_lite.reproduce.ledger_figures import COLOURS, FAINT, INK, MARKERS, TRUE_HERE, number, who
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,14 +76,17 @@ def draw_card(axes: Axes, card: Card) -> None:
     axes.grid(False)
     axes.spines[:].set(visible=True, color="#b4bcc6")
     axes.barh(0.94, 1, left=0, height=0.12, color=COLOURS[said], linewidth=0)
-    _text(axes, 0.03, 0.94, said.upper(), va="center", color=ink, fontsize=9.5, fontweight="bold")
+    is_whole = said == card.claim.verdict
+    head = said.upper() if is_whole else f"{said.upper()} in this part"
+    _text(axes, 0.03, 0.94, head, va="center", color=ink, fontsize=9.5, fontweight="bold")
     _text(axes, 0.97, 0.94, card.reason, va="center", ha="right", color=ink, fontsize=9)
     claim = textwrap.wrap(row.claim, 62)
     _text(axes, 0.03, 0.84, "\n".join(claim), color=INK, fontsize=10, fontweight="bold")
     words = (
         f"The paper: {row.place}{'; ' + row.figures if row.figures else ''}.",
         f"Here: {rule.quantity}: {number(card.record)}{' ' + rule.unit if rule.unit else ''}; true if {rule.words}.",
-        f"By {witness(card.record)}. Scale: {card.record.scale or row.scale}. [{card.record.id}]",
+        f"By {who(card.record)}. Scale: {card.record.scale or row.scale}. [{card.record.id}]",
+        *([] if is_whole else [f"The claim: {card.claim.verdict} ({card.claim.which})."]),
     )
     text = "\n".join(textwrap.fill(line, 84, subsequent_indent="    ") for line in words)
     _text(axes, 0.03, 0.81 - 0.08 * len(claim), text, color=FAINT, fontsize=8.5)

@@ -148,10 +148,15 @@ def number(record: Record) -> str:
     return f"{told} [{record.interval[0]:.3g}, {record.interval[1]:.3g}]" if record.interval else told
 
 
-def witness(record: Record) -> str:
-    """Who measured, on how much, and at which scale where it is not the row's: "notebook 05, 20 layouts"."""
-    who = record.source.removeprefix("stored run ")
+def who(record: Record) -> str:
+    """Who measured, and on how much: "notebook 05, 20 layouts"."""
+    source = record.source.removeprefix("stored run ")
     counted = num_measured(record.interval_kind)
+    told = [source.split("_")[0] if source.startswith("notebook") else source]
+    return ", ".join([*told, f"{counted[0]} {counted[1]}"] if counted else told)
+
+
+def witness(record: Record) -> str:
+    """As `who`, with the scale where it is not the row's: "table4, 512 layouts, Scenes 32 px, equal time"."""
     scale = re.sub(r" \(.*?\)", "", record.scale) if record.scale != find_rule(record.id)[0].scale else ""
-    told = [who.split("_")[0] if who.startswith("notebook") else who, f"{counted[0]} {counted[1]}" if counted else ""]
-    return ", ".join(filter(None, [*told, scale]))
+    return ", ".join(filter(None, [who(record), scale]))

@@ -112,3 +112,10 @@ def test_a_card_has_the_claim_its_verdict_and_what_was_measured(axes):
     assert verdict_of(card.record).upper() == "CONTRADICTED" and "CONTRADICTED" in said
     assert "Guidance lowers FID." in said and "30.8 to 27.5 (ADE20K)" in said
     assert "9 [8, 10]" in said and "true if at most 0" in said
+
+
+def test_a_card_of_a_part_says_what_the_claim_is(axes):
+    given = verdicts([made("scale-trades/fid", 9.0), made("scale-trades/miou", 0.5)])
+    draw_card(axes, telling(given)[0])
+    said = " ".join(" ".join(texts(axes)).split())
+    assert "CONTRADICTED in this part" in said and "The claim: partly (contradicted: fid; inconclusive: miou" in said
