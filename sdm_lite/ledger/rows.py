@@ -344,7 +344,7 @@ ROWS: tuple[Row, ...] = (
         "judge-matters",
         "Section 4.1",
         "mIoU depends on how strong the segmenter is.",
-        tested="The same samples scored by judges of three strengths: to come.",
+        tested="The same samples scored by judges of three strengths (docs/judge_strength.md).",
         rules={
             "": Rule(
                 "mIoU of the same samples by the strongest judge less by the weakest",
@@ -359,7 +359,7 @@ ROWS: tuple[Row, ...] = (
         "Section 4.1, Table 3",
         "Pictures enlarged to the segmenter's own input size are scored more reasonably.",
         tested=(
-            "Pictures of 32 px scored by the judge of 64 px, as they are and enlarged: to come. More reasonable means "
+            "Pictures of 32 px scored by the judge of 64 px, as they are and enlarged. More reasonable means "
             "nearer to what true pictures of 64 px score."
         ),
         rules={
