@@ -27,12 +27,16 @@ if TYPE_CHECKING:
 
 COLOURS = {
     "reproduced": "#0072B2",
-    "partly": "#CC79A7",
+    "partly": "#F0E442",
     "contradicted": "#D55E00",
     "inconclusive": "#8a929c",
     "not attempted": "#ffffff",
 }
-"""Of each verdict: blue and vermilion, told apart by everybody, and between them what is between them."""
+"""Of each verdict: blue for the paper, vermilion against it. Yellow and not Okabe and Ito's purple, which without green
+cones is the grey of "inconclusive"."""
+
+DARK_INK = ("partly", "inconclusive", "not attempted")
+"""Verdicts on whose colour white letters are hard to read, or whose colour is hard to read on white."""
 
 MARKERS = {"reproduced": "o", "contradicted": "X", "inconclusive": "D"}
 """Of a record, by what it says."""
@@ -59,7 +63,7 @@ def draw_tiles(axes: Axes, given: Sequence[RowVerdict]) -> dict[str, int]:
         counts[said] = len(shelf)
         if shelf:
             axes.text(-0.3, top + 0.42, str(len(shelf)), ha="right", va="center", fontsize=22, fontweight="bold",
-                      color=INK if said == "not attempted" else COLOURS[said])  # fmt: skip
+                      color=INK if said in DARK_INK else COLOURS[said])  # fmt: skip
             axes.text(-0.24, top + 0.42, said.replace(" ", "\n"), ha="left", va="center", fontsize=9, color=INK)
             for k, one in enumerate(shelf):
                 _tile(axes, one, 0.62 + k % PER_LINE, top + k // PER_LINE)
@@ -82,7 +86,7 @@ def _tile(axes: Axes, one: RowVerdict, left: float, top: float) -> None:
         linestyle="--" if is_open or one.stale else "-",
         linewidth=1.6 if one.stale else 1,
     )
-    ink = INK if is_open or one.verdict == "partly" else "white"
+    ink = INK if one.verdict in DARK_INK else "white"
     axes.text(left + 0.05, top + 0.3, one.row.id, va="center", fontsize=8.5, color=ink,
               fontweight="normal" if is_open else "bold")  # fmt: skip
     if one.stale:

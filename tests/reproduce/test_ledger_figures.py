@@ -1,10 +1,12 @@
 """The ledger as pictures shows all that is in it, in the colour of its verdict; cards are picked by rule."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
-from matplotlib.colors import to_hex
+from colour_vision import DEUTERANOPIA, PROTANOPIA, TRITANOPIA, nearest_colours
+from matplotlib.colors import to_hex, to_rgb
 
-from sdm_lite.ledger import ROWS, Record, coverage, measured, verdict_of, verdicts
+from sdm_lite.ledger import ROWS, VERDICTS, Record, coverage, measured, verdict_of, verdicts
 from sdm_lite.reproduce.joining import committed_verdicts, read_ledger
 from sdm_lite.reproduce.ledger_cards import draw_card, telling
 from sdm_lite.reproduce.ledger_figures import COLOURS, draw_forest, draw_tiles, number, witness
@@ -119,3 +121,9 @@ def test_a_card_of_a_part_says_what_the_claim_is(axes):
     draw_card(axes, telling(given)[0])
     said = " ".join(" ".join(texts(axes)).split())
     assert "CONTRADICTED in this part" in said and "The claim: partly (contradicted: fid; inconclusive: miou" in said
+
+
+@pytest.mark.parametrize("vision", [np.eye(3), PROTANOPIA, DEUTERANOPIA, TRITANOPIA])
+def test_verdicts_are_told_apart_by_all_eyes(vision):
+    palette = np.array([[round(255 * part) for part in to_rgb(COLOURS[said])] for said in VERDICTS], np.uint8)
+    assert nearest_colours(palette, vision).distance > 10
