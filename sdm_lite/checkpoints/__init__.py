@@ -149,9 +149,8 @@ def read_configs(metadata: dict[str, str], path: Path) -> tuple[UNetConfig, Diff
         r'"condition_channels": (\d+)', text
     ):  # a version that did not tell classes and edges apart
         num_classes, edges = classes_and_edges(int(counted[1]))
-        if re.search(
-            r"--(dataset|recipe)[ =]camvid", metadata.get("facts", "")
-        ):  # as many channels as Scenes, no edges
+        # As many channels as Scenes, and no edges; a recipe of one's own has a name of one's own.
+        if re.search(r'--(dataset|recipe)[ =]camvid|"dataset": "camvid"', metadata.get("facts", "")):
             num_classes, edges = num_classes + edges, False
         text = text.replace(counted[0], f'"num_classes": {num_classes}, "instance_edges": {json.dumps(edges)}')
     return read_config(UNetConfig, text, path), read_config(DiffusionConfig, metadata.get("diffusion"), path)

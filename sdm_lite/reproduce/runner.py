@@ -134,7 +134,7 @@ def _write_back(course: Course, path: Path, executed, seconds: float) -> dict[st
             written = nbformat.read(path, as_version=4)
         committed.write_time(written, seconds, device_name(), course.profile)
         write_whole(path, committed.to_text(written))
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         return asdict(Failure(0, len(executed.cells), "", "", f"not written back: {error}"))
     return None
 

@@ -264,19 +264,20 @@ def test_a_failed_conversion_leaves_nothing(published, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    "channels, command, num_classes, instance_edges",
+    "channels, facts, num_classes, instance_edges",
     [
-        (12, "--preset scenes-32", 11, True),
-        (12, "--dataset camvid", 12, False),
-        (151, "--recipe ade20k-256", 151, False),
-        (8, "", 7, True),
+        (12, {"command": "--preset scenes-32", "dataset": "scenes"}, 11, True),
+        (12, {"command": "--dataset camvid"}, 12, False),
+        (12, {"command": "--recipe mine.yaml", "dataset": "camvid"}, 12, False),
+        (151, {"command": "--recipe ade20k-256"}, 151, False),
+        (8, {}, 7, True),
     ],
 )
 def test_a_file_of_before_classes_and_edges_were_told_apart_still_loads(
-    tmp_path, channels, command, num_classes, instance_edges
+    tmp_path, channels, facts, num_classes, instance_edges
 ):
     config = replace(TINY, num_classes=channels)
-    save_model(tmp_path / "new.safetensors", SDMUNet(config), DiffusionConfig(), facts={"command": command})
+    save_model(tmp_path / "new.safetensors", SDMUNet(config), DiffusionConfig(), facts=facts)
     tensors, metadata = load_tensors(tmp_path / "new.safetensors")
     values = json.loads(metadata["unet"])
     del values["num_classes"], values["instance_edges"]

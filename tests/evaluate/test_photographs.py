@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import os
 import re
+import shutil
 from functools import partial
 from types import SimpleNamespace
 
@@ -285,8 +287,20 @@ def files(tmp_path_factory, model, judge, val):
     return folder
 
 
+def with_names(root, place, names):
+    """A copy of a folder of photographs whose held-out ones have other names."""
+    shutil.copytree(root, place)
+    for part in ("images", "labels", "instances"):
+        for path, name in zip(sorted((place / part / "val").iterdir()), names, strict=True):
+            path.rename(path.with_name(f"{name}.png"))
+    return place
+
+
 def test_the_command_writes_report_numbers_grid_and_pictures(files, root, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("SDM_LITE_STATIC", "1")
+    alike = ["a b", "a_b", "a-b", "a.b", "a b.c", "a%b", "a", "a__b"]  # made tidy, many of them would be one
+    alike[4:6] = ["a:b", "a?b"] if os.name == "posix" else alike[4:6]
+    root = with_names(root, tmp_path / "my photographs", alike)
     where = ["--dataset", "folder", "--root", str(root), "--judge", str(files / "judge.safetensors")]
     few = ["--num-steps", "2", "--samples-per-layout", "2", "--num-bound", "2", "--num-photographs", "5"]
     output = tmp_path / "report"
@@ -300,7 +314,8 @@ def test_the_command_writes_report_numbers_grid_and_pictures(files, root, tmp_pa
     assert "train it" in report and "trained for 7 steps" in report and "samples.png" in report
     assert "left out: FID by Inception" in printed
     names = {path.name for path in (output / "photographs").iterdir()}
-    assert len(names) == 5 and names == {path.name for path in (output / "samples").iterdir()}
+    assert len(names) == 5 and names <= {f"{name}.png" for name in alike}, "two photographs share a file"
+    assert names == {path.name for path in (output / "samples").iterdir()}
     with Image.open(output / "samples.png") as picture:
         assert picture.width > 200
     assert sorted(path.name for path in output.iterdir()) == [

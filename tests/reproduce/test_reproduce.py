@@ -19,7 +19,7 @@ from made_notebooks import make_notebook, network_loads, state_of
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from sdm_lite.ledger import ROWS
-from sdm_lite.reproduce import check_parameters, course, make_course, parse_parameters
+from sdm_lite.reproduce import check_parameters, course, make_course, parse_parameters, runner
 from sdm_lite.reproduce.__main__ import main
 from sdm_lite.reproduce.committed import REPOSITORY
 from sdm_lite.reproduce.joining import read_ledger, stored_records
@@ -319,6 +319,24 @@ def claiming(value: float) -> str:
 
 
 @pytest.mark.slow
+def test_a_copy_that_finds_no_room_leaves_the_report_and_the_others(tmp_path, monkeypatch, capsys):
+    keep = runner._keep
+
+    def full(course, stem, executed):
+        if stem == "00_a":
+            raise OSError(f"{stem}.ipynb could not be written (No space left on device): make room on the disk")
+        keep(course, stem, executed)
+
+    monkeypatch.setattr(runner, "_keep", full)
+    for stem in ("00_a", "01_b"):
+        make_notebook(tmp_path / "nb" / f"{stem}.ipynb", "1")
+    assert main(["--notebooks", str(tmp_path / "nb"), "--output", str(tmp_path / "out")]) == 1
+    told, results = capsys.readouterr().out, state_of(tmp_path / "out")["results"]
+    assert "00_a: FAILED 00_a.ipynb could not be written (No space left on device)" in told
+    assert results["01_b"]["failure"] is None and (tmp_path / "out" / "executed" / "01_b.ipynb").exists()
+    assert "00_a.ipynb could not be written" in (tmp_path / "out" / "report.html").read_text()
+
+
 def test_a_verdict_that_worsens_fails_the_run_and_is_named(tmp_path, monkeypatch, capsys):
     notebooks = tmp_path / "nb"
     make_notebook(notebooks / "00_a.ipynb", claiming(0.03))

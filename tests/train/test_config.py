@@ -86,6 +86,7 @@ def test_the_command_line_wins_over_the_file_and_the_second_phase_over_its_first
         ("- 1\n- 2", "must hold lines `field: value`"),
         ("fine_tune: 3", "must hold lines `field: value`"),
         ("a: [", "is not YAML"),
+        ("output: 2024-13-45", "run.yaml is not YAML .month must be in 1..12"),  # a ValueError of Python's own
         ("batch_size: 0", "batch_size must be at least 1, got 0"),
         ("schedule: square", "schedule must be one of .*, got 'square'"),
         ("num_timesteps: 1", "num_timesteps must be at least 2, got 1"),
