@@ -9,7 +9,7 @@ from unicodedata import normalize
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdm_lite.datasets import open_dataset
@@ -216,6 +216,7 @@ FORMATS = [
 FORMATS += [("JPEG", {"exif": EXIF}), ("WEBP", {"exif": EXIF}), ("TIFF", {"exif": EXIF}), ("PPM", {})]
 
 
+@settings(max_examples=400)
 @given(broken_files())
 def test_whatever_bytes_a_file_has_it_is_read_or_told_in_one_line(data):
     with TemporaryDirectory() as place:

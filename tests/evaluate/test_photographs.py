@@ -298,8 +298,8 @@ def with_names(root, place, names):
 
 def test_the_command_writes_report_numbers_grid_and_pictures(files, root, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("SDM_LITE_STATIC", "1")
-    alike = ["a b", "a_b", "a-b", "a.b", "a b.c", "a%b", "a", "a__b"]  # made tidy, many of them would be one
-    alike[4:6] = ["a:b", "a?b"] if os.name == "posix" else alike[4:6]
+    alike = ["a b", "a_b", "a-b", "a.b", "a%b", "a__b", "a,b", "a;b"]  # made tidy, all of them would be one
+    alike[6:] = ["a:b", "a?b"] if os.name == "posix" else alike[6:]
     root = with_names(root, tmp_path / "my photographs", alike)
     where = ["--dataset", "folder", "--root", str(root), "--judge", str(files / "judge.safetensors")]
     few = ["--num-steps", "2", "--samples-per-layout", "2", "--num-bound", "2", "--num-photographs", "5"]
@@ -315,6 +315,7 @@ def test_the_command_writes_report_numbers_grid_and_pictures(files, root, tmp_pa
     assert "left out: FID by Inception" in printed
     names = {path.name for path in (output / "photographs").iterdir()}
     assert len(names) == 5 and names <= {f"{name}.png" for name in alike}, "two photographs share a file"
+    assert {"a b.png", "a_b.png"} <= names
     assert names == {path.name for path in (output / "samples").iterdir()}
     with Image.open(output / "samples.png") as picture:
         assert picture.width > 200
