@@ -194,6 +194,9 @@ def _check_parameters(paths: Sequence[Path], parameters: dict[str, Any]) -> None
 def _check_kernel(kernel: str) -> None:
     from jupyter_client.kernelspec import KernelSpecManager
 
-    known = sorted(KernelSpecManager().find_kernel_specs())
+    try:
+        known = sorted(KernelSpecManager().find_kernel_specs())
+    except RuntimeError as error:  # in a container whose user has no name and no HOME
+        raise ValueError(f"Jupyter needs a home folder ({error}): set HOME to a folder that can be written") from None
     if kernel not in known:
         raise ValueError(f"kernel: expected one of {', '.join(known)}, got {kernel!r}: pip install ipykernel")

@@ -254,6 +254,17 @@ def test_what_cannot_be_written_is_one_line(tmp_path, capsys):
     assert error.startswith("error: ") and error.count("\n") == 1 and "claims" in error
 
 
+def test_without_a_home_it_says_what_jupyter_needs(tmp_path, monkeypatch, capsys):
+    def no_home(self):
+        raise RuntimeError("Could not determine home directory.")  # as jupyter_core passes it on from pathlib
+
+    make_notebook(tmp_path / "nb" / "00_a.ipynb", "1")
+    monkeypatch.setattr("jupyter_client.kernelspec.KernelSpecManager.find_kernel_specs", no_home)
+    assert main(["--notebooks", str(tmp_path / "nb"), "--output", str(tmp_path / "out")]) == 2
+    told = capsys.readouterr().err
+    assert "Jupyter needs a home folder" in told and told.count("\n") == 1 and not (tmp_path / "out").exists()
+
+
 def test_without_the_packages_it_says_what_to_install(monkeypatch, capsys):
     monkeypatch.delitem(sys.modules, "sdm_lite.reproduce.runner")
     monkeypatch.setitem(sys.modules, "nbformat", None)
