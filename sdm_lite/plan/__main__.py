@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import argparse
 
+import torch
+
 from sdm_lite.command import run
 from sdm_lite.plan import Counts, count, make_plan
 from sdm_lite.presets import PRESETS, preset
 from sdm_lite.progress import byte_count, duration
 
+CHECKED_TORCH = (2, 13)  # what memory is counted with where it was compared with a real run
 SMALL = 1e11  # operations an image: far from the 10^12 and more of the paper's networks
 
 
@@ -67,9 +70,20 @@ def table(counts: Counts, arguments: argparse.Namespace) -> list[str]:
         memory = f"{byte_count(plan.fixed, 1024):>15}{byte_count(plan.activations, 1024):>14}"
         speed = f"{plan.images_per_second:,.1f}" if plan.images_per_second < 100 else f"{plan.images_per_second:,.0f}"
         lines.append(f"{gpus:>5}{memory}{speed:>13}{told_days(plan.days):>14}{cost:>12}")
+    if torch_release() < CHECKED_TORCH:
+        lines.append(
+            f"\nMemory is counted by the torch that runs, here {torch.__version__}. It was checked on "
+            f"{'.'.join(map(str, CHECKED_TORCH))}, and on 2.4 it was found off by a fifth."
+        )
     if counts.training < SMALL:
         lines.append("\nSo small a network keeps no GPU busy: it reaches a fraction of that speed; measure it.")
     return lines
+
+
+def torch_release() -> tuple[int, int]:
+    """Major and minor number of the installed torch."""
+    major, minor = torch.__version__.split(".")[:2]
+    return int(major), int(minor)
 
 
 def told_days(days: float) -> str:

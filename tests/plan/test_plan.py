@@ -83,3 +83,10 @@ def test_no_number_is_told_as_nothing_or_without_end(capsys):
     told = capsys.readouterr().out
     assert " 0.0 " not in told and "0.000" not in told and "So small a network keeps no GPU busy" in told
     assert [told_days(days) for days in (0.0, 10 / 86400, 0.2, 3.0)] == ["under 1 s", "10 s", "4.8 h", "3.0 days"]
+
+
+@pytest.mark.parametrize("version, told", [("2.4.1+cpu", True), ("2.13.0", False), ("3.0.0", False)])
+def test_an_older_torch_is_told_to_count_memory_otherwise(version, told, monkeypatch, capsys):
+    monkeypatch.setattr(torch, "__version__", version)
+    assert main(["scenes-32"]) == 0
+    assert (f"here {version}. It was checked on 2.13, and on 2.4" in capsys.readouterr().out) is told
