@@ -36,8 +36,9 @@ def write_course_report(output: Path, state: dict[str, Any], ledger: Sequence[Ro
     for stem in state["notebooks"]:
         notebooks.append({"stem": stem, "result": results.get(stem), "claims": [], "pictures": []})
         if stem in results:
-            executed = nbformat.read(output / "executed" / f"{stem}.ipynb", as_version=4)
-            notebooks[-1] |= {"claims": read_claims(output, stem), "pictures": report_pictures(executed)}
+            copy = output / "executed" / f"{stem}.ipynb"  # missing where the disk was full
+            pictures = report_pictures(nbformat.read(copy, as_version=4)) if copy.exists() else []
+            notebooks[-1] |= {"claims": read_claims(output, stem), "pictures": pictures}
     failed = sum(result["failure"] is not None for result in results.values())
     seconds = [result["seconds"] for result in results.values()]
     page = fill(
