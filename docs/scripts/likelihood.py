@@ -30,7 +30,7 @@ import torch
 
 from sdm_lite.batches import Batch, ImageBatches, encode
 from sdm_lite.bound import evaluate_bound
-from sdm_lite.checkpoints import Model, load_model, save_model
+from sdm_lite.checkpoints import Model, load_facts, load_model, save_model
 from sdm_lite.evidence import EVIDENCE_DIR, StoredClaim, write_evidence
 from sdm_lite.files import expanded, to_json, write_whole
 from sdm_lite.guidance import denoiser
@@ -110,7 +110,6 @@ def train_way(job: tuple[Way, int, Path]) -> float:
     told = {"gradient_norms": norms[len(norms) // 2 :]}  # of the second half
     save_model(folder / f"{file_name(way, seed, 'last')}.safetensors", unet, LITE_DIFFUSION)
     save_model(folder / f"{file_name(way, seed, 'averaged')}.safetensors", ema, LITE_DIFFUSION, facts=told)
-    (folder / f"{way.name.replace(' ', '-')}-seed{seed}-norms.json").write_text(json.dumps(told), encoding="utf-8")
     return time.monotonic() - started
 
 
@@ -250,11 +249,8 @@ def table(folder: Path) -> tuple[list[str], list[dict[str, object]]]:
         for which in files(way):
             read_off = readings(folder, way.name, which)
             found = {name: over(float, read_off[name]) for name in names}
-            norms = [
-                json.loads((folder / f"{way.name.replace(' ', '-')}-seed{seed}-norms.json").read_text())
-                for seed in SEEDS
-            ]
-            scatter = float(np.mean([np.std(one["gradient_norms"]) for one in norms]))
+            facts = [load_facts(folder / f"{file_name(way, seed, 'averaged')}.safetensors") for seed in SEEDS]
+            scatter = float(np.mean([np.std(one["gradient_norms"]) for one in facts]))
             title = f"{way.name}, lambda 0.001" if way.name == DROPPED else way.name
             cells = [told(one) for one in found.values()]
             lines.append(f"| {title} | {which} | {' | '.join(cells)} | {scatter:.3f} |")

@@ -70,19 +70,28 @@ def lines(output: Path) -> Iterator[str]:
     """The table, as lines of Markdown, of what is there."""
     for size in sizes_read(output):
         yield f"## {size} x {size}"
-        yield ""
-        yield f"| | steps | {' | '.join(NAMES[score] for score in SCORES)} |"
-        yield "|---" * (2 + len(SCORES)) + "|"
-        for cell in table_cells(size):
-            row = [told(mean_of(cell, score, output)) for score in SCORES]
-            yield f"| {cell_name(cell)} | {num_steps(size, cell.system, cell.match)} | {' | '.join(row)} |"
-        yield ""
-        yield f"| difference | {' | '.join(NAMES[score] for score in SCORES)} |"
-        yield "|---" * (1 + len(SCORES)) + "|"
-        for contrast in table_contrasts(size):
-            row = [told(difference(contrast, score, output)) for score in SCORES]
-            yield f"| {contrast.name} | {' | '.join(row)} |"
-        yield ""
+        yield from _table(
+            "cell (steps)",
+            {
+                f"{cell_name(cell)} ({num_steps(size, cell.system, cell.match)})": [
+                    mean_of(cell, score, output) for score in SCORES
+                ]
+                for cell in table_cells(size)
+            },
+        )
+        yield from _table(
+            "difference",
+            {one.name: [difference(one, score, output) for score in SCORES] for one in table_contrasts(size)},
+        )
+
+
+def _table(title: str, rows: dict[str, list[Found]]) -> Iterator[str]:
+    """A table of all scores, a row a name."""
+    yield f"\n| {title} | {' | '.join(NAMES[score] for score in SCORES)} |"
+    yield "|---" * (1 + len(SCORES)) + "|"
+    for name, found in rows.items():
+        yield f"| {name} | {' | '.join(map(told, found))} |"
+    yield ""
 
 
 def results(output: Path) -> dict[str, object]:
