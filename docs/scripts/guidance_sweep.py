@@ -30,9 +30,9 @@ from sdm_lite.evaluate import (
     measure_truth,
 )
 from sdm_lite.evaluate.scene_scores import Statistic, statistics
-from sdm_lite.evidence import EVIDENCE_DIR, StoredClaim, write_evidence
 from sdm_lite.files import expanded, write_whole
 from sdm_lite.judge import Judge, load_judge
+from sdm_lite.ledger.evidence import EVIDENCE_DIR, StoredClaim, write_evidence
 from sdm_lite.metrics import Interval, Neighbourhoods, centred_interval, neighbourhoods
 from sdm_lite.progress import progress
 from sdm_lite.sampling import sample_dpmpp_2m

@@ -22,11 +22,11 @@ from torch.nn import functional as F
 
 from sdm_lite import metrics
 from sdm_lite.checkpoints import load_tensors
-from sdm_lite.evidence import EVIDENCE_DIR, StoredClaim, write_evidence
 from sdm_lite.files import expanded, write_whole
 from sdm_lite.judge import Judge, load_judge
 from sdm_lite.judge.network import save_judge
 from sdm_lite.judge.training import read_scenes, train_judge
+from sdm_lite.ledger.evidence import EVIDENCE_DIR, StoredClaim, write_evidence
 from sdm_lite.metrics import Interval, centred_interval
 from sdm_lite.progress import progress
 from sdm_lite.scenes import TEST_SEED, TRAIN_SEED, Scenes

@@ -31,10 +31,10 @@ import torch
 from sdm_lite.batches import Batch, ImageBatches, encode
 from sdm_lite.bound import evaluate_bound
 from sdm_lite.checkpoints import Model, load_facts, load_model, save_model
-from sdm_lite.evidence import EVIDENCE_DIR, StoredClaim, write_evidence
 from sdm_lite.files import expanded, to_json, write_whole
 from sdm_lite.guidance import denoiser
 from sdm_lite.ledger import find_rule
+from sdm_lite.ledger.evidence import EVIDENCE_DIR, StoredClaim, write_evidence
 from sdm_lite.metrics import Interval, layouts_and_seeds_interval
 from sdm_lite.presets import PRESETS
 from sdm_lite.progress import duration

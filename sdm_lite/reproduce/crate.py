@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sdm_lite.evidence import EVIDENCE_DIR, evidence_names
 from sdm_lite.ledger import VERDICTS, RowVerdict, coverage
+from sdm_lite.ledger.evidence import EVIDENCE_DIR, evidence_names
 from sdm_lite.reproduce.joining import PAPER, write_ledger
 
 PAPER_URL = "https://arxiv.org/abs/2207.00050v1"

@@ -12,9 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sdm_lite.evidence import EVIDENCE_DIR, evidence_names, read_evidence, stale
 from sdm_lite.files import DATA_DIR, to_json, write_whole
 from sdm_lite.ledger import ROWS, Record, Row, RowVerdict, coverage, find_rule, verdict_of, verdicts, worsened
+from sdm_lite.ledger.evidence import EVIDENCE_DIR, evidence_names, read_evidence, stale
 from sdm_lite.reproduce.arithmetic import arithmetic_records
 
 COMMITTED = DATA_DIR / "ledger.json"

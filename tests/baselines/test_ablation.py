@@ -16,7 +16,7 @@ from sdm_lite.baselines.ablation.runs import CONCAT, SDM, Run, all_runs, num_ste
 from sdm_lite.checkpoints import load_tensors, save_model
 from sdm_lite.diffusion import DiffusionConfig
 from sdm_lite.evaluate import Sizes
-from sdm_lite.evidence import read_evidence
+from sdm_lite.ledger.evidence import read_evidence
 from sdm_lite.presets import PRESETS
 from sdm_lite.train.options import parse
 

@@ -27,8 +27,8 @@ datasets  __init__
 guidance  checkpoints  plan
 modulation  concat
 unet  edit  scenes
-spade  sampling  batches  viz  evidence
-labels  diffusion  pyramid  presets  metrics  pictures  progress  command  files  ledger
+spade  sampling  batches  viz  ledger
+labels  diffusion  pyramid  presets  metrics  pictures  progress  command  files
 """
 HEIGHT = {room: -i for i, line in enumerate(LAYERS.strip().splitlines()) for room in line.split()}
 

@@ -12,10 +12,10 @@ import torch
 from sdm_lite.checkpoints import save_tensors
 from sdm_lite.datasets.export import render_scenes
 from sdm_lite.evaluate import SampleSettings, Sizes, evaluate_model, measure_truth
-from sdm_lite.evidence import read_evidence
 from sdm_lite.judge import efficientnet, load_judge
 from sdm_lite.judge.efficientnet import EfficientNetLite0, Shape, Stage
 from sdm_lite.ledger import find_rule
+from sdm_lite.ledger.evidence import read_evidence
 from sdm_lite.scenes import Scenes
 
 pytestmark = pytest.mark.slow

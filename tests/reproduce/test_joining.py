@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from sdm_lite.evidence import StoredClaim, write_evidence
 from sdm_lite.ledger import coverage
+from sdm_lite.ledger.evidence import StoredClaim, write_evidence
 from sdm_lite.reproduce import joining
 from sdm_lite.reproduce.arithmetic import TABLE_1, arithmetic_records
 from sdm_lite.reproduce.joining import (

@@ -29,7 +29,7 @@ from sdm_lite.baselines.ablation.readings import (
     quarters,
 )
 from sdm_lite.baselines.ablation.runs import CONCAT, FULL_STEPS, MATCHES, SDM, SEEDS, num_steps
-from sdm_lite.evidence import StoredClaim, write_evidence
+from sdm_lite.ledger.evidence import StoredClaim, write_evidence
 
 COMMAND = "python -m sdm_lite.baselines table4"
 # What decides the numbers most directly: the two networks, process and loop, how they are drawn, what they are told by.

@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from sdm_lite.evidence import (
+from sdm_lite.files import DATA_DIR
+from sdm_lite.ledger.evidence import (
     PACKAGE,
     StoredClaim,
     evidence_names,
@@ -15,7 +16,6 @@ from sdm_lite.evidence import (
     weights_digest,
     write_evidence,
 )
-from sdm_lite.files import DATA_DIR
 
 CLAIM = StoredClaim("structure-fid", -1.5, (-2.0, -1.0), "layouts and seeds", 512, 3, "Scenes 32 px")
 CODE = '''"""A module."""

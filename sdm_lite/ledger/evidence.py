@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from sdm_lite.files import DATA_DIR, to_json, write_whole
-from sdm_lite.ledger import find_rule
+from sdm_lite.ledger.rows import find_rule
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 EVIDENCE_DIR = DATA_DIR / "evidence"
 """Where stored runs lie: one NAME.json each."""
 
