@@ -1,7 +1,7 @@
 """The ledger: what the paper claims, and the rule that decides it, in one place.
 
 Apart from `reproduce`, which joins it with what was measured, because whatever measures for hours asks here first
-whether the row that it is for is there: the standard library alone.
+whether the row that it is for is there. The standard library alone, but for `evidence`: stored runs are files.
 """
 
 from sdm_lite.ledger.margins import (
