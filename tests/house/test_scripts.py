@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from photograph_files import write_pair
 
 from sdm_lite.checkpoints import save_tensors
 from sdm_lite.datasets.export import render_scenes
@@ -117,6 +118,32 @@ def test_likelihood(loaded, tmp_path):
     next((tmp_path / "runs").glob("never-shown-seed1-averaged.safetensors")).unlink()
     with pytest.raises(SystemExit, match="no weights of never-shown-seed1-averaged"):
         script.main([*options, "--write"])
+
+
+def test_photograph_ablation(loaded, tmp_path):
+    root, random = tmp_path / "camvid", np.random.default_rng(0)
+    for split, number in (("train", 8), ("val", 3)):
+        for i in range(number):
+            photograph = random.integers(256, size=(16, 16, 3), dtype=np.uint8)
+            write_pair(root, split, str(i), photograph, random.integers(11, size=(16, 16), dtype=np.uint8))
+    few = {"SEEDS": (0, 1), "SCALES": (1.0, 1.5), "NUM_SAMPLING_STEPS": 1, "JUDGE_STEPS": 1, "NUM_RESAMPLES": 3}
+    script = loaded("photograph_ablation", RECIPE="--preset {preset} --batch-size 1 --num-samples 1", **few)
+    place = script.Place("camvid", str(root), (16, 16), tmp_path / "runs", 1, "cpu")
+    place.output.mkdir()
+    script.train_judge(place)
+    for system in script.SYSTEMS:
+        for seed in script.SEEDS:
+            script.work((place, system, seed))
+    options = ["camvid", str(root), "--size", "16", "16", "--num-steps", "1", "--output", str(place.output), "--write"]
+    script.main(options)
+    page = (tmp_path / "photograph_ablation.md").read_text()
+    assert page.count("\n| SDM, 1 steps | ") == page.count("\n| concat, 1 steps | ") == 2
+    assert page.count("SDM less concat") == 4
+    scores = [[script.found(place, "miou", 1.5, one).value for one in ("SDM", "concat")]]
+    assert script.found(place, "miou", 1.5, "SDM", "concat").value == pytest.approx(scores[0][0] - scores[0][1])
+    script.reading(place, "concat", 1, 1.5).unlink()
+    with pytest.raises(SystemExit, match="no concat-seed1-s1.5.json"):
+        script.main(options)
 
 
 def test_interval_coverage(loaded, tmp_path, monkeypatch):
