@@ -46,12 +46,15 @@ class Batch(NamedTuple):
             and not instance ids, as the condition holds no more than that and the edges of a mirrored map are the
             mirrored edges: they are found once instead of at every step, in one byte instead of four.
         num_classes: of the label maps.
+        instances: (B, H, W) int16, ids 0, 1, ... of the objects of each picture, without gaps; None but where they were
+            asked for: a generator that draws noise for each object needs them (INADE), a condition does not.
     """
 
     images: Tensor
     label_map: Tensor
     edges: Tensor | None
     num_classes: int
+    instances: Tensor | None = None
 
     @property
     def x0(self) -> Tensor:
@@ -76,26 +79,35 @@ class Batch(NamedTuple):
         return self._map(lambda tensor: mirror(tensor, flip))
 
     def _map(self, function) -> Batch:
-        edges = None if self.edges is None else function(self.edges)
-        return Batch(function(self.images), function(self.label_map), edges, self.num_classes)
+        edges, instances = (None if maps is None else function(maps) for maps in (self.edges, self.instances))
+        return Batch(function(self.images), function(self.label_map), edges, self.num_classes, instances)
 
 
-def collate(examples: Iterable[Example], num_classes: int, *, has_instances: bool) -> Batch:
+def collate(
+    examples: Iterable[Example], num_classes: int, *, has_instances: bool, keeps_instance_ids: bool = False
+) -> Batch:
     """Examples as one batch; a few at a time become integers as they come, so a generator of many needs little memory.
 
     Args:
         examples: at least one, all of one size.
         num_classes: of the label maps.
         has_instances: whether there is to be an edge channel.
+        keeps_instance_ids: whether `instances` are kept beside it.
     """
     examples, parts = iter(examples), []
     while few := list(islice(examples, 32)):
         image, label_map, instance_map = default_collate(few)  # (b, 3, H, W), (b, H, W), (b, H, W)
         image = ((image + 1) * 127.5).round().to(torch.uint8)
         edges = instance_edges(instance_map)[:, 0].to(torch.uint8)  # (b, H, W)
-        parts.append((image, label_map.to(label_dtype(num_classes)), edges))
-    images, label_map, edges = (torch.cat(column) for column in zip(*parts, strict=True))
-    return Batch(images, label_map, edges if has_instances else None, num_classes)
+        ids = [numbered(one) for one in instance_map] if keeps_instance_ids else []
+        parts.append((image, label_map.to(label_dtype(num_classes)), edges, *([torch.stack(ids)] if ids else [])))
+    images, label_map, edges, *ids = (torch.cat(column) for column in zip(*parts, strict=True))
+    return Batch(images, label_map, edges if has_instances else None, num_classes, *ids)
+
+
+def numbered(instance_map: Tensor) -> Tensor:
+    """The objects of one picture as 0, 1, ... in the order of their ids, without gaps: (H, W) int16."""
+    return torch.unique(instance_map, return_inverse=True)[1].to(torch.int16)
 
 
 def encode(batch: Batch) -> tuple[Tensor, Tensor]:
@@ -211,9 +223,8 @@ class ImageBatches:
 
     def fingerprint(self) -> str:
         """A digest of everything that is served, 16 hexadecimal digits: another one if any pixel is another."""
-        *tensors, num_classes = self.pictures
-        digest = hashlib.sha256(f"{num_classes}".encode())
-        for tensor in tensors:
+        digest = hashlib.sha256(f"{self.pictures.num_classes}".encode())
+        for tensor in (*self.pictures[:3], self.pictures.instances):
             if tensor is not None:
                 digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
                 digest.update(tensor.contiguous().numpy())
@@ -248,7 +259,11 @@ def _check_pictures(pictures: Batch) -> None:
     images = pictures.images
     if images.ndim != 4 or images.shape[1] != 3 or images.dtype != torch.uint8:
         raise ValueError(f"images must be (N, 3, H, W) uint8, got {tuple(images.shape)} {images.dtype}")
-    for name, maps in (("label maps", pictures.label_map), ("edges", pictures.edges)):
+    for name, maps in (
+        ("label maps", pictures.label_map),
+        ("edges", pictures.edges),
+        ("instances", pictures.instances),
+    ):
         if maps is not None and (images.shape[0] != maps.shape[0] or images.shape[2:] != maps.shape[1:]):
             raise ValueError(f"images {tuple(images.shape)} and {name} {tuple(maps.shape)} do not go together")
     check_labels(pictures.label_map, pictures.num_classes)

@@ -132,15 +132,22 @@ class Scenes(Dataset):
         """Scene i as it stands in the data set."""
         return drawn(self._layout(i), self.own_appearance(i), self.size)
 
-    def materialize(self, indices: Sequence[int], *, progress: Callable[[int], object] | None = None) -> Batch:
+    def materialize(
+        self,
+        indices: Sequence[int],
+        *,
+        progress: Callable[[int], object] | None = None,
+        keeps_instance_ids: bool = False,
+    ) -> Batch:
         """Many scenes at once, drawn into memory: what `self[i]` gives, in 8 bits.
 
         Args:
             indices: N scene numbers.
             progress: called with the number of scenes done, after each.
+            keeps_instance_ids: whether objects are told apart by number, and not by their edges alone.
 
         Returns:
-            images (N, 3, size, size), label_map and edges (N, size, size), uint8.
+            images (N, 3, size, size), label_map and edges (N, size, size), uint8; instances int16 where kept.
         """
 
         def counted() -> Iterator[Example]:
@@ -149,4 +156,4 @@ class Scenes(Dataset):
                 if progress is not None:
                     progress(number)
 
-        return collate(counted(), self.num_classes, has_instances=True)
+        return collate(counted(), self.num_classes, has_instances=True, keeps_instance_ids=keeps_instance_ids)

@@ -165,7 +165,9 @@ def test_flipped_scenes_have_the_statistics_of_scenes():
 
 def test_materialize_is_getitem_in_8_bits():
     scenes, done = Scenes(32, length=50), []
-    images, label_map, edges, num_classes = scenes.materialize([4, 9, 2], progress=done.append)
+    images, label_map, edges, num_classes, instances = scenes.materialize([4, 9, 2], progress=done.append)
+    assert instances is None  # where nobody asks for them they take no memory
+    instances = scenes.materialize([4, 9, 2], keeps_instance_ids=True).instances
     assert done == [1, 2, 3] and num_classes == scenes.num_classes
     assert images.dtype == label_map.dtype == edges.dtype == torch.uint8
     for n, i in enumerate([4, 9, 2]):
@@ -173,6 +175,8 @@ def test_materialize_is_getitem_in_8_bits():
         assert (images[n] / 127.5 - 1 - example.image).abs().max() <= 0.5 / 127.5 + 1e-6
         assert torch.equal(label_map[n].long(), example.label_map)
         assert torch.equal(edges[n].float(), instance_edges(example.instance_map[None])[0, 0])
+        assert torch.equal(instance_edges(instances[n][None]), instance_edges(example.instance_map[None]))
+        assert instances[n].unique().tolist() == list(range(len(example.instance_map.unique())))
 
 
 @pytest.mark.parametrize("size", [8, 33, 264, 0, -32, 32.5])

@@ -1,0 +1,12 @@
+"""The nine GANs of the paper's Tables 1 and 3, small: what each adds, trained by one loop and scored by one protocol.
+
+`system` says what a GAN is here; one module a system; `blocks`, `discriminators` and `losses` are what they share.
+"""
+
+from sdm_lite.baselines.gan.spade import SPADE_GAN
+from sdm_lite.baselines.gan.system import Layout, LayoutForm, System, draw_noise, layout_of
+
+# In the order of the paper's Table 1.
+SYSTEMS: dict[str, System] = {system.name: system for system in (SPADE_GAN,)}
+
+__all__ = ["SYSTEMS", "Layout", "LayoutForm", "System", "draw_noise", "layout_of"]
