@@ -42,7 +42,6 @@ from sdm_lite.judge import Judge, load_judge
 from sdm_lite.metrics import verdict
 from sdm_lite.progress import progress
 from sdm_lite.sampling import sample_ddim, sample_ddpm, sample_dpmpp_2m
-from sdm_lite.scenes import Scenes
 from sdm_lite.unet import SDMUNet
 
 FOLDER = Path(__file__).parents[1]
@@ -122,10 +121,7 @@ class Scored(NamedTuple):
 
 def draw(folder: Path, sizes: Sizes) -> None:
     """Draw every row that is not in the folder yet."""
-    model, scenes = load_model("scenes-32"), Scenes(32, length=sizes.num_layouts, seed=sizes.scenes_seed)
-    label_maps, instance_maps = map(torch.stack, zip(*(scenes.layout(i) for i in range(len(scenes))), strict=True))
-    several = sizes.num_diversity_layouts
-    samples_of = [sizes.samples_per_layout] * several + [1] * (len(scenes) - several)
+    model, layouts, several = load_model("scenes-32"), sizes.layouts(32), sizes.num_diversity_layouts
     for row in rows():
         path = folder / row.file_name
         if path.exists():
@@ -133,17 +129,16 @@ def draw(folder: Path, sizes: Sizes) -> None:
         refinement = REFINEMENTS[row.refinement]
         settings = SampleSettings(GUIDANCE_SCALE, row.num_steps, SAMPLERS[row.sampler], make_denoiser=refinement)
         start = time.perf_counter()
-        groups = draw_groups(model, label_maps, instance_maps, samples_of, settings, progress=progress)
+        groups = draw_groups(model, *layouts, sizes.samples_of, settings, progress=progress)
         tensors = {"first": torch.stack([group[0] for group in groups]), "several": torch.stack(groups[:several])}
         save_tensors(path, tensors, {"format": "sdm_lite samples 1"})
-        print(f"{row.words}: {sum(samples_of)} samples in {time.perf_counter() - start:.0f} s", flush=True)
+        print(f"{row.words}: {sum(sizes.samples_of)} samples in {time.perf_counter() - start:.0f} s", flush=True)
 
 
 def measure(folder: Path, judge: Judge, truth: Truth, num_resamples: int) -> dict[Row, Scored]:
     """The rows whose pictures are there, read by the judge."""
     sizes, found = truth.sizes, {}
-    scenes = Scenes(32, length=sizes.num_layouts, seed=sizes.scenes_seed)
-    label_maps = torch.stack([scenes.layout(i)[0] for i in range(len(scenes))])
+    label_maps, _ = sizes.layouts(32)
     for row in progress([row for row in rows() if (folder / row.file_name).exists()], description="rows"):
         tensors, _ = load_tensors(folder / row.file_name)
         given = tensors["several"].shape[:2], len(tensors["first"])

@@ -36,7 +36,6 @@ from sdm_lite.ledger.evidence import EVIDENCE_DIR, StoredClaim, write_evidence
 from sdm_lite.metrics import Interval, Neighbourhoods, centred_interval, neighbourhoods
 from sdm_lite.progress import progress
 from sdm_lite.sampling import sample_dpmpp_2m
-from sdm_lite.scenes import Scenes
 
 FOLDER = Path(__file__).parents[1]
 COMMAND = "python docs/scripts/guidance_sweep.py"
@@ -74,17 +73,14 @@ class Row(NamedTuple):
 
 def draw(folder: Path, sizes: Sizes) -> None:
     """Draw every scale that is not in the folder yet."""
-    model, scenes = load_model("scenes-32"), Scenes(32, length=sizes.num_layouts, seed=sizes.scenes_seed)
-    label_maps, instance_maps = map(torch.stack, zip(*(scenes.layout(i) for i in range(len(scenes))), strict=True))
-    several = sizes.num_diversity_layouts
-    samples_of = [sizes.samples_per_layout] * several + [1] * (len(scenes) - several)
+    model, layouts, several = load_model("scenes-32"), sizes.layouts(32), sizes.num_diversity_layouts
     for scale in SCALES:
         path = folder / f"s{scale:g}.safetensors"
         if path.exists():
             continue
         print(f"s = {scale:g}", flush=True)
         settings = SampleSettings(scale, NUM_STEPS, sample_dpmpp_2m)
-        groups = draw_groups(model, label_maps, instance_maps, samples_of, settings, progress=progress)
+        groups = draw_groups(model, *layouts, sizes.samples_of, settings, progress=progress)
         tensors = {"first": torch.stack([group[0] for group in groups]), "several": torch.stack(groups[:several])}
         save_tensors(path, tensors, {"format": "sdm_lite samples 1"})
 
@@ -92,8 +88,7 @@ def draw(folder: Path, sizes: Sizes) -> None:
 def measure(folder: Path, judge: Judge, truth: Truth, num_resamples: int) -> dict[float, Row]:
     """Every scale, read by the judge."""
     sizes, found = truth.sizes, {}
-    scenes = Scenes(32, length=sizes.num_layouts, seed=sizes.scenes_seed)
-    label_maps = torch.stack([scenes.layout(i)[0] for i in range(len(scenes))])
+    label_maps, _ = sizes.layouts(32)
     for scale in progress(SCALES, description="scales"):
         path = folder / f"s{scale:g}.safetensors"
         tensors, _ = load_tensors(path)

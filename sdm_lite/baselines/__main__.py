@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     table4.add_argument("--sizes", nargs="+", type=int, choices=sorted(FULL_STEPS), default=sorted(FULL_STEPS))
     table4.add_argument("--workers", type=int, default=2, help="runs side by side, one thread each (default 2)")
     table4.add_argument("--write", action="store_true", help="measure nothing, tell what is there")
+    table4.set_defaults(run=run_table4)
     return top
 
 
@@ -62,21 +63,26 @@ def measure(jobs: Sequence[Run], output: Path, workers: int) -> None:
             print(f"[{number} of {len(jobs)}] {run.name}: {duration(seconds)}; about {duration(left)} left", flush=True)
 
 
+def run_table4(arguments: argparse.Namespace) -> None:
+    """Measure what is missing of Table 4, and tell it.
+
+    Raises:
+        ValueError: before any work, if a number is out of range.
+    """
+    output = expanded(arguments.output)
+    if arguments.workers < 1:
+        raise ValueError(f"--workers must be at least 1, got {arguments.workers}")
+    if not arguments.write:
+        check_writable_folder(output)
+        measure(all_runs(tuple(arguments.sizes)), output, arguments.workers)
+    print("\n".join(page.lines(output)))
+    print(f"wrote {page.store(output)}")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status."""
     args = parser().parse_args(arguments)
-
-    def table4() -> None:
-        output = expanded(args.output)
-        if args.workers < 1:
-            raise ValueError(f"--workers must be at least 1, got {args.workers}")
-        if not args.write:
-            check_writable_folder(output)
-            measure(all_runs(tuple(args.sizes)), output, args.workers)
-        print("\n".join(page.lines(output)))
-        print(f"wrote {page.store(output)}")
-
-    return run_command(table4, interrupted="interrupted: the same command goes on where it stopped")
+    return run_command(lambda: args.run(args), interrupted="interrupted: the same command goes on where it stopped")
 
 
 if __name__ == "__main__":

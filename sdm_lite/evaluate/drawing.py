@@ -26,6 +26,10 @@ from sdm_lite.scenes.dataset import Scenes
 
 MakeDenoiser = Callable[..., Denoiser]  # (unet, diffusion, condition, guidance_scale) -> Denoiser
 
+Painter = Callable[[Tensor, Tensor, Sequence[int]], Tensor]
+"""Whatever draws pictures for label maps: label maps (B, H, W) int64, instance maps (B, H, W) int64 and B seeds to
+pictures (B, 3, H, W) in [-1, 1]. A picture depends on its own maps and seed alone, whatever else is in the batch."""
+
 
 def default_guidance_scale(dataset: str, null_probability: float) -> float:
     """The scale of samples where none is asked for: by a run for its grids, and by every evaluation, alike.
@@ -142,6 +146,15 @@ def draw_samples(
     return last(settings.sampler(draw, model.diffusion, x_T, settings.num_steps, noise=noise)).clamp(-1, 1)
 
 
+def painter(model: Model, settings: SampleSettings) -> Painter:
+    """A model as whatever draws: `draw_samples` with the settings given; its seed is that of each picture."""
+
+    def paint(label_maps: Tensor, instance_maps: Tensor, seeds: Sequence[int]) -> Tensor:
+        return draw_samples(model, label_maps, instance_maps, seeds, settings)
+
+    return paint
+
+
 def draw_groups(
     model: Model,
     label_maps: Tensor,
@@ -164,15 +177,49 @@ def draw_groups(
     Returns:
         One (N, 3, H, W) in [-1, 1] for each label map, on the CPU.
     """
+    return paint_groups(
+        painter(model, settings),
+        label_maps,
+        instance_maps,
+        samples_of,
+        seed=settings.seed,
+        batch_size=settings.batch_size,
+        progress=progress,
+    )
+
+
+def paint_groups(
+    paint: Painter,
+    label_maps: Tensor,
+    instance_maps: Tensor,
+    samples_of: Sequence[int],
+    *,
+    seed: int = 0,
+    batch_size: int = 32,
+    progress: ShowProgress = silently,
+) -> list[Tensor]:
+    """Several pictures for each label map by whatever draws them; see `draw_groups`.
+
+    Args:
+        paint: draws.
+        label_maps: (L, H, W) int64.
+        instance_maps: (L, H, W) int64.
+        samples_of: how many pictures of each label map, L numbers of at least 1.
+        seed: from which each picture gets a seed of its own.
+        batch_size: pictures at a time.
+        progress: shows how far it is, for instance `sdm_lite.progress.progress`.
+
+    Returns:
+        One (N, 3, H, W) in [-1, 1] for each label map, on the CPU.
+    """
     jobs = [(i, 0) for i in range(len(samples_of))]
     jobs += [(i, n) for i, number in enumerate(samples_of) for n in range(1, number)]
-    size = settings.batch_size
-    batches = [jobs[start : start + size] for start in range(0, len(jobs), size)]
+    batches = [jobs[start : start + batch_size] for start in range(0, len(jobs), batch_size)]
     groups: list[list[Tensor]] = [[] for _ in samples_of]
-    for batch in progress(batches, description=f"samples, {size} at a time"):
+    for batch in progress(batches, description=f"samples, {batch_size} at a time"):
         maps = [i for i, _ in batch]
-        seeds = [sample_seed(settings.seed, i, n) for i, n in batch]
-        images = draw_samples(model, label_maps[maps], instance_maps[maps], seeds, settings).cpu()
+        seeds = [sample_seed(seed, i, n) for i, n in batch]
+        images = paint(label_maps[maps], instance_maps[maps], seeds).cpu()
         for i, image in zip(maps, images, strict=True):
             groups[i].append(image)
     return [torch.stack(group) for group in groups]

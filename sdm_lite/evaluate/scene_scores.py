@@ -22,7 +22,7 @@ from sdm_lite.evaluate.floors import frechet_to_the_others, variation_to_the_oth
 from sdm_lite.evaluate.measurements import Measurements, held_fixed
 from sdm_lite.evaluate.measures import Measure
 from sdm_lite.judge.network import metric_name
-from sdm_lite.scenes.dataset import TEST_SEED
+from sdm_lite.scenes.dataset import TEST_SEED, Scenes
 
 COVERED = "layouts: their choice and the samples' noise, not the training run"
 
@@ -60,6 +60,18 @@ class Sizes(NamedTuple):
                 f"num_diversity_layouts must be in 1..{self.num_layouts} (num_layouts), "
                 f"got {self.num_diversity_layouts}"
             )
+
+    @property
+    def samples_of(self) -> list[int]:
+        """How many samples each layout gets, L numbers: several where diversity is measured, one elsewhere."""
+        several = self.num_diversity_layouts
+        return [self.samples_per_layout] * several + [1] * (self.num_layouts - several)
+
+    def layouts(self, size: int) -> tuple[Tensor, Tensor]:
+        """Label maps and instance maps of the layouts at a size in pixels, (L, size, size) int64 each."""
+        scenes = Scenes(size, length=self.num_layouts, seed=self.scenes_seed)
+        label_maps, instance_maps = zip(*(scenes.layout(i) for i in range(len(scenes))), strict=True)
+        return torch.stack(label_maps), torch.stack(instance_maps)
 
 
 class Truth(NamedTuple):

@@ -16,14 +16,14 @@ Shapes: L layouts, N pictures of each, C features, K classes, H x W pixels, R bo
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from sdm_lite import metrics
 from sdm_lite.checkpoints import Model
-from sdm_lite.evaluate.drawing import SampleSettings, draw_groups
+from sdm_lite.evaluate.drawing import Painter, SampleSettings, paint_groups, painter
 from sdm_lite.evaluate.exchange import NUM_EXCHANGES
 from sdm_lite.evaluate.measurements import Measurements
 from sdm_lite.evaluate.measures import Scores
@@ -119,12 +119,19 @@ def layout_diversity(judge: Judge | EfficientNetLite0, images: Tensor) -> Tensor
 # The truth.
 
 
-def measure_truth(judge: Judge, sizes: Sizes, *, progress: ShowProgress = silently) -> Truth:
+def measure_truth(
+    judge: Judge,
+    sizes: Sizes,
+    *,
+    look: Callable[[int, Tensor], object] | None = None,
+    progress: ShowProgress = silently,
+) -> Truth:
     """Draw and measure true pictures of the held-out layouts: half a minute or more, and good for every model.
 
     Args:
         judge: its image_size says how large to draw.
         sizes: how many layouts and pictures.
+        look: called with the number of each layout and its pictures (N, 3, H, W), to measure more of them.
         progress: shows how far it is, for instance `sdm_lite.progress.progress`.
 
     Returns:
@@ -140,6 +147,8 @@ def measure_truth(judge: Judge, sizes: Sizes, *, progress: ShowProgress = silent
         label_map = scenes.layout(i)[0][None]  # (1, H, W)
         pictures = torch.stack([scenes.render(i, seed) for seed in range(sizes.num_renders)])[None]  # (1, N, 3, H, W)
         reference.append(evaluate_images(judge, pictures, label_map))
+        if look is not None:
+            look(i, pictures[0])
         if i < sizes.num_diversity_layouts:
             diversity.append(layout_diversity(judge, pictures[:, : sizes.samples_per_layout]))
     return Truth(_joined(reference), torch.cat(diversity), sizes)
@@ -149,7 +158,7 @@ def _joined(parts: list[Measurements]) -> Measurements:
     return Measurements(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
-# The model.
+# The model, or whatever else draws.
 
 
 def evaluate_model(
@@ -186,43 +195,136 @@ def evaluate_model(
         ValueError: before any work, if a number is out of range or model and judge do not go together.
     """
     settings = check_evaluation(model, judge, settings, sizes)
+    return evaluate_painter(
+        painter(model, settings),
+        judge,
+        sizes,
+        seed=settings.seed,
+        batch_size=settings.batch_size,
+        settings=settings.told(),
+        num_resamples=num_resamples,
+        num_exchanges=num_exchanges,
+        truth=truth,
+        keep=keep,
+        progress=progress,
+    )
+
+
+def evaluate_painter(
+    paint: Painter,
+    judge: Judge,
+    sizes: Sizes,
+    *,
+    seed: int = 0,
+    batch_size: int = 32,
+    settings: dict[str, object] | None = None,
+    num_resamples: int = 200,
+    num_exchanges: int = NUM_EXCHANGES,
+    truth: Truth | None = None,
+    keep: Callable[[list[Tensor]], object] | None = None,
+    progress: ShowProgress = silently,
+) -> Scores:
+    """Score whatever draws pictures for label maps, a GAN for instance, by the very measures of `evaluate_model`.
+
+    Args:
+        paint: (label maps, instance maps, seeds) -> pictures, at the judge's image size.
+        judge: in evaluation mode, of Scenes.
+        sizes: how many layouts and pictures.
+        seed: of the pictures.
+        batch_size: pictures at a time.
+        settings: what else the pictures depend on, to be told with the scores.
+        num_resamples: as for `evaluate_model`, and so are those that follow.
+        num_exchanges: of the exchange tests.
+        truth: of the same sizes.
+        keep: called with the pictures.
+        progress: shows how far it is.
+
+    Returns:
+        The scores.
+
+    Raises:
+        ValueError: before any work, if a number is out of range or the judge is none of Scenes.
+    """
+    check_judge(judge, sizes)
     if num_resamples < 1 or num_exchanges < 0:
         raise ValueError(
             f"num_resamples must be at least 1 and num_exchanges at least 0, got {num_resamples} and {num_exchanges}"
         )
-    if truth is None:
-        truth = measure_truth(judge, sizes, progress=progress)
-    elif truth.sizes != sizes:
+    if truth is not None and truth.sizes != sizes:
         raise ValueError(f"the truth was measured with other numbers: expected {sizes}, got {truth.sizes}")
-    scenes = Scenes(judge.config.image_size[0], length=sizes.num_layouts, seed=sizes.scenes_seed)
-    layouts = [scenes.layout(i) for i in range(sizes.num_layouts)]
-    label_maps, instance_maps = (torch.stack(column) for column in zip(*layouts, strict=True))  # (L, H, W) each
-    num_groups = sizes.num_diversity_layouts
-    samples_of = [sizes.samples_per_layout] * num_groups + [1] * (sizes.num_layouts - num_groups)
+    truth = measure_truth(judge, sizes, progress=progress) if truth is None else truth
+    maps = sizes.layouts(judge.config.image_size[0])  # (L, H, W) each
     start = time.perf_counter()
-    groups = draw_groups(model, label_maps, instance_maps, samples_of, settings, progress=progress)
+    groups = paint_groups(paint, *maps, sizes.samples_of, seed=seed, batch_size=batch_size, progress=progress)
     seconds = time.perf_counter() - start
     if keep is not None:
         keep(groups)
+    return score_samples(
+        groups,
+        judge,
+        truth,
+        seconds=seconds,
+        settings={**(settings or {}), "seed": seed},
+        num_resamples=num_resamples,
+        num_exchanges=num_exchanges,
+    )
+
+
+def score_samples(
+    groups: Sequence[Tensor],
+    judge: Judge,
+    truth: Truth,
+    *,
+    seconds: float,
+    settings: dict[str, object],
+    num_resamples: int = 200,
+    num_exchanges: int = NUM_EXCHANGES,
+) -> Scores:
+    """Scores of pictures that are drawn, whoever drew them.
+
+    Args:
+        groups: one (N, 3, H, W) in [-1, 1] a layout of the truth, `truth.sizes.samples_of` pictures each.
+        judge: in evaluation mode.
+        truth: of the layouts.
+        seconds: that drawing took.
+        settings: what the pictures depend on, to be told with the scores.
+        num_resamples: R, of the intervals' bootstrap.
+        num_exchanges: of the exchange tests; 0 = no test.
+
+    Returns:
+        The scores; `score` says what they are.
+
+    Raises:
+        ValueError: if there are not as many pictures as the truth's sizes ask for.
+    """
+    sizes = truth.sizes
+    if [len(group) for group in groups] != sizes.samples_of:
+        raise ValueError(f"groups: expected {sum(sizes.samples_of)} pictures of {sizes}, got {sum(map(len, groups))}")
+    label_maps, _ = sizes.layouts(judge.config.image_size[0])
     measured = evaluate_images(judge, torch.stack([group[:1] for group in groups]), label_maps)
-    diversity = layout_diversity(judge, torch.stack(groups[:num_groups]))
+    diversity = layout_diversity(judge, torch.stack(list(groups[: sizes.num_diversity_layouts])))
     class_iou = metrics.intersection_over_union(measured.confusion.sum(0)).tolist()
     return Scores(
         score(measured, diversity, truth, num_resamples=num_resamples, num_exchanges=num_exchanges),
         held_out="layouts",
         num_held_out=sizes.num_layouts,
-        num_images=sum(samples_of),
-        seconds_per_image=seconds / sum(samples_of),
-        settings={**settings.told(), **sizes._asdict()},
+        num_images=sum(sizes.samples_of),
+        seconds_per_image=seconds / sum(sizes.samples_of),
+        settings={**settings, **sizes._asdict()},
         class_iou=dict(zip(Scenes.class_names, class_iou, strict=True)),
     )
 
 
-def check_evaluation(model: Model, judge: Judge, settings: SampleSettings, sizes: Sizes) -> SampleSettings:
-    """The settings as they will be used; ValueError if a number is out of range or model and judge do not fit."""
+def check_judge(judge: Judge, sizes: Sizes) -> None:
+    """Raise ValueError if a number is out of range, or the judge is none of Scenes."""
     sizes.check()
     if judge.config.num_seasons != len(SEASONS):
         raise ValueError("the judge reads no seasons, so it was not trained on Scenes: give judge-32, or --dataset")
+
+
+def check_evaluation(model: Model, judge: Judge, settings: SampleSettings, sizes: Sizes) -> SampleSettings:
+    """The settings as they will be used; ValueError if a number is out of range or model and judge do not fit."""
+    check_judge(judge, sizes)
     model.unet.config.check_data("Scenes", Scenes.num_classes, has_instances=True)
     if model.unet.config.image_size != judge.config.image_size:
         raise ValueError(

@@ -15,6 +15,7 @@ from sdm_lite.checkpoints import Model, load_tensors, save_model
 from sdm_lite.diffusion import DiffusionConfig
 from sdm_lite.evaluate import SampleSettings, Sizes
 from sdm_lite.evaluate import __main__ as evaluate_command
+from sdm_lite.evaluate.drawing import painter
 from sdm_lite.judge import Judge, JudgeConfig, save_judge
 from sdm_lite.sampling import sample_ddim, sample_ddpm
 from sdm_lite.scenes import TEST_SEED, VALIDATION_SEED, Scenes
@@ -115,14 +116,14 @@ def test_samples_are_asked_for_the_held_out_layouts(model, judge, monkeypatch, s
     held_out = Scenes(16, length=6, seed=seed)
     pictures = [torch.stack([held_out.render(i, seed) for seed in range(9, 11)]) for i in range(6)]
 
-    def answer(_, label_maps, instance_maps, samples_of, settings, *, progress):
+    def answer(_, label_maps, instance_maps, samples_of, *, seed, batch_size, progress):
         for i in range(6):
             assert torch.equal(label_maps[i], held_out.layout(i)[0])
             assert torch.equal(instance_maps[i], held_out.layout(i)[1])
         return [group[:number] for group, number in zip(pictures, samples_of, strict=True)]
 
     kept = []
-    monkeypatch.setattr("sdm_lite.evaluate.scenes.draw_groups", answer)
+    monkeypatch.setattr("sdm_lite.evaluate.scenes.paint_groups", answer)
     scores = evaluate.evaluate_model(
         model, judge, SampleSettings(), SIZES._replace(scenes_seed=seed), num_resamples=5, keep=kept.append
     )
@@ -133,6 +134,44 @@ def test_samples_are_asked_for_the_held_out_layouts(model, judge, monkeypatch, s
     )
     assert scores.measures["miou"].value == pytest.approx(metrics.mean_iou(confusion))
     assert scores.settings["scenes_seed"] == seed and torch.equal(kept[0][5], pictures[5][:1])
+
+
+def test_whatever_draws_is_scored_as_a_model_is(model, judge):
+    """A painter that is the model scores what the model scores; one that copies the truth, what the truth does."""
+    settings, truth = SampleSettings(num_steps=2, seed=4), evaluate.measure_truth(judge, SIZES)
+    as_model = evaluate.evaluate_model(model, judge, settings, SIZES, num_resamples=3, truth=truth)
+    as_painter = evaluate.evaluate_painter(
+        painter(model, settings),
+        judge,
+        SIZES,
+        seed=4,
+        settings=settings.told(),
+        num_resamples=3,
+        truth=truth,
+    )
+    same = {"seconds_per_image": 0.0}
+    assert str(dataclasses.replace(as_painter, **same)) == str(dataclasses.replace(as_model, **same))
+    maps = SIZES.layouts(16)[0]
+    copied = Scenes(16, length=6, seed=TEST_SEED)
+
+    def copy(label_maps, instance_maps, seeds):
+        which = [(maps == one).all((1, 2)).nonzero()[0].item() for one in label_maps]
+        return torch.stack([copied.render(i, 0) for i in which])
+
+    scores = evaluate.evaluate_painter(copy, judge, SIZES, num_resamples=3, truth=truth)
+    assert scores.measures["diversity"].value == 0, "one picture a layout, however often it is asked for"
+    read = torch.stack([judge.predict(copied.render(i, 0)[None])[0] for i in range(6)])
+    confusion = metrics.confusion_matrix(read, maps, Scenes.num_classes)
+    assert scores.measures["miou"].value == pytest.approx(metrics.mean_iou(confusion))
+    with pytest.raises(ValueError, match="groups: expected 10 pictures of .*, got 6"):
+        evaluate.score_samples([maps[:1]] * 6, judge, truth, seconds=1.0, settings={})
+
+
+def test_sizes_say_which_layouts_and_how_many_pictures_of_each():
+    sizes, scenes = SIZES._replace(scenes_seed=VALIDATION_SEED), Scenes(32, length=6, seed=VALIDATION_SEED)
+    assert sizes.samples_of == [2, 2, 2, 2, 1, 1]
+    label_maps, instance_maps = sizes.layouts(32)
+    assert torch.equal(label_maps[5], scenes.layout(5)[0]) and torch.equal(instance_maps[5], scenes.layout(5)[1])
 
 
 def test_a_guidance_interval_reaches_the_samples(model, judge):

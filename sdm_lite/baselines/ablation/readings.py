@@ -34,7 +34,6 @@ from sdm_lite.evaluate.scene_scores import Statistic, statistics
 from sdm_lite.files import to_json, write_whole
 from sdm_lite.judge import Judge, load_judge
 from sdm_lite.sampling import sample_dpmpp_2m
-from sdm_lite.scenes import Scenes
 
 SCALES = (1.0, 1.5)  # unguided, and the paper's for ADE20K
 NUM_SAMPLING_STEPS = 15  # of DPM-Solver++(2M): docs/few_steps.md
@@ -72,8 +71,7 @@ def file_name(run: Run, scale: float) -> str:
 @lru_cache(maxsize=2)
 def layouts(size: int) -> tuple[Tensor, Tensor]:
     """Label maps and instance maps of the test layouts, (L, H, W) int64 each."""
-    scenes = Scenes(size, length=SIZES.num_layouts, seed=SIZES.scenes_seed)
-    return tuple(map(torch.stack, zip(*(scenes.layout(i) for i in range(len(scenes))), strict=True)))
+    return SIZES.layouts(size)
 
 
 @lru_cache(maxsize=2)
@@ -103,8 +101,7 @@ def draw(run: Run, scale: float, output: Path) -> Path:
     path = output / "samples" / f"{file_name(run, scale)}.safetensors"
     if not path.exists():
         several = SIZES.num_diversity_layouts
-        samples_of = [SIZES.samples_per_layout] * several + [1] * (SIZES.num_layouts - several)
-        groups = draw_groups(load_model(run.weights(output)), *layouts(run.size), samples_of, settings(scale))
+        groups = draw_groups(load_model(run.weights(output)), *layouts(run.size), SIZES.samples_of, settings(scale))
         first, more = torch.stack([group[0] for group in groups]), torch.stack(groups[:several])
         tensors = {"first": to_8_bits(first), "several": to_8_bits(more)}
         save_tensors(path, tensors, {"format": "sdm_lite samples 2"})
