@@ -13,8 +13,9 @@ from pathlib import Path
 import torch
 
 from sdm_lite.baselines.ablation import page
-from sdm_lite.baselines.ablation.readings import SCALES, read
-from sdm_lite.baselines.ablation.runs import FULL_STEPS, Run, all_runs, train
+from sdm_lite.baselines.ablation.readings import SCALES, is_measured, read
+from sdm_lite.baselines.ablation.runs import FULL_STEPS, PARTS, SEEDS, Run, all_runs, train
+from sdm_lite.command import check_device, default_device
 from sdm_lite.command import run as run_command
 from sdm_lite.files import check_writable_folder, expanded
 from sdm_lite.progress import duration
@@ -33,29 +34,43 @@ def parser() -> argparse.ArgumentParser:
     )
     table4.add_argument("--output", default="runs/table4", help="runs, samples and readings are kept here")
     table4.add_argument("--sizes", nargs="+", type=int, choices=sorted(FULL_STEPS), default=sorted(FULL_STEPS))
+    table4.add_argument(
+        "--parts",
+        nargs="+",
+        choices=PARTS,
+        default=["table", "curve"],
+        help="the table itself, shorter trainings, ten times the training (for a GPU); default: the first two",
+    )
+    table4.add_argument("--seeds", nargs="+", type=int, choices=SEEDS, default=list(SEEDS), help="default: all")
+    table4.add_argument(
+        "--device",
+        default=default_device(),
+        help="where to train, draw and judge (default %(default)s); equal time is that of one thread on every device",
+    )
     table4.add_argument("--workers", type=int, default=2, help="runs side by side, one thread each (default 2)")
     table4.add_argument("--write", action="store_true", help="measure nothing, tell what is there")
     table4.set_defaults(run=run_table4)
     return top
 
 
-def work(job: tuple[Run, Path]) -> float:
-    """Train, draw and read one run; the seconds it took."""
+def work(job: tuple[Run, Path, str]) -> float:
+    """Train, draw and read one run on a device; the seconds it took."""
     torch.set_num_threads(1)
-    run, output = job
+    run, output, device = job
     started = time.monotonic()
-    train(run, output)
+    if not is_measured(run, output):
+        train(run, output, device)
     for scale in SCALES:
-        read(run, scale, output)
+        read(run, scale, output, device)
     return time.monotonic() - started
 
 
-def measure(jobs: Sequence[Run], output: Path, workers: int) -> None:
+def measure(jobs: Sequence[Run], output: Path, workers: int, device: str = "cpu") -> None:
     """All runs, several at a time, with a line for each and the time left."""
     started, done, total = time.monotonic(), 0.0, sum(run.cost for run in jobs)
     context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        waiting = {pool.submit(work, (run, output)): run for run in jobs}
+        waiting = {pool.submit(work, (run, output, device)): run for run in jobs}
         for number, future in enumerate(as_completed(waiting), start=1):
             run, seconds = waiting[future], future.result()
             done += run.cost
@@ -73,8 +88,10 @@ def run_table4(arguments: argparse.Namespace) -> None:
     if arguments.workers < 1:
         raise ValueError(f"--workers must be at least 1, got {arguments.workers}")
     if not arguments.write:
+        check_device(arguments.device)
         check_writable_folder(output)
-        measure(all_runs(tuple(arguments.sizes)), output, arguments.workers)
+        jobs = all_runs(arguments.sizes, arguments.parts, arguments.seeds)
+        measure(jobs, output, arguments.workers, arguments.device)
     print("\n".join(page.lines(output)))
     print(f"wrote {page.store(output)}")
 

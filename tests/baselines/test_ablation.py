@@ -9,11 +9,11 @@ import torch
 from networks import LEAST, randomised
 
 from sdm_lite.baselines import __main__ as command
-from sdm_lite.baselines.ablation import contrasts, page, readings
+from sdm_lite.baselines.ablation import contrasts, measured, page, readings
 from sdm_lite.baselines.ablation import runs as plan
 from sdm_lite.baselines.ablation.contrasts import Cell, Contrast, difference, mean_of, table_cells, table_contrasts
 from sdm_lite.baselines.ablation.runs import CONCAT, SDM, Run, all_runs, num_steps
-from sdm_lite.checkpoints import load_tensors, save_model
+from sdm_lite.checkpoints import load_tensors, save_model, save_tensors
 from sdm_lite.diffusion import DiffusionConfig
 from sdm_lite.evaluate import Sizes
 from sdm_lite.ledger.evidence import read_evidence
@@ -33,15 +33,24 @@ def test_time_means_more_steps_of_the_cheaper_network_and_parameters_equal_steps
 
 def test_every_cell_and_every_point_of_the_curve_is_trained_once():
     found = all_runs()
-    assert len(found) == len(set(found)) == 9 + 9 + 18
+    assert len(found) == len(set(found)) == 9 + 9 + 18 + 6
     wanted = {cell for size in (32, 64) for cell in table_cells(size)}
     wanted |= {cell for size in (32, 64) for of in contrasts.curve_contrasts(size) for cell in (of.one, of.other)}
     assert {run for cell in wanted for run in plan.runs(cell.size, cell.system, cell.match, cell.of_sdm)} == set(found)
 
 
+def test_jobs_can_be_chosen():
+    assert {run.num_steps for run in all_runs([64], ["longer"], [0])} == {15000, 22200}
+    assert {run.seed for run in all_runs([32, 64], ["table"], [2])} == {2}
+    assert set(all_runs([32], ["curve"])) == set(all_runs([32])) - set(all_runs([32], ["table"]))
+    with pytest.raises(ValueError, match="parts must be some of table, curve, longer; got 'figure'"):
+        all_runs([32], ["figure"])
+
+
 @pytest.mark.parametrize("run", [Run(32, SDM, 4000, 1), Run(64, CONCAT, 2220, 2)])
 def test_a_run_is_a_command_of_train(run, tmp_path):
     config = parse(run.arguments(tmp_path))
+    assert config.device is None and parse(run.arguments(tmp_path, "cuda:0")).device == "cuda:0"
     assert PRESETS[config.preset].conditioning == ("concat" if run.system == CONCAT else "spade")
     assert PRESETS[config.preset].image_size == (run.size, run.size)
     assert (config.train.num_steps, config.train.seed) == (run.num_steps, run.seed)
@@ -103,12 +112,12 @@ def test_a_finished_run_is_drawn_and_read_once(tmp_path, monkeypatch):
     monkeypatch.setattr(readings, "SIZES", Sizes(8, num_renders=3, samples_per_layout=2, num_diversity_layouts=4))
     monkeypatch.setattr(readings, "NUM_SAMPLING_STEPS", 2)
     monkeypatch.setattr(readings, "NUM_RESAMPLES", 3)
-    readings.layouts.cache_clear(), readings.judge_and_truth.cache_clear()
+    readings.layouts.cache_clear()
     run = Run(32, SDM, 4000, 0)
     network = randomised(replace(LEAST, image_size=(32, 32)))
     save_model(run.weights(tmp_path), network, DiffusionConfig("cosine", 10, "v"))
     assert readings.readings(run, 1.5, tmp_path) is None
-    command.work((run, tmp_path))
+    command.work((run, tmp_path, "cpu"))
     found = readings.readings(run, 1.5, tmp_path)
     assert found["miou"].num_layouts == 8 and found["miou, quarter 3"].num_layouts == 2
     assert found["diversity"].num_layouts == 4 and found["diversity"].replicates.shape == (3,)
@@ -117,10 +126,31 @@ def test_a_finished_run_is_drawn_and_read_once(tmp_path, monkeypatch):
     assert torch.equal(samples["several"][:, 0], samples["first"][:4])
     things = readings.num_things(readings.layouts(32)[1])[readings.quarters(32)]
     assert bool((things[:-1].amax(1) <= things[1:].amin(1)).all()) and len(things.flatten()) == 8
-    for path in (tmp_path / "samples").iterdir():
+    assert set(readings.devices(tmp_path)) == {"32-sdm-4000-seed0-s1", "32-sdm-4000-seed0-s1.5"}
+    assert all(told.startswith("CPU, one thread, torch") for told in readings.devices(tmp_path).values())
+    # Measured elsewhere: neither weights nor samples are needed, nor the truth anew, and the scores are the same.
+    for path in [*(tmp_path / "samples").iterdir(), *(tmp_path / "readings").iterdir(), run.weights(tmp_path)]:
         path.unlink()
-    command.work((run, tmp_path))  # what was read needs no samples
-    readings.layouts.cache_clear(), readings.judge_and_truth.cache_clear()
+    for module, name in ((measured, "measure_truth"), (command, "train")):
+        monkeypatch.setattr(module, name, None)
+    command.work((run, tmp_path, "cpu"))
+    again = readings.readings(run, 1.5, tmp_path)
+    assert all(again[name].value == found[name].value for name in found)
+    for path in (tmp_path / "measurements").iterdir():
+        path.unlink()
+    command.work((run, tmp_path, "cpu"))  # what was scored needs nothing
+    readings.layouts.cache_clear()
+
+
+def test_the_truth_is_measured_again_for_other_sizes_and_a_foreign_file_is_refused(tmp_path):
+    sizes = Sizes(2, num_renders=3, samples_per_layout=2, num_diversity_layouts=2)
+    first = measured.truth(32, sizes, tmp_path)
+    kept = measured.truth(32, sizes, tmp_path)
+    assert torch.equal(first.reference.features, kept.reference.features) and kept.sizes == sizes
+    assert measured.truth(32, sizes._replace(num_renders=4), tmp_path).reference.features.shape[:2] == (2, 4)
+    save_tensors(tmp_path / "other.safetensors", {"a": torch.zeros(1)}, {"format": "other"})
+    with pytest.raises(ValueError, match="other.safetensors holds no measurements"):
+        measured.load_measured(tmp_path / "other.safetensors")
 
 
 def test_a_training_that_fails_names_its_log(tmp_path, monkeypatch):

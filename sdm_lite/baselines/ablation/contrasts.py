@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sdm_lite.baselines.ablation.readings import SCALES, Reading, readings
-from sdm_lite.baselines.ablation.runs import CONCAT, MATCHES, SDM, SHORT_STEPS, num_steps, runs
+from sdm_lite.baselines.ablation.runs import CONCAT, LONG_STEPS, MATCHES, SDM, SHORT_STEPS, num_steps, runs
 from sdm_lite.metrics import Interval, layouts_and_seeds_interval
 
 UNGUIDED, GUIDED = SCALES
@@ -112,7 +112,7 @@ def curve_contrasts(size: int) -> list[Contrast]:
             Cell(size, SDM, "time", GUIDED, steps),
             Cell(size, CONCAT, "time", GUIDED, steps),
         )
-        for steps in (*SHORT_STEPS[size], None)
+        for steps in (*SHORT_STEPS[size], None, *LONG_STEPS[size])
     ]
 
 

@@ -19,20 +19,13 @@ import torch
 from torch import Tensor
 
 from sdm_lite import metrics
+from sdm_lite.baselines.ablation.measured import device_name, load_measured, save_measured, truth
 from sdm_lite.baselines.ablation.runs import Run
 from sdm_lite.checkpoints import load_model, load_tensors, save_tensors
-from sdm_lite.evaluate import (
-    SampleSettings,
-    Sizes,
-    Truth,
-    draw_groups,
-    evaluate_images,
-    layout_diversity,
-    measure_truth,
-)
+from sdm_lite.evaluate import SampleSettings, Sizes, draw_groups, evaluate_images, layout_diversity
 from sdm_lite.evaluate.scene_scores import Statistic, statistics
 from sdm_lite.files import to_json, write_whole
-from sdm_lite.judge import Judge, load_judge
+from sdm_lite.judge import load_judge
 from sdm_lite.sampling import sample_dpmpp_2m
 
 SCALES = (1.0, 1.5)  # unguided, and the paper's for ADE20K
@@ -74,13 +67,6 @@ def layouts(size: int) -> tuple[Tensor, Tensor]:
     return SIZES.layouts(size)
 
 
-@lru_cache(maxsize=2)
-def judge_and_truth(size: int) -> tuple[Judge, Truth]:
-    """The judge of a size and the truth of the test layouts."""
-    judge = load_judge(f"judge-{size}")
-    return judge, measure_truth(judge, SIZES)
-
-
 def num_things(instance_maps: Tensor) -> Tensor:
     """How many instances each map has, (L,) int64."""
     return torch.tensor([len(one.unique()) for one in instance_maps], device="cpu")
@@ -92,8 +78,8 @@ def quarters(size: int) -> Tensor:
     return order.reshape(NUM_QUARTERS, -1)
 
 
-def draw(run: Run, scale: float, output: Path) -> Path:
-    """Draw a run's samples, unless they are there.
+def draw(run: Run, scale: float, output: Path, device: str = "cpu") -> Path:
+    """Draw a run's samples on a device, unless they are there.
 
     Returns:
         The file: "first", (L, 3, H, W), and "several", (diversity layouts, 2, 3, H, W), as 8 bits.
@@ -101,7 +87,8 @@ def draw(run: Run, scale: float, output: Path) -> Path:
     path = output / "samples" / f"{file_name(run, scale)}.safetensors"
     if not path.exists():
         several = SIZES.num_diversity_layouts
-        groups = draw_groups(load_model(run.weights(output)), *layouts(run.size), SIZES.samples_of, settings(scale))
+        model = load_model(run.weights(output), device=device)
+        groups = draw_groups(model, *layouts(run.size), SIZES.samples_of, settings(scale))
         first, more = torch.stack([group[0] for group in groups]), torch.stack(groups[:several])
         tensors = {"first": to_8_bits(first), "several": to_8_bits(more)}
         save_tensors(path, tensors, {"format": "sdm_lite samples 2"})
@@ -118,20 +105,42 @@ def from_8_bits(images: Tensor) -> Tensor:
     return images.float() / 127.5 - 1
 
 
-def read(run: Run, scale: float, output: Path) -> Path:
-    """Let the judge read a run's samples, unless that was done: a JSON file of scores with replicates."""
+def measure(run: Run, scale: float, output: Path, device: str = "cpu") -> Path:
+    """Let the judge read a run's samples on a device, unless that was done: a file of `measured`."""
+    path = output / "measurements" / f"{file_name(run, scale)}.safetensors"
+    if not path.exists():
+        samples = load_tensors(draw(run, scale, output, device))[0]
+        judge = load_judge(f"judge-{run.size}", device=device)
+        found = evaluate_images(judge, from_8_bits(samples["first"])[:, None], layouts(run.size)[0])
+        diversity = layout_diversity(judge, from_8_bits(samples["several"]))
+        save_measured(path, found, diversity, {"device": device_name(device)})
+    return path
+
+
+def read(run: Run, scale: float, output: Path, device: str = "cpu") -> Path:
+    """Score what the judge read of a run, unless that was done: a JSON file of scores with replicates."""
     path = output / "readings" / f"{file_name(run, scale)}.json"
     if not path.exists():
-        samples = load_tensors(draw(run, scale, output))[0]
-        judge, truth = judge_and_truth(run.size)
-        measured = evaluate_images(judge, from_8_bits(samples["first"])[:, None], layouts(run.size)[0])
-        diversity = layout_diversity(judge, from_8_bits(samples["several"]))
-        found = statistics(measured, diversity, truth)
+        generated, diversity, _ = load_measured(measure(run, scale, output, device))
+        found = statistics(generated, diversity, truth(run.size, SIZES, output, device))
         told = {name: _told(found[name], torch.arange(found[name].num_layouts, device="cpu")) for name in SCORES}
         for number, quarter in enumerate(quarters(run.size)):
             told |= {f"{name}, quarter {number}": _told(found[name], quarter) for name in BY_THINGS}
         write_whole(path, to_json(told) + "\n")
     return path
+
+
+def is_measured(run: Run, output: Path) -> bool:
+    """Whether a run needs no training any more: at every scale its samples were read, or scored."""
+    places = (("measurements", "safetensors"), ("readings", "json"))
+    return all(
+        any((output / folder / f"{file_name(run, scale)}.{end}").exists() for folder, end in places) for scale in SCALES
+    )
+
+
+def devices(output: Path) -> dict[str, str]:
+    """Where each run was measured, by the name of its reading; those of before this was kept are left out."""
+    return {path.stem: load_tensors(path)[1]["device"] for path in sorted((output / "measurements").glob("*"))}
 
 
 def _told(statistic: Statistic, chosen: Tensor) -> dict[str, object]:

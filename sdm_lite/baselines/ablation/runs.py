@@ -14,15 +14,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 SDM, CONCAT = "sdm", "concat"
 MATCHES = ("parameters", "time")
 SEEDS = (0, 1, 2)
-# Steps of SDM: those of Table 4, and the shorter ones of the curve over training time.
+# Steps of SDM: those of Table 4, and the shorter and longer ones of the curve over training time.
 FULL_STEPS = {32: 4000, 64: 1500}
 SHORT_STEPS = {32: (500, 1000, 2000), 64: ()}
+LONG_STEPS = {32: (), 64: (15000,)}  # ten times the training: for a GPU
+PARTS = ("table", "curve", "longer")
 # A step of SDM takes so many times that of concat, on one thread: `python benchmarks/conditioning_step.py`, 2026-11-26.
 STEP_TIMES = {32: 1.28, 64: 1.48}
 
@@ -51,12 +54,13 @@ class Run(NamedTuple):
         """Where its averaged weights will be."""
         return output / self.name / "model.safetensors"
 
-    def arguments(self, output: Path) -> list[str]:
-        """What follows `python -m sdm_lite.train`."""
+    def arguments(self, output: Path, device: str | None = None) -> list[str]:
+        """What follows `python -m sdm_lite.train`; device None = the CPU or the GPU, as the command finds it."""
         preset = f"scenes-{self.size}" + ("-concat" if self.system == CONCAT else "")
         recipe = "--num-images 12000 --warmup-steps 100 --null-probability 0.2 --guidance-scale 1.5".split()
         own = ["--preset", preset, "--num-steps", str(self.num_steps), "--seed", str(self.seed)]
-        return [*own, *recipe, "--output", str(output / self.name)]
+        where = [] if device is None else ["--device", device]
+        return [*own, *recipe, *where, "--output", str(output / self.name)]
 
     @property
     def cost(self) -> float:
@@ -82,20 +86,30 @@ def runs(size: int, system: str, match: str, of_sdm: int | None = None) -> list[
     return [Run(size, system, num_steps(size, system, match, of_sdm), seed) for seed in SEEDS]
 
 
-def all_runs(sizes: tuple[int, ...] = (32, 64)) -> list[Run]:
-    """Every run, those of Table 4 first and seed by seed, so that something can be said early."""
+def all_runs(sizes: Sequence[int] = (32, 64), parts: Sequence[str] = PARTS, seeds: Sequence[int] = SEEDS) -> list[Run]:
+    """Every run of some sizes, parts and seeds, those of Table 4 first and seed by seed: something can be said early.
+
+    Raises:
+        ValueError: on an unknown part.
+    """
+    unknown = [part for part in parts if part not in PARTS]
+    if unknown:
+        raise ValueError(f"parts must be some of {', '.join(PARTS)}; got {unknown[0]!r}")
     found: dict[Run, None] = {}
     for size in sizes:
-        for lengths in ((None,), SHORT_STEPS[size]):
-            for seed in SEEDS:
+        of_part = {"table": (None,), "curve": SHORT_STEPS[size], "longer": LONG_STEPS[size]}
+        for lengths in (of_part[part] for part in PARTS if part in parts):
+            for seed in seeds:
                 for length in lengths:
                     cells = [(SDM, "time"), (CONCAT, "time")] + [(CONCAT, "parameters")] * (length is None)
                     found |= {Run(size, of, num_steps(size, of, match, length), seed): None for of, match in cells}
     return list(found)
 
 
-def train(run: Run, output: Path) -> None:
+def train(run: Run, output: Path, device: str | None = None) -> None:
     """Train a run, or what is left of it, on one thread; what it prints goes into a log beside its folder.
+
+    "Equal time" is that of one thread on every device: on a GPU a step's time says more about launches than about work.
 
     Raises:
         OSError: if the training fails; names its log.
@@ -106,7 +120,7 @@ def train(run: Run, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with open(log, "a", encoding="utf-8") as file:
-        command = [sys.executable, "-m", "sdm_lite.train", *run.arguments(output)]
+        command = [sys.executable, "-m", "sdm_lite.train", *run.arguments(output, device)]
         status = subprocess.run(command, stdout=file, stderr=file, env=environment, check=False).returncode
     if status:
         raise OSError(f"training {run.name} ended with status {status}: its last lines are in {log}")
