@@ -1,104 +1,30 @@
-"""python -m sdm_lite.baselines: what the paper compares with, measured. `table4` trains, draws, scores and tells."""
+"""`python -m sdm_lite.baselines`: what the paper compares with. `train` makes a GAN, `table4` measures the ablation."""
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import sys
-import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from pathlib import Path
 
-import torch
-
-from sdm_lite.baselines.ablation import page
-from sdm_lite.baselines.ablation.readings import SCALES, is_measured, read
-from sdm_lite.baselines.ablation.runs import FULL_STEPS, PARTS, SEEDS, Run, all_runs, train
-from sdm_lite.command import check_device, default_device
+from sdm_lite.baselines.ablation.command import add_table4
+from sdm_lite.baselines.gan.command import add_train
 from sdm_lite.command import run as run_command
-from sdm_lite.files import check_writable_folder, expanded
-from sdm_lite.progress import duration
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """The command line: each command's own room adds it, with the function `run` that does it."""
     top = argparse.ArgumentParser(prog="python -m sdm_lite.baselines", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True)
-    table4 = commands.add_parser(
-        "table4",
-        help="labels through SPADE against labels at the input, guided and not (Table 4)",
-        description="Train SDM and the concatenation network on Scenes, three seeds each, at equal weights and equal "
-        "steps or equal time; draw 512 test layouts guided and unguided; score them; write the stored run table4. What "
-        "is finished is kept in the output folder and not done again, so that it may be stopped at any time.",
-    )
-    table4.add_argument("--output", default="runs/table4", help="runs, samples and readings are kept here")
-    table4.add_argument("--sizes", nargs="+", type=int, choices=sorted(FULL_STEPS), default=sorted(FULL_STEPS))
-    table4.add_argument(
-        "--parts",
-        nargs="+",
-        choices=PARTS,
-        default=["table", "curve"],
-        help="the table itself, shorter trainings, ten times the training (for a GPU); default: the first two",
-    )
-    table4.add_argument("--seeds", nargs="+", type=int, choices=SEEDS, default=list(SEEDS), help="default: all")
-    table4.add_argument(
-        "--device",
-        default=default_device(),
-        help="where to train, draw and judge (default %(default)s); equal time is that of one thread on every device",
-    )
-    table4.add_argument("--workers", type=int, default=2, help="runs side by side, one thread each (default 2)")
-    table4.add_argument("--write", action="store_true", help="measure nothing, tell what is there")
-    table4.set_defaults(run=run_table4)
+    add_train(commands)
+    add_table4(commands)
     return top
-
-
-def work(job: tuple[Run, Path, str]) -> float:
-    """Train, draw and read one run on a device; the seconds it took."""
-    torch.set_num_threads(1)
-    run, output, device = job
-    started = time.monotonic()
-    if not is_measured(run, output):
-        train(run, output, device)
-    for scale in SCALES:
-        read(run, scale, output, device)
-    return time.monotonic() - started
-
-
-def measure(jobs: Sequence[Run], output: Path, workers: int, device: str = "cpu") -> None:
-    """All runs, several at a time, with a line for each and the time left."""
-    started, done, total = time.monotonic(), 0.0, sum(run.cost for run in jobs)
-    context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        waiting = {pool.submit(work, (run, output, device)): run for run in jobs}
-        for number, future in enumerate(as_completed(waiting), start=1):
-            run, seconds = waiting[future], future.result()
-            done += run.cost
-            left = (time.monotonic() - started) * (total - done) / done
-            print(f"[{number} of {len(jobs)}] {run.name}: {duration(seconds)}; about {duration(left)} left", flush=True)
-
-
-def run_table4(arguments: argparse.Namespace) -> None:
-    """Measure what is missing of Table 4, and tell it.
-
-    Raises:
-        ValueError: before any work, if a number is out of range.
-    """
-    output = expanded(arguments.output)
-    if arguments.workers < 1:
-        raise ValueError(f"--workers must be at least 1, got {arguments.workers}")
-    if not arguments.write:
-        check_device(arguments.device)
-        check_writable_folder(output)
-        jobs = all_runs(arguments.sizes, arguments.parts, arguments.seeds)
-        measure(jobs, output, arguments.workers, arguments.device)
-    print("\n".join(page.lines(output)))
-    print(f"wrote {page.store(output)}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
     args = parser().parse_args(arguments)
+    args.argv = arguments
     return run_command(lambda: args.run(args), interrupted="interrupted: the same command goes on where it stopped")
 
 

@@ -90,7 +90,12 @@ def open_splits(config: RunConfig) -> tuple[Scenes | Photographs, Scenes | Photo
 
 
 def open_data(
-    config: RunConfig, training: Scenes | Photographs, held_out: Scenes | Photographs, processes: Processes
+    config: RunConfig,
+    training: Scenes | Photographs,
+    held_out: Scenes | Photographs,
+    processes: Processes,
+    *,
+    keeps_instance_ids: bool = False,
 ) -> Data:
     """The data of a run, rendered or read; the main process first where a cache has to be built.
 
@@ -99,6 +104,7 @@ def open_data(
         training: as `open_splits` gives it.
         held_out: likewise.
         processes: who shares the work.
+        keeps_instance_ids: whether batches of Scenes tell objects apart by number; those of photographs never do.
 
     Raises:
         ValueError: if an example is bad and may not be skipped, or too few are left.
@@ -106,7 +112,7 @@ def open_data(
     order = {"batch_size": config.train.batch_size, "flip_probability": config.train.flip_probability}
     order |= {"seed": config.train.seed, "shard": (processes.rank, processes.count)}
     if isinstance(training, Scenes):
-        batches = served = ImageBatches(_rendered(training, processes), **order)
+        batches = served = ImageBatches(_rendered(training, processes, keeps_instance_ids), **order)
     else:
         if not processes.is_main:
             processes.wait()
@@ -124,10 +130,10 @@ def _num_held_out(config: RunConfig) -> int:
     return max(config.num_samples, config.evaluate_images if config.evaluate_steps else 0)
 
 
-def _rendered(scenes: Scenes, processes: Processes) -> Batch:
+def _rendered(scenes: Scenes, processes: Processes, keeps_instance_ids: bool) -> Batch:
     """All Scenes, with progress shown by the main process."""
     indices = range(len(scenes))
     if not processes.is_main:
-        return scenes.materialize(indices)
+        return scenes.materialize(indices, keeps_instance_ids=keeps_instance_ids)
     with Progress("rendering Scenes", total=len(scenes)) as bar:
-        return scenes.materialize(indices, progress=lambda _: bar.update())
+        return scenes.materialize(indices, progress=lambda _: bar.update(), keeps_instance_ids=keeps_instance_ids)

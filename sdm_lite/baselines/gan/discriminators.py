@@ -23,7 +23,7 @@ class PatchScale(nn.Module):
     Args:
         in_channels: of picture and condition together.
         width: of the first convolution; doubled at each one up to 512.
-        num_layers: how many come before the last; all but one of them stride. A score sees 16, 34, 70 pixels of 2, 3, 4.
+        num_layers: how many come before the last; all but one of them stride. A score sees 16 pixels of 2, 34 of 3.
         has_spectral_norm: of all but the first and last, as SPADE has it and pix2pixHD does not.
     """
 
