@@ -8,8 +8,8 @@ import pytest
 import torch
 from networks import LEAST, randomised
 
-from sdm_lite.baselines import __main__ as command
-from sdm_lite.baselines.ablation import contrasts, measured, page, readings
+from sdm_lite.baselines import __main__ as baselines
+from sdm_lite.baselines.ablation import command, contrasts, measured, page, readings
 from sdm_lite.baselines.ablation import runs as plan
 from sdm_lite.baselines.ablation.contrasts import Cell, Contrast, difference, mean_of, table_cells, table_contrasts
 from sdm_lite.baselines.ablation.runs import CONCAT, SDM, Run, all_runs, num_steps
@@ -160,7 +160,7 @@ def test_a_training_that_fails_names_its_log(tmp_path, monkeypatch):
 
 
 def test_bad_input_ends_before_any_work(tmp_path, capsys):
-    assert command.main(["table4", "--output", str(tmp_path), "--workers", "0"]) == 2
+    assert baselines.main(["table4", "--output", str(tmp_path), "--workers", "0"]) == 2
     assert "--workers must be at least 1, got 0" in capsys.readouterr().err
-    assert command.main(["table4", "--output", str(tmp_path / "none"), "--write"]) == 2
+    assert baselines.main(["table4", "--output", str(tmp_path / "none"), "--write"]) == 2
     assert "no size is measured whole" in capsys.readouterr().err and not (tmp_path / "none").exists()
