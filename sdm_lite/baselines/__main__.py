@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from sdm_lite.baselines.ablation.command import add_table4
 from sdm_lite.baselines.gan.command import add_train
+from sdm_lite.baselines.gan.perceptual_command import add_perceptual
 from sdm_lite.command import run as run_command
 
 
@@ -17,6 +18,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True)
     add_train(commands)
     add_table4(commands)
+    add_perceptual(commands)
     return top
 
 

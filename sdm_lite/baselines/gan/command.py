@@ -24,6 +24,7 @@ from torch.utils.data import default_collate
 
 from sdm_lite.baselines.gan import SYSTEMS
 from sdm_lite.baselines.gan.follower import Follower
+from sdm_lite.baselines.gan.perceptual import features_for
 from sdm_lite.baselines.gan.runs import (
     Gan,
     Identity,
@@ -166,7 +167,7 @@ def prepare(args: argparse.Namespace, held: ExitStack) -> Training:
     check_packages("PIL", "tqdm")
     training, held_out = open_splits(data_config)
     form = LayoutForm(args.size, training.num_classes, training.has_instances)
-    features = feature_network(form, args.device) if args.perceptual and system.perceptual_weights else None
+    features = features_for(form.size, device=args.device) if args.perceptual and system.perceptual_weights else None
     check_writable_folder(folder)
     busy = f"another run is writing to {folder}: wait until it ends, stop it, or give another --output"
     held.enter_context(hold(folder / ".lock", busy=busy))
@@ -180,11 +181,6 @@ def prepare(args: argparse.Namespace, held: ExitStack) -> Training:
     told = {name: value for name, value in vars(args).items() if name not in ("run", "command", "argv")}
     write_whole(folder / "config.yaml", "".join(f"{name}: {to_json(value)}\n" for name, value in told.items()))
     return Training(args, system, form, config, identity, players, data, features, progress)
-
-
-def feature_network(form: LayoutForm, device: str) -> Callable[[Tensor], Sequence[Tensor]] | None:
-    """The network of the perceptual term for pictures of a size."""
-    return None
 
 
 def train_and_tell(run: Training, signals: StopSignals) -> Training:
