@@ -1,9 +1,22 @@
-"""Layouts for tests of the GANs, and what must be true of every deterministic one."""
+"""Layouts for tests of the GANs, and what must be true of every deterministic one and of every one with noise."""
+
+from functools import cache
 
 import torch
 from torch import Tensor, nn
 
-from sdm_lite.baselines.gan.system import Generator, Layout, LayoutForm, System, draw_noise, layout_of
+from sdm_lite.baselines.gan.system import (
+    Generator,
+    Layout,
+    LayoutForm,
+    Noise,
+    System,
+    draw_noise,
+    layout_of,
+    layout_of_batch,
+)
+from sdm_lite.batches import Batch
+from sdm_lite.scenes import Scenes
 
 NUM_CLASSES = 11  # as Scenes has them
 
@@ -63,3 +76,44 @@ def with_edges_moved(layout: Layout) -> Layout:
     condition = layout.condition.clone()
     condition[:, -1] = 1 - condition[:, -1]
     return layout._replace(condition=condition)
+
+
+@cache
+def scenes(size: int = 32, number: int = 4) -> Batch:
+    """The first scenes, their objects told apart."""
+    return Scenes(size=size, length=number).materialize(range(number), keeps_instance_ids=True)
+
+
+def scene_layouts(size: int = 32, number: int = 4) -> Layout:
+    """The layouts of the first scenes."""
+    return layout_of_batch(scenes(size, number))
+
+
+@torch.no_grad()
+def drawn(generator: Generator, layout: Layout, noise: Noise) -> Tensor:
+    """What a trained generator would be asked for: pictures (B, 3, H, W), in evaluation mode."""
+    image = generator.eval()(layout, noise)
+    assert image.shape == (len(layout.classes), 3, *layout.classes.shape[1:]) and image.abs().max() <= 1
+    return image
+
+
+def check_noise(system: System, size: int) -> None:
+    """The same noise: the same picture, bit for bit; other noise, of any kind alone: nearly every pixel another."""
+    generator, layout = made_generator(system, size), scene_layouts(size, 2)
+    noise, other = draw_noise(generator, [1, 2]), draw_noise(generator, [3, 4])
+    image = drawn(generator, layout, noise)
+    assert torch.equal(drawn(generator, layout, noise), image)
+    for kind in range(len(noise)):
+        redrawn = (*noise[:kind], other[kind], *noise[kind + 1 :])
+        assert ((drawn(generator, layout, redrawn) - image).abs().amax(1) > 0).float().mean() > 0.99
+
+
+def check_posterior(system: System, size: int) -> None:
+    """The encoder of true pictures speaks of the noise that the generator takes, and every weight has a gradient."""
+    generator, encoder = made_generator(system, size), system.make_encoder(form_of(size))
+    layout, noise = scene_layouts(size), draw_noise(generator, range(4))
+    posterior = encoder(layout, scenes(size).x0)
+    shapes = [part.shape for part in noise]
+    assert [part.shape for part in posterior.means] == [part.shape for part in posterior.log_variances] == shapes
+    generator(layout, posterior.sample(noise)).square().sum().backward()
+    assert [name for name, weights in encoder.named_parameters() if weights.grad is None] == []

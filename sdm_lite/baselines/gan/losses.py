@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sdm_lite.baselines.gan.system import DiscriminatorStep, GeneratorStep, Scores
+from sdm_lite.baselines.gan.system import DiscriminatorStep, GeneratorStep, Layout, Scores
 
 
 def _mean(values: Sequence[Tensor]) -> Tensor:
@@ -139,3 +139,76 @@ class PictureLoss(NamedTuple):
     def __call__(self, step: GeneratorStep) -> Tensor:
         """Scalar."""
         return self.weight * _mean([F.l1_loss(sketch, step.real) for sketch in step.drawing.sketches])
+
+
+def class_weights(condition: Tensor, cap: float) -> Tensor:
+    """How much a pixel of each class counts, so that the classes of a batch count the same: (K,).
+
+    pixels / (classes present * pixels of the class), at most `cap`, 0 for a class that is not there. Uncapped, the
+    mean over the pixels of the batch is 1. Sushko et al. (2021).
+
+    Args:
+        condition: (B, K, H, W) of zeros and ones, one channel a class and nothing else.
+        cap: a class of a few pixels would else weigh hundreds of times as much as the others.
+    """
+    counts = condition.sum((0, 2, 3))  # exact in float32; no bincount, for which a GPU waits
+    balanced = counts.sum() / ((counts > 0).sum() * counts.clamp(min=1))
+    return balanced.clamp(max=cap) * (counts > 0)
+
+
+class SegmentationLoss(NamedTuple):
+    """The discriminator as a segmenter of K + 1 classes, class-balanced cross entropy. Sushko et al. (2021).
+
+    D = CE_w(real, class + 1) + CE(fake, 0), G = CE_w(fake, class + 1); channel 0 is "fake", which is not balanced.
+    No class is taken for "unknown": the published code gives class 0 no weight where the data set has one.
+
+    Attributes:
+        cap: of the class weights; not published. A batch of 16 Scenes has none above 13.
+        chance: ln(K + 1) twice, for the 11 classes of Scenes.
+    """
+
+    cap: float = 20.0
+    chance: float = 2 * 2.4849
+
+    def discriminator_loss(self, step: DiscriminatorStep) -> Tensor:
+        """Scalar."""
+        (real,), (fake,) = step.real_scores, step.fake_scores
+        is_fake = torch.zeros_like(step.layout.classes)
+        return self._as_classes(real, step.layout) + F.cross_entropy(fake.logits, is_fake)
+
+    def generator_loss(self, step: GeneratorStep) -> Tensor:
+        """Scalar."""
+        (fake,) = step.fake_scores
+        return self._as_classes(fake, step.layout)
+
+    def _as_classes(self, scores: Scores, layout: Layout) -> Tensor:
+        """Weighted cross entropy of being each pixel's class, mean over all pixels."""
+        num_classes = scores.logits.shape[1] - 1
+        weights = class_weights(layout.condition[:, :num_classes], self.cap)
+        losses = F.cross_entropy(scores.logits, layout.classes + 1, reduction="none")  # (B, H, W)
+        return (weights[layout.classes] * losses).mean()
+
+
+class LabelMix(NamedTuple):
+    """The verdict on a picture mixed of regions, true and drawn, must be the mixed verdicts. Sushko et al. (2021).
+
+    weight * mean (D(M real + (1 - M) fake) - (M D(real) + (1 - M) D(fake)))^2 over logits; M is whole classes of the
+    layout, one coin a class for the batch. The coins are a table that is looked up: the published code writes them into
+    the map class by class, and class 0 is overwritten by what class 1 draws.
+
+    Attributes:
+        weight: 10 published, 5 on Cityscapes.
+    """
+
+    weight: float = 10.0
+    name: str = "label_mix"
+
+    def __call__(self, step: DiscriminatorStep) -> Tensor:
+        """Scalar."""
+        (real,), (fake,) = step.real_scores, step.fake_scores
+        num_classes = real.logits.shape[1] - 1
+        coins = torch.rand(num_classes, generator=step.generator, dtype=torch.float32, device="cpu") < 0.5
+        is_real = coins.to(step.real.device)[step.layout.classes][:, None]  # (B, 1, H, W)
+        (mixed,) = step.discriminator(step.layout, torch.where(is_real, step.real, step.fake))
+        expected = torch.where(is_real, real.logits, fake.logits)
+        return self.weight * F.mse_loss(mixed.logits, expected)
