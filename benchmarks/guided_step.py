@@ -4,7 +4,7 @@ The plain way is the same network, nothing else changed, run twice as a whole: o
 label, every SPADE reading its label map each time. Both ways give the same numbers. Reading the labels once for a whole
 trajectory is counted apart, as "set-up".
 
-    python benchmarks/guided_step.py [NAME ...] [--markdown FILE] [--plot FILE]
+    python benchmarks/guided_step.py [NAME ...] [--bf16] [--compile] [--markdown FILE] [--plot FILE]
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from math import nan
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,14 +60,21 @@ class Ways(NamedTuple):
     set_up: Callable[[], object]
 
 
-def network(case: Case, device: str) -> SDMUNet:
-    """The case's network, with random weights."""
+def network(case: Case, device: str, *, compiled: bool = False) -> SDMUNet:
+    """The case's network, with random weights; `encode` and `decode`, which a guided step runs, compiled or not."""
     with torch.device(device):
-        return SDMUNet(case.config).eval()
+        unet = SDMUNet(case.config).eval()
+    if compiled:
+        unet.encode, unet.decode = torch.compile(unet.encode), torch.compile(unet.decode)
+    return unet
 
 
-def ways(case: Case, unet: SDMUNet, device: str, *, only: str = "") -> Ways:
+def ways(case: Case, unet: SDMUNet, device: str, *, only: str = "", bf16: bool = False) -> Ways:
     """Noisy images and label maps of a case, ready to be run both ways; the labels are not read if only="plain"."""
+
+    def precision() -> AbstractContextManager:
+        return torch.autocast(device, torch.bfloat16) if bf16 else nullcontext()
+
     config, batch = case
     diffusion = DiffusionConfig().build().to(device)
     generator = torch.Generator().manual_seed(0)
@@ -76,14 +85,21 @@ def ways(case: Case, unet: SDMUNet, device: str, *, only: str = "") -> Ways:
 
     @torch.no_grad()
     def plain() -> Prediction:
-        output = guide(unet(x_t, t, condition), unet(x_t, t, null_like(condition)), GUIDANCE_SCALE)
-        return diffusion.predict(output, x_t, t)
+        with precision():
+            output = guide(unet(x_t, t, condition), unet(x_t, t, null_like(condition)), GUIDANCE_SCALE)
+        return diffusion.predict(output.float(), x_t, t)
 
     def set_up() -> Denoiser:
-        return denoiser(unet, diffusion, condition, GUIDANCE_SCALE)
+        with precision():
+            return denoiser(unet, diffusion, condition, GUIDANCE_SCALE)
 
     draw = None if only == "plain" else set_up()
-    return Ways(plain, lambda: draw(x_t, t), set_up)
+
+    def shared() -> Prediction:
+        with precision():
+            return draw(x_t, t)
+
+    return Ways(plain, shared, set_up)
 
 
 def operations(step: Callable[[], object]) -> int:
@@ -106,9 +122,9 @@ def seconds(steps: tuple[Callable[[], object], ...], repeats: int) -> list[list[
     return [taken[1:] for taken in times]
 
 
-def peak_bytes(name: str, way: str, device: str) -> float:
+def peak_bytes(name: str, way: str, device: str, options: list[str]) -> float:
     """Memory that one way needs on top of the network, in a process of its own; nan where the system does not tell."""
-    command = [sys.executable, __file__, name, "--device", device, "--peak-of", way]
+    command = [sys.executable, __file__, name, "--device", device, "--peak-of", way, *options]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
@@ -118,13 +134,13 @@ def resident_bytes(name: str) -> int:
     return 1024 * int(next(line.split()[1] for line in lines if line.startswith(f"{name}:")))
 
 
-def print_peak(case: Case, way: str, device: str) -> None:
+def print_peak(case: Case, way: str, device: str, *, bf16: bool) -> None:
     """What `peak_bytes` starts: prints how far the memory grows over what the network alone takes."""
     unet = network(case, device)
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
-        getattr(ways(case, unet, device, only=way), way)()
+        getattr(ways(case, unet, device, only=way, bf16=bf16), way)()
         print(torch.cuda.max_memory_allocated() - before)
         return
     if not Path("/proc/self/status").exists():  # macOS, Windows
@@ -132,7 +148,7 @@ def print_peak(case: Case, way: str, device: str) -> None:
         return
     before = resident_bytes("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
-    getattr(ways(case, unet, device, only=way), way)()
+    getattr(ways(case, unet, device, only=way, bf16=bf16), way)()
     print(resident_bytes("VmHWM") - before)
 
 
@@ -161,14 +177,15 @@ class Result(NamedTuple):
         return self.seconds_plain / self.seconds_shared
 
 
-def measure(name: str, repeats: int, device: str) -> Result:
-    """Measure one case."""
+def measure(name: str, repeats: int, device: str, *, bf16: bool = False, compiled: bool = False) -> Result:
+    """Measure one case; no memory with torch.compile, which would have to compile twice more for it."""
     case = CASES[name]
     counted = ways(case, network(case, "meta"), "meta")
-    made = ways(case, network(case, device), device)
+    made = ways(case, network(case, device, compiled=compiled), device, bf16=bf16)
     times = [statistics.median(taken) for taken in seconds(made, repeats)]
     del made  # the processes that measure memory need it
-    memory = [peak_bytes(name, way, device) for way in ("plain", "shared")]
+    options = ["--bf16"] * bf16
+    memory = [nan if compiled else peak_bytes(name, way, device, options) for way in ("plain", "shared")]
     return Result(name, case.batch_size, *(operations(step) for step in counted), *times, *memory)
 
 
@@ -228,6 +245,8 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=list(CASES), help=f"of {', '.join(CASES)}; default: all")
     parser.add_argument("--repeats", type=int, help="default: 30, and 2 at paper size")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--bf16", action="store_true", help="in mixed precision")
+    parser.add_argument("--compile", action="store_true", help="with torch.compile; the first step of each is slow")
     parser.add_argument("--markdown", type=Path, help="also write the table here")
     parser.add_argument("--plot", type=Path, help="also draw the plot here (PNG)")
     parser.add_argument("--peak-of", choices=["plain", "shared"], help=argparse.SUPPRESS)
@@ -236,15 +255,17 @@ def main() -> None:
     if unknown:
         parser.error(f"no case called {unknown[0]!r}; there are {', '.join(CASES)}")
     if args.peak_of:
-        print_peak(CASES[args.names[0]], args.peak_of, args.device)
+        print_peak(CASES[args.names[0]], args.peak_of, args.device, bf16=args.bf16)
         return
     hardware = torch.cuda.get_device_name() if args.device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
-    hardware = f"{hardware}, torch {torch.__version__}"
+    hardware = f"{hardware}, torch {torch.__version__}" + ", bf16" * args.bf16 + ", compiled" * args.compile
     print(hardware)
     results = []
     for name in args.names:
         large = args.device == "cpu" and CASES[name].config.image_size[0] >= 256
-        results.append(measure(name, args.repeats or (2 if large else 30), args.device))
+        results.append(
+            measure(name, args.repeats or (2 if large else 30), args.device, bf16=args.bf16, compiled=args.compile)
+        )
         print_table(table(results)[-1:])
     rows = table(results)
     print()
