@@ -10,6 +10,7 @@ import json
 import math
 import os
 import platform
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -141,6 +142,19 @@ def check_writable_folder(folder: str | Path, *, option: str = "--output") -> No
             pass
     except OSError as error:
         raise ValueError(f"cannot write to {option} {folder} ({error.strerror}): give another folder") from None
+
+
+def remove_unused(made: list[Path]) -> None:
+    """Remove the folders that a command has made, if it was refused: nothing but the innermost one's lock is in them.
+
+    Args:
+        made: the folder that is held by `.lock`, then those above it that were made for it; none = nothing to do.
+    """
+    if made and made[0].is_dir() and {path.name for path in made[0].iterdir()} <= {".lock", ".lock.holder"}:
+        shutil.rmtree(made[0])
+        with suppress(OSError):  # somebody else's file is in one of those above it
+            for place in made[1:]:
+                place.rmdir()
 
 
 @contextmanager

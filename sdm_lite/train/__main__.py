@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import shutil
 import sys
 import time
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import torch
@@ -19,7 +18,7 @@ from sdm_lite.checkpoints import Model, load_model, load_tensors, read_configs, 
 from sdm_lite.checkpoints.fit import check_fit, shapes_of
 from sdm_lite.command import check_packages, forgiving_streams
 from sdm_lite.concat import make_unet
-from sdm_lite.files import check_writable, check_writable_folder, hold, write_whole
+from sdm_lite.files import check_writable, check_writable_folder, hold, remove_unused, write_whole
 from sdm_lite.presets import UNetConfig, preset
 from sdm_lite.train.config import RunConfig
 from sdm_lite.train.data import Data, image_size, open_data, open_splits
@@ -78,7 +77,7 @@ def prepare(config: RunConfig, processes: Processes, held: ExitStack) -> tuple[R
             check_writable(config.save, option="--save")
         busy = f"another run is writing to {folder}: wait until it ends, stop it, or give another --output"
         made = [place for place in (folder, *folder.parents) if not place.exists()]  # innermost first
-        held.callback(_leave_nothing_of, made)
+        held.callback(remove_unused, made)
         held.enter_context(hold(folder / ".lock", busy=busy))
     check_same_recipe(config)
     data = open_data(config, training, held_out, processes)
@@ -95,15 +94,6 @@ def prepare(config: RunConfig, processes: Processes, held: ExitStack) -> tuple[R
         write_whole(folder / "config.yaml", to_yaml(config))
     processes.wait()
     return run, data
-
-
-def _leave_nothing_of(made: list[Path]) -> None:
-    """Remove the folders that a run has made, if it was refused: nothing but its lock is in them."""
-    if made and made[0].is_dir() and {path.name for path in made[0].iterdir()} <= {".lock", ".lock.holder"}:
-        shutil.rmtree(made[0])
-        with suppress(OSError):  # somebody else's file is in one of those above it
-            for place in made[1:]:
-                place.rmdir()
 
 
 def train_and_tell(run: Run, results: Results, signals: StopSignals) -> Run:

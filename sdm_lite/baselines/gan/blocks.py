@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
@@ -62,13 +63,19 @@ class SPADENorm(nn.Module):
         super().__init__()
         self.norm = batch_norm(channels)
         self.shared = nn.Conv2d(context_channels, hidden_channels, 3, padding=1, groups=groups)
-        self.gamma = nn.Conv2d(hidden_channels, channels, 3, padding=1, groups=groups)
-        self.beta = nn.Conv2d(hidden_channels, channels, 3, padding=1, groups=groups)
+        # gamma and beta in one convolution: the same numbers as two, one pass over the hidden features.
+        self.gamma_beta = nn.Conv2d(hidden_channels, 2 * channels, 3, padding=1, groups=groups)
+        self.groups = groups
 
     def forward(self, h: Tensor, context: Tensor) -> Tensor:
         """Normalise (B, C, h, w) by a context (B, context_channels, h, w)."""
         hidden = F.relu(self.shared(context))
-        return self.norm(h) * (1 + self.gamma(hidden)) + self.beta(hidden)
+        if self.groups == 1:
+            gamma, beta = self.gamma_beta(hidden).chunk(2, dim=1)
+        else:  # each group gives its own channels' gamma, then their beta
+            both = self.gamma_beta(hidden).unflatten(1, (self.groups, 2, -1))
+            gamma, beta = both[:, :, 0].flatten(1, 2), both[:, :, 1].flatten(1, 2)
+        return torch.addcmul(beta, self.norm(h), 1 + gamma)
 
 
 class PlainConv(nn.Module):

@@ -29,6 +29,7 @@ from sdm_lite.baselines.gan.runs import (
     Gan,
     Identity,
     Progress,
+    check_newest,
     num_parameters,
     resume,
     save_checkpoint,
@@ -40,7 +41,7 @@ from sdm_lite.batches import Example
 from sdm_lite.command import check_device, check_packages, default_device
 from sdm_lite.datasets import DATASETS
 from sdm_lite.datasets.options import add_treatment
-from sdm_lite.files import check_writable_folder, expanded, hold, to_json, write_whole
+from sdm_lite.files import check_writable_folder, expanded, hold, remove_unused, to_json, write_whole
 from sdm_lite.pictures import Row, colorize, image_grid, png_bytes
 from sdm_lite.train.config import RunConfig, TrainConfig
 from sdm_lite.train.data import Data, open_data, open_splits
@@ -169,12 +170,16 @@ def prepare(args: argparse.Namespace, held: ExitStack) -> Training:
     form = LayoutForm(args.size, training.num_classes, training.has_instances)
     features = features_for(form.size, device=args.device) if args.perceptual and system.perceptual_weights else None
     check_writable_folder(folder)
+    made = [place for place in (folder, *folder.parents) if not place.exists()]  # innermost first
+    held.callback(remove_unused, made)
     busy = f"another run is writing to {folder}: wait until it ends, stop it, or give another --output"
     held.enter_context(hold(folder / ".lock", busy=busy))
+    identity = Identity(args.system, form, config, features is not None, data="")
+    check_newest(folder, identity)
     players = new_players(system, form, config, args.device)
     process = Processes(device=args.device)
     data = held.enter_context(closing(open_data(data_config, training, held_out, process, keeps_instance_ids=True)))
-    identity = Identity(args.system, form, config, features is not None, data.fingerprint)
+    identity = identity._replace(data=data.fingerprint)
     progress = resume(folder, players, identity, lambda line: print(line, file=sys.stderr))
     if progress.step:
         print(f"resuming at step {progress.step} from {folder}")

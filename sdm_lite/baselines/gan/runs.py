@@ -144,6 +144,20 @@ def resume(folder: Path, players: Players, identity: Identity, tell: Callable[[s
     return Progress()
 
 
+def check_newest(folder: Path, identity: Identity) -> None:
+    """Raise ValueError if the newest checkpoint is of another run, whatever the data: before they are rendered.
+
+    A file that cannot be read is left to `resume`, which tells of it.
+    """
+    for path in reversed(list_checkpoints(folder)):
+        try:
+            found = json.loads(torch.load(path, weights_only=True, map_location="meta", mmap=True)["identity"])
+        except Exception:  # a damaged file fails in many ways
+            continue
+        check_same(path, found, identity._replace(data=str(found.get("data"))))
+        return
+
+
 def check_same(path: Path, found: dict[str, object], identity: Identity) -> None:
     """Raise ValueError, naming what differs, unless a checkpoint is of the run that is asked for."""
     wanted = json.loads(to_json(identity.told()))
