@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from sdm_lite.baselines.gan import SYSTEMS
-from sdm_lite.baselines.gan.follower import Follower
+from sdm_lite.baselines.gan.follower import NO_END, Follower
 from sdm_lite.baselines.gan.perceptual import features_for
 from sdm_lite.baselines.gan.runs import (
     Gan,
@@ -50,7 +50,6 @@ from sdm_lite.train.processes import Processes
 from sdm_lite.train.signals import StopSignals
 
 NUM_STEPS = 10_000
-NO_END = 10**9  # steps of a run that ends by the clock
 
 DESCRIPTION = """\
 Train a GAN for label maps on Scenes or on photographs. Stop it at any time: the same command goes on from its last

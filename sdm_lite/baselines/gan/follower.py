@@ -23,6 +23,9 @@ VANISHED = 0.02
 FLAT = 0.05
 """How much drawn pictures differ from one another, as a share of true ones: below it they are all one."""
 
+NO_END = 10**9
+"""Steps of a run that ends by the clock."""
+
 PATIENCE = 500
 """Steps before a collapse is looked for: at its start every generator draws grey."""
 
@@ -33,7 +36,7 @@ class Follower:
     Args:
         log: of the run.
         log_steps: steps between two lines.
-        num_steps: when it ends.
+        num_steps: when it ends; NO_END = by the clock.
         start: steps already done.
         batch_size: pictures a step.
         chance: `Adversarial.chance`.
@@ -61,7 +64,8 @@ class Follower:
         self._window: list[GanStep] = []
         self._told: set[str] = set()
         self._since = self._printed = time.monotonic()
-        self._bar = tqdm_bar(None, num_steps, initial=start) if is_watched() and not is_static() else None
+        total = None if num_steps == NO_END else num_steps
+        self._bar = tqdm_bar(None, total, initial=start) if is_watched() and not is_static() else None
 
     def add(self, step: GanStep, seconds: float) -> None:
         """Take notice of a step; `seconds` is how long the run has trained in all.

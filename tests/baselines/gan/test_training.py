@@ -7,9 +7,13 @@ import pytest
 import torch
 from tiny_gan import CONFIG, FORM, TINY, batches, layouts, players, same, state_of
 
+from sdm_lite.baselines.gan import SYSTEMS, training
 from sdm_lite.baselines.gan.follower import Follower, collapses, window_means
+from sdm_lite.baselines.gan.perceptual import FeatureNetwork
 from sdm_lite.baselines.gan.runs import Gan, Identity, Progress, folded, load_gan, resume, save_checkpoint, save_gan
-from sdm_lite.baselines.gan.training import GanConfig, settled, train
+from sdm_lite.baselines.gan.system import draw_batch_noise, layout_of_batch
+from sdm_lite.baselines.gan.training import STATISTICS_STREAM, GanConfig, GanStep, settled, train
+from sdm_lite.batches import step_generator
 from sdm_lite.train.log import Log
 from sdm_lite.train.resume import list_checkpoints
 
@@ -143,12 +147,9 @@ def test_statistics_are_those_of_the_batches_that_were_drawn():
     generator.decoder.blocks[0].norm_0.norm.register_forward_hook(
         lambda _, args, out: seen.append(args[0].mean((0, 2, 3)))
     )
-    from sdm_lite.baselines.gan.system import draw_batch_noise, layout_of_batch
-    from sdm_lite.batches import step_generator
-
     with torch.no_grad():
         for step in range(2):
-            noise = draw_batch_noise(generator, 4, step_generator(CONFIG.seed, step, 13))
+            noise = draw_batch_noise(generator, 4, step_generator(CONFIG.seed, step, STATISTICS_STREAM))
             generator(layout_of_batch(batches()(step)), noise)
     assert torch.allclose(norm.running_mean, torch.stack(seen).mean(0), atol=1e-6) and norm.running_mean.abs().max() > 0
 
@@ -189,8 +190,6 @@ def test_a_collapse_is_told(line, told):
 def test_a_collapse_is_told_once_and_kept_in_the_log(tmp_path, capsys):
     names = ("discriminator", "generator", "contrast", "skipped", "skipped_in_a_row")
     follower = follower_of(tmp_path)
-    from sdm_lite.baselines.gan.training import GanStep
-
     for step in (600, 601):
         follower.add(GanStep(step, names, torch.tensor([1.0, 1.0, 0.0, 0.0, 0.0])), 0.0)
     follower.close()
@@ -203,6 +202,21 @@ def test_means_leave_out_what_was_skipped():
     names = ("loss", "skipped", "skipped_in_a_row")
     assert window_means(names, [[1.0, 0.0, 0.0], [math.nan, 1.0, 1.0], [3.0, 0.0, 0.0]]) == {"loss": 2.0}
     assert math.isnan(window_means(names, [[math.nan, 1.0, 1.0]])["loss"])
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_step_reads_no_number_and_stays_on_its_device(name, monkeypatch):
+    """On the device without numbers: reading one, or mixing devices, is an error there as it would be slow on a GPU."""
+    system, adam = SYSTEMS[name], torch.optim.Adam
+    with monkeypatch.context() as patched:  # the fused form knows no such device
+        patched.setattr(torch.optim, "Adam", lambda weights, lr, betas, fused: adam(weights, lr, betas))
+        who = players(system, device="meta")
+    monkeypatch.setattr(training, "_update", lambda optimizer, rate, bad: bad)
+    features = FeatureNetwork().requires_grad_(False).to("meta") if system.perceptual_weights else None
+    steps = list(train(system, who, batches(), CONFIG, num_steps=1, features=features))
+    assert steps[0].figures.device.type == "meta" and len(steps[0].names) == len(steps[0].figures)
+    assert all(weight.grad is not None for weight in who.generator.parameters())
+    assert all(weight.grad is not None for weight in who.discriminator.parameters())
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
