@@ -1,5 +1,6 @@
 """A GAN so small that a test trains it whole: a generator with noise and both norms, an encoder, every kind of loss."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -23,12 +24,13 @@ class TinyGenerator(Generator):
 
     def __init__(self, form):
         super().__init__()
-        self.form, self.stem = form, nn.Linear(3, 4 * 16)
+        self.form, self.start = form, (4, form.size[0] // 8, form.size[1] // 8)
+        self.stem = nn.Linear(3, math.prod(self.start))
         make = lambda level, a, b: Block(a, b, norm=lambda width: SPADENorm(width, form.condition_channels))  # noqa: E731
         self.decoder = Decoder((4, 4, 4, 4, 2), make)
 
     def forward(self, layout, noise):
-        return self.decoder(self.stem(noise[0]).unflatten(1, (4, 4, 4)), conditions(layout, self.form))
+        return self.decoder(self.stem(noise[0]).unflatten(1, self.start), conditions(layout, self.form))
 
 
 class TinyEncoder(nn.Module):

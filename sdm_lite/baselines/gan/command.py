@@ -90,7 +90,12 @@ def add_train(commands: argparse._SubParsersAction) -> None:
     run.add_argument("--minutes", type=float, default=0.0, help="of training, when to end; 0 = by steps alone")
     run.add_argument("--device", help="cpu, cuda, ... (default: a GPU if there is one)")
     run.add_argument("--output", help="folder of the run (default: runs/SYSTEM)")
-    run.add_argument("--checkpoint-minutes", type=float, default=2.0, help="between checkpoints (default: %(default)s)")
+    run.add_argument(
+        "--checkpoint-minutes",
+        type=float,
+        default=2.0,
+        help="between checkpoints, at a log line (default: %(default)s)",
+    )
     run.add_argument("--keep-checkpoints", type=int, default=2, help="the newest so many (default: %(default)s)")
     run.add_argument("--log-steps", type=int, default=50, help="between two lines of log.jsonl (default: %(default)s)")
     run.add_argument("--sample-steps", type=int, default=0, help="between two sample grids; 0 = only one at the end")
@@ -224,7 +229,8 @@ def train_and_tell(run: Training, signals: StopSignals) -> Training:
             step, seconds = done.step, time.monotonic() - started
             follower.add(done, seconds)
             stop = signals.received is not None or seconds >= budget
-            save = time.monotonic() - saved > 60 * args.checkpoint_minutes
+            # Where a log line has just been written, so that lines are of the same steps whenever a run was stopped.
+            save = step % args.log_steps == 0 and time.monotonic() - saved > 60 * args.checkpoint_minutes
             sample = bool(args.sample_steps and step % args.sample_steps == 0)
             if save or sample or stop:
                 paused = time.monotonic()

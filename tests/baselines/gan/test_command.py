@@ -8,14 +8,17 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from commands import refused
+from photograph_files import write_camvid, write_pair
 from tiny_gan import TINY, same
 
 from sdm_lite.baselines import __main__ as baselines
 from sdm_lite.baselines.gan import command
 from sdm_lite.baselines.gan.runs import load_gan, read_checkpoint
+from sdm_lite.baselines.gan.system import layout_of
 from sdm_lite.train.resume import list_checkpoints
 
 OPTIONS = "--num-images 12 --batch-size 4 --num-samples 2 --device cpu --log-steps 1 --checkpoint-minutes 0".split()
@@ -54,6 +57,18 @@ def test_a_run_leaves_its_folder_and_goes_on_where_it_stopped(tmp_path, capsys):
     facts = gans[0].facts
     assert facts["steps"] == 4 and facts["images"] == 16 and facts["run"]["system"] == "tiny"
     assert facts["parameters"]["generator"] == sum(p.numel() for p in gans[0].generator.parameters())
+
+
+def test_photographs_train_too_each_class_an_object(tmp_path, monkeypatch):
+    monkeypatch.setenv("SDM_LITE_CACHE", str(tmp_path / "cache"))
+    write_camvid(tmp_path / "camvid")
+    write_pair(tmp_path / "camvid", "val", "c", np.full((32, 48, 3), 99, np.uint8), np.zeros((32, 48), np.uint8))
+    data = ["--data", "camvid", "--root", str(tmp_path / "camvid"), "--size", "32", "48", "--batch-size", "2"]
+    assert trained(tmp_path / "run", 2, *data) == 0
+    gan = load_gan(tmp_path / "run" / "model.safetensors", {"tiny": TINY})
+    assert gan.form == ((32, 48), 12, True)
+    label_map = torch.zeros(2, 32, 48, dtype=torch.uint8)
+    assert gan(layout_of(label_map, 12, label_map), [0, 1]).shape == (2, 3, 32, 48)
 
 
 def test_the_clock_ends_a_run(tmp_path):
