@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sdm_lite.datasets.class_names import read_class_names
+from sdm_lite.datasets.class_names import read_classes
 from sdm_lite.datasets.pairing import LABEL_MAPS, PHOTOGRAPHS, Listing, list_files
 from sdm_lite.datasets.photographs import Photographs, id_table
 from sdm_lite.pictures import default_palette
@@ -23,7 +23,8 @@ HELD_OUT = 10
 class Folder(Photographs):
     """Photographs and label maps of the same names, with classes of your own.
 
-    Expected: `images/NAME.jpg` (PNG, WebP, TIFF, BMP), `labels/NAME.png` (or TIFF) and `classes.txt`, one class a line.
+    Expected: `images/NAME.jpg` (PNG, WebP, TIFF, BMP), `labels/NAME.png` (or TIFF) and `classes.txt`, one class a line,
+    with its colour before it (`128 64 128 road`) or without. `datasets prepare folder` makes such a folder of others.
     Label maps hold one number a pixel, 0..num_classes-1, in up to 16 bits. A class named "unlabelled" is void: judges
     and mIoU ignore it; if it is the last one, 255 means it too. With `instances/NAME.png`, of 8 or 16 bits, edges are
     those between objects; without, the label map stands in, and the edges are those between classes.
@@ -47,10 +48,10 @@ class Folder(Photographs):
     def find(self, root: str | Path) -> Path:
         """The root, if it is one, and the classes that it names."""
         root = super().find(root)
-        self.class_names = read_class_names(root / "classes.txt")
+        self.class_names, colours = read_classes(root / "classes.txt")
         self.num_classes = len(self.class_names)
         self.void_id = self.class_names.index(UNLABELLED) if UNLABELLED in self.class_names else None
-        self.palette = default_palette(self.num_classes)
+        self.palette = default_palette(self.num_classes) if colours is None else colours
         self.class_of_id, self.ids_expected = _table(self.class_names)
         return root
 

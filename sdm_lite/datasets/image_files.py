@@ -85,6 +85,43 @@ def read_ids(path: Path) -> np.ndarray:
     raise ValueError(f"expected label ids (one number a pixel) in {path}, got {fault}")
 
 
+def read_colours(path: Path) -> np.ndarray:
+    """The colours of a label map of any format as a viewer shows them, (H, W, 3) uint8; what is transparent is ignored.
+
+    Nothing is turned: a label map has no up of its own.
+
+    Raises:
+        ValueError: if the file is no readable image of 8 bits.
+    """
+    with _opened(path) as image:
+        if image.mode.startswith("I") or image.mode == "F":
+            fault = f"an image of mode {image.mode}, whose numbers are no colours"
+        else:
+            return np.asarray(image.convert("RGBA").convert("RGB"))
+    raise ValueError(f"expected a label map in colours in {path}, got {fault}")
+
+
+def read_ids_or_colours(path: Path) -> np.ndarray:
+    """What a label map holds: ids (H, W) as `read_ids`, or, of three channels, colours (H, W, 3) uint8.
+
+    Raises:
+        ValueError: as `read_ids` where one number stands at a pixel, as `read_colours` elsewhere.
+    """
+    with _opened(path) as image:
+        in_colours = image.mode in ("RGB", "RGBA", "CMYK", "YCbCr")
+    return read_colours(path) if in_colours else read_ids(path)
+
+
+def is_lossy(path: Path) -> bool:
+    """Whether a file is of a format that may give back other colours than were saved in it, such as JPEG.
+
+    Raises:
+        ValueError: if the file is no image.
+    """
+    with _opened(path) as image:
+        return bool(_changes_ids(image))
+
+
 def photograph_size(path: Path) -> tuple[int, int]:
     """Height and width of a photograph upright, from the head of its file.
 
@@ -277,5 +314,5 @@ def _colours(image) -> str:
     colours = image.convert("RGB").getcolors(MAX_COLOURS_TOLD)
     count = f"{len(colours)} colours" if colours else f"more than {MAX_COLOURS_TOLD} colours"
     if colours and len(colours) <= 256:
-        return f"{mode} with {count}: a colour-coded label map; write the class id of each colour in its place"
+        return f"{mode} with {count}: a colour-coded label map: `datasets prepare folder` makes ids of colours"
     return f"{mode} with {count}: a photograph, or a label map saved as JPEG; give the PNG file with the ids"

@@ -142,6 +142,10 @@ class Photographs(Dataset):
         """Photographs, label maps, and instance maps or None, of a split."""
         raise NotImplementedError
 
+    def read_label_ids(self, path: Path) -> np.ndarray:
+        """The ids in the file of a label map, (H', W'): the numbers that stand there."""
+        return read_ids(path)
+
     @property
     def note(self) -> str:
         """See the class."""
@@ -170,7 +174,7 @@ class Photographs(Dataset):
         """
         stem, files, crop = self._sources[i]
         photograph = open_photograph(files.photograph)
-        ids = read_ids(files.label_map)
+        ids = self.read_label_ids(files.label_map)
         instances = None if files.instance_map is None else read_ids(files.instance_map)
         shape = (photograph.height, photograph.width)
         self._check_sizes(shape, ids.shape, files.photograph, files.label_map)

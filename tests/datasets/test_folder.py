@@ -98,6 +98,18 @@ def test_bad_class_names(own):
         open_dataset("folder", own, "all")
 
 
+def test_a_list_of_classes_may_have_their_colours(own):
+    (own / "classes.txt").write_text("128 64 128 ground\n0\t0 192  blue sky\n 0 0 0 unlabelled\n")
+    data = Folder(own, "all", (16, 16))
+    assert data.class_names == ("ground", "blue sky", "unlabelled") and data.void_id == 2
+    assert data.palette.tolist() == [[128, 64, 128], [0, 0, 192], [0, 0, 0]] and data.palette.dtype == np.uint8
+    (own / "classes.txt").write_text("1 2 3 ground\nsky\nunlabelled\n")  # names, then: not all have one
+    assert Folder(own, "all", (16, 16)).class_names[0] == "1 2 3 ground"
+    (own / "classes.txt").write_text("1 2 3 ground\n1 2 300 sky\n0 0 0 unlabelled\n")
+    with pytest.raises(ValueError, match=r"colours 0\.\.255 in .*classes\.txt, got '1 2 300 sky' in line 2"):
+        Folder(own, "all", (16, 16))
+
+
 def test_an_empty_line_would_give_every_class_below_it_another_id(own):
     (own / "classes.txt").write_text("ground\n\nsky\nunlabelled\n\n \n")
     with pytest.raises(ValueError, match=r"class name in every line of .*classes\.txt, got none in line 2 of 4"):
