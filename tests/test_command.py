@@ -130,7 +130,7 @@ def ended(*commands: str, cwd: Path) -> dict[str, str]:
 
 def test_without_extras_every_help_is_shown(tmp_path):
     names = sorted(path.parent.name for path in (ROOT / "sdm_lite").glob("*/__main__.py"))
-    commands = [f"{name} --help" for name in names] + ["evaluate folders --help", "datasets check --help"]
+    commands = [f"{name} --help" for name in names] + ["evaluate folders --help", "datasets prepare folder --help"]
     found = ended(*commands, cwd=tmp_path)
     assert {command: found[command] for command in commands} == dict.fromkeys(commands, "0")
 
@@ -144,6 +144,7 @@ def test_without_extras_what_needs_one_is_refused_and_nothing_is_left(tmp_path):
         "datasets check folder pictures",
         "datasets render-scenes a/scenes",
         "datasets prepare celebamask-hq pictures a",
+        "datasets prepare folder pictures a",
         "cache build folder pictures --folder a",
         "evaluate scenes-32 --dataset folder --root pictures --output a",
         "evaluate folders pictures pictures --output a",

@@ -6,7 +6,6 @@ Apart from checking and preparing so that they stay functions that a notebook ca
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -14,7 +13,6 @@ from pathlib import Path
 
 from sdm_lite.command import check_packages, check_seed, run
 from sdm_lite.datasets import Photographs
-from sdm_lite.datasets.celebamask import NUM_PICTURES
 from sdm_lite.datasets.check import (
     SplitReport,
     check_split,
@@ -26,7 +24,7 @@ from sdm_lite.datasets.check import (
 from sdm_lite.datasets.export import render_scenes
 from sdm_lite.datasets.options import add_dataset, open_asked
 from sdm_lite.datasets.photographs import NothingReadableError
-from sdm_lite.datasets.prepare import prepare_celebamask
+from sdm_lite.datasets.preparing.command import add_prepare
 from sdm_lite.files import check_writable, expanded
 from sdm_lite.progress import counted
 from sdm_lite.viz import draw_for_files, save_png
@@ -53,21 +51,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     check.add_argument("--num-pictures", type=int, default=8, help="examples to draw (default: %(default)s)")
     check.set_defaults(run=run_check)
 
-    text = "Merge the masks of the parts of a face into one label map a face; other data sets need nothing like it."
-    prepare = commands.add_parser("prepare", help="merge the masks of CelebAMask-HQ", description=text)
-    prepare.add_argument("name", help="the data set: celebamask-hq (the others are read as they are published)")
-    prepare.add_argument("source", type=Path, help="the folder with CelebA-HQ-img and CelebAMask-HQ-mask-anno")
-    prepare.add_argument("target", type=Path, help="where to write images/ and labels/; may be the source")
-    prepare.add_argument(
-        "--workers",
-        type=int,
-        default=os.cpu_count() or 1,
-        help="threads that work (default: one a core, here %(default)s)",
-    )
-    prepare.add_argument(
-        "--expect", type=int, default=NUM_PICTURES, help="faces that there must be (default: %(default)s)"
-    )
-    prepare.set_defaults(run=run_prepare)
+    add_prepare(commands)
 
     text = "Write procedural pictures with their label maps, to try out what is for photographs without having any."
     render = commands.add_parser(
@@ -132,22 +116,6 @@ def _tell(args: argparse.Namespace, datasets: list[Photographs], reports: list[S
     if args.output is not None and drawn is not None:
         title = f"{args.dataset}, {drawn.split}: {counted(drawn.num_examples, 'photograph')}"
         print(f"wrote {save_png(args.output, picture(first, drawn.shown, title))}")
-
-
-def run_prepare(args: argparse.Namespace) -> int:
-    """Merge, and print what was done; 1 if a face failed."""
-    check_packages("PIL")
-    if args.name != "celebamask-hq":
-        raise ValueError(f"only celebamask-hq needs preparing, got {args.name!r}: give check the folder as it is")
-    done = prepare_celebamask(args.source, args.target, num_workers=args.workers, num_expected=args.expect)
-    for problem in done.failed:
-        print(problem)
-    before = f" ({done.num_before} of them were before)" if done.num_before else ""
-    print(f"{done.num_ready} of {args.expect} faces are ready in {args.target}{before}")
-    if done.failed:
-        print(f"error: {len(done.failed)} faces failed, listed above; mend them, and run this again", file=sys.stderr)
-        return 1
-    return 0
 
 
 def run_render(args: argparse.Namespace) -> int:

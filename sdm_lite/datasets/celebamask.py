@@ -1,7 +1,7 @@
 """CelebAMask-HQ: faces with their parts. Lee et al. (2020).
 
 Apart because every data set is: where its files lie, what its numbers mean, and no more. The owners publish one file a
-part of a face; `datasets.prepare` merges them into the label maps that are read here.
+part of a face; `datasets.preparing` merges them into the label maps that are read here.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from sdm_lite.datasets import CelebAMaskHQ
 from sdm_lite.datasets.__main__ import main
 from sdm_lite.datasets.celebamask import PARTS
 from sdm_lite.datasets.image_files import read_ids
-from sdm_lite.datasets.prepare import merge_masks, prepare_celebamask
+from sdm_lite.datasets.preparing.celebamask import merge_masks, prepare_celebamask
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -135,7 +135,7 @@ def test_bad_input_of_the_command(source, tmp_path, capsys):
     out = str(tmp_path / "out")
     (tmp_path / "file").touch()
     for command, told in (
-        (["ade20k", str(source), out], "only celebamask-hq needs preparing, got 'ade20k'"),
+        (["ade20k", str(source), out], "ade20k is read as it is published, nothing is to prepare"),
         (["celebamask-hq", str(source / "CelebA-HQ-img"), out], f"did you mean {source}?"),
         (["celebamask-hq", str(source), out, "--workers", "-1"], "must not be negative, got -1"),
         (["celebamask-hq", str(source), str(tmp_path / "file/out"), "--expect", "4"], "cannot write to"),

@@ -7,7 +7,6 @@ how to get them.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ import numpy as np
 from sdm_lite.datasets.celebamask import NUM_PICTURES, PARTS
 from sdm_lite.datasets.image_files import in_threads, read_ids, read_mask
 from sdm_lite.datasets.pairing import PHOTOGRAPHS, find_root, list_files, shortened
+from sdm_lite.datasets.preparing.pairs import link
 from sdm_lite.files import check_writable_folder, expanded, write_whole
 from sdm_lite.pictures import png_bytes
 from sdm_lite.progress import Progress
@@ -124,7 +124,7 @@ def prepare_face(face: Face) -> tuple[bool, str]:
         if _is_ready(face):
             return True, ""
         write_whole(face.label_map, png_bytes(merge_masks(face.masks)))
-        _link(face.photograph, face.image)
+        link(face.photograph, face.image)
     except ValueError as error:
         return False, str(error)
     return False, ""
@@ -158,13 +158,3 @@ def _is_ready(face: Face) -> bool:
         return face.label_map.is_file() and read_ids(face.label_map).max() <= len(PARTS)
     except ValueError:  # Half of a file, from a crash of the machine: merged again.
         return False
-
-
-def _link(source: Path, target: Path) -> None:
-    """A second name for a file, or a copy where file systems differ; whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        write_whole(target, source.read_bytes())
