@@ -13,7 +13,7 @@ import io
 import os
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import cycle
@@ -260,6 +260,53 @@ def plot_lines(
             axes.set_title(_drawable(title))
         if len(lines) + len(references) > 1:
             axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0)
+    return figure
+
+
+def plot_plane(
+    points: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    reference: tuple[str, float, float],
+    marked: Collection[str] = (),
+    log_x: bool = False,
+    title: str | None = None,
+) -> Figure:
+    """Points with their intervals as crosses, named, beside one point that all are held against.
+
+    Args:
+        points: name -> ((value, low, high) across, (value, low, high) upward).
+        xlabel: quantity and unit.
+        ylabel: quantity and unit.
+        reference: its name and place.
+        marked: names of points drawn in another colour and as squares.
+        log_x: logarithmic horizontal axis; what an interval has at 0 or below is cut off.
+        title: above the axes.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: if there are no points.
+    """
+    if not points:
+        raise ValueError("expected at least one point, got none")
+    name, *place = reference
+    with _styled_axes(6.8, 4.4) as (figure, axes):
+        axes.axvline(place[0], color=FAINT, linestyle="--", linewidth=1, zorder=1)
+        axes.axhline(place[1], color=FAINT, linestyle="--", linewidth=1, zorder=1)
+        axes.plot(*place, marker="*", markersize=13, color=FAINT, linestyle="none")
+        axes.annotate(_drawable(name), place, (6, 6), textcoords="offset points")
+        for name, (x, y) in points.items():
+            lows = [max(x[1], 0.02 * x[0]) if log_x else x[1], y[1]]
+            reach = [[[one[0] - low], [one[2] - one[0]]] for one, low in zip((x, y), lows, strict=True)]
+            style = {"marker": "s", "color": "C1"} if name in marked else {"marker": "o", "color": "C0"}
+            axes.errorbar(x[0], y[0], xerr=reach[0], yerr=reach[1], elinewidth=0.8, markersize=5, **style)
+            axes.annotate(_drawable(name), (x[0], y[0]), (5, -11), textcoords="offset points", fontsize="small")
+        axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if log_x else "linear")
+        if title is not None:
+            axes.set_title(_drawable(title))
     return figure
 
 

@@ -1,4 +1,4 @@
-"""`python -m sdm_lite.baselines`: what the paper compares with. `train` makes a GAN, `table4` measures the ablation."""
+"""`python -m sdm_lite.baselines`: what the paper compares with: `train` and `evaluate` a GAN, measure its tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from sdm_lite.baselines.ablation.command import add_table4
+from sdm_lite.baselines.comparison.command import add_table1
 from sdm_lite.baselines.gan.command import add_train
+from sdm_lite.baselines.gan.evaluating import add_evaluate
 from sdm_lite.baselines.gan.perceptual_command import add_perceptual
 from sdm_lite.command import run as run_command
 
@@ -17,6 +19,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m sdm_lite.baselines", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True)
     add_train(commands)
+    add_evaluate(commands)
+    add_table1(commands)
     add_table4(commands)
     add_perceptual(commands)
     return top

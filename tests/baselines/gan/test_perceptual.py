@@ -28,7 +28,7 @@ def pictures():
     return torch.stack([scenes[i].image for i in range(6)])
 
 
-@pytest.mark.parametrize("size", [32])
+@pytest.mark.parametrize("size", [32, 64])
 def test_the_shipped_network_is_a_distance_and_small(size):
     scenes, network = Scenes(size, length=6, seed=7), load_features(f"perceptual-{size}")
     images = torch.stack([scenes[i].image for i in range(6)])

@@ -1,0 +1,171 @@
+"""Tables 1 and 3 told: a page of Markdown, of what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sdm_lite.baselines.comparison.readings import GUIDED, SCORES, UNGUIDED
+from sdm_lite.baselines.comparison.results import AGAINST_THE_BEST, COMMAND, NO_DIVERSITY
+from sdm_lite.baselines.comparison.runs import GANS_OF_SIZE, HOUR, SDM
+from sdm_lite.ledger.published_tables import DATASETS
+from sdm_lite.ledger.rows import find_rule
+
+Json = Mapping[str, Any]
+JUDGE = "by the Scenes judge"
+LENGTHS = {"lesson": "ten minutes of training", HOUR: "an hour of training"}
+
+
+def number(found: Json | None, digits: int = 3) -> str:
+    """A value with its interval; a star where that is over layouts alone."""
+    if found is None:
+        return "-"
+    low, high = found["interval"]
+    star = "" if "seeds" in found["over"] else " *"
+    return f"{found['value']:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]{star}"
+
+
+def heading(table: Json) -> str:
+    """What a table is of."""
+    term = "GANs as published" if table["perceptual"] else "GANs without the perceptual term"
+    return f"{table['size']} x {table['size']}, {LENGTHS[table['length']]} on one thread, {term}"
+
+
+def figure_name(table: Json) -> str:
+    """Of the file of its plane."""
+    term = "" if table["perceptual"] else "-without"
+    return f"table1-{table['size']}-{table['length']}{term}.png"
+
+
+def name_of(row: Json) -> str:
+    """A row in words."""
+    if row["system"] != SDM:
+        return row["title"]
+    return f"**SDM**, s = {row['scale']:g}" if row["scale"] != UNGUIDED else "**SDM**, unguided"
+
+
+def scores_table(table: Json, names: Json) -> Iterator[str]:
+    """Scores of every row, and the truth's own."""
+    yield f"| {JUDGE} | {' | '.join(names[score] for score in SCORES)} |"
+    yield "|---" * (1 + len(SCORES)) + "|"
+    for row in table["rows"]:
+        yield f"| {name_of(row)} | {' | '.join(number(row[score]) for score in SCORES)} |"
+    yield f"| true pictures | {' | '.join(number(table['truth'][score]) for score in SCORES)} |"
+
+
+def costs_table(table: Json) -> Iterator[str]:
+    """What each row was trained with, and what its pictures take."""
+    heads = ("training seeds", "steps", "pictures seen", "million weights", "for training alone", "MMAC a picture")
+    yield f"| | {' | '.join(heads)} | ms a picture |"
+    yield "|---" * (2 + len(heads)) + "|"
+    for row in table["rows"]:
+        if row["scale"] == UNGUIDED:
+            continue
+        seeds, ms = ", ".join(map(str, row["training_seeds"])), row["milliseconds"]
+        cells = [seeds, f"{row['steps']:,}", f"{row['pictures_seen']:,}", f"{row['parameters'] / 1e6:.2f}"]
+        cells += [f"{row['other_parameters'] / 1e6:.2f}", f"{row['operations'] / 2e6:,.0f}"]
+        yield f"| {row['title']} | {' | '.join(cells)} | {'-' if ms is None else f'{ms:.1f}'} |"
+
+
+def said(difference: Json, *, low: float | None, high: float | None) -> str:
+    """What a difference says of the paper's claim, of which it is true at or above low, or at or below high."""
+    if "seeds" not in difference["over"]:
+        return "undecided: one seed"
+    below, above = difference["interval"]
+    if low is not None:
+        return "as the paper says" if below >= low else "not as the paper says" if above < low else "undecided"
+    return "as the paper says" if above <= high else "not as the paper says" if below > high else "undecided"
+
+
+def claims_table(table: Json, names: Json, titles: Mapping[str, str]) -> Iterator[str]:
+    """SDM beside the best GAN of every claim."""
+    yield f"| claim | score {JUDGE} | best GAN (in so many resamples) | guided SDM less it | | unguided SDM less it |"
+    yield "|---|---|---|---|---|---|"
+    for id, score in AGAINST_THE_BEST.items():
+        guided, unguided = (table["less_best"][str(scale)][score] for scale in (GUIDED, UNGUIDED))
+        if guided is None:
+            yield f"| {id} | {names[score]} | - | not attempted | | {number(unguided)} |"
+            continue
+        rule = find_rule(id)[2]
+        best = f"{titles[guided['best']]} ({100 * guided['share']:.0f} %)"
+        verdict = said(guided, low=rule.low, high=rule.high)
+        yield f"| {id} | {names[score]} | {best} | {number(guided)} | {verdict} | {number(unguided)} |"
+
+
+def sentences(table: Json, titles: Mapping[str, str]) -> Iterator[str]:
+    """What is counted, and what is missing."""
+    if table["missing"]:
+        of = len(GANS_OF_SIZE[table["size"]])
+        yield f"Not trained yet: {', '.join(table['missing'])}; {of - len(table['missing'])} of {of} GANs are here."
+        if table["size"] == 32:
+            yield "The best of nine is the best of those that are here, and the ledger is told nothing."
+    none = table["without_diversity"]
+    yield (
+        f"Diversity below {NO_DIVERSITY:g} of that of true pictures: {len(none)} GANs"
+        + (f" ({', '.join(titles[one] for one in none)})." if none else ".")
+        + (" The paper has six." if table["size"] == 32 else "")
+    )
+    for scale, found in table["both_at_once"].items():
+        if found is not None:
+            which = f" ({', '.join(titles[one] for one in found)})" if found else ""
+            yield f"GANs with an FID as low as that of SDM at s = {scale} and a diversity as high: {len(found)}{which}."
+
+
+def paper_table(stored: Json) -> Iterator[str]:
+    """The paper's own figures."""
+    heads = [f"{name} {of}" for name in DATASETS for of in ("FID", "LPIPS", "mIoU")]
+    yield f"| the paper's | {' | '.join(heads)} |"
+    yield "|---" * (1 + len(heads)) + "|"
+    for system, figures in stored["paper"].items():
+        cells = []
+        for (fid, lpips), miou in zip(figures["table_1"], figures["table_3"], strict=True):
+            cells += ["n/a" if one is None else f"{one:g}" for one in (fid, lpips, miou)]
+        yield f"| {system} | {' | '.join(cells)} |"
+
+
+def tables(stored: Json, images: str | None = None) -> Iterator[str]:
+    """All tables, as lines of Markdown.
+
+    Args:
+        stored: of the stored run.
+        images: folder of the planes, from the page; None = without.
+    """
+    names = stored["scores"]
+    for table in stored["tables"]:
+        titles = {row["system"]: row["title"] for row in table["rows"]}
+        yield from (f"## {heading(table)}", "")
+        if images is not None:
+            yield from (f"![FID and diversity of every system, the truth marked]({images}/{figure_name(table)})", "")
+        yield from (*scores_table(table, names), "", *costs_table(table), "")
+        yield from (*claims_table(table, names, titles), "", *sentences(table, titles), "")
+
+
+def page(stored: Json, images: str) -> str:
+    """The whole page.
+
+    Args:
+        stored: of the stored run.
+        images: folder of the planes, from the page.
+    """
+    largest = " and ".join(f"{pixels} pixels at {size} px" for size, pixels in stored["largest_small_thing"].items())
+    of = f"{stored['samples_per_layout']} pictures of each of {stored['num_diversity_layouts']} layouts, all pairs"
+    return f"""# Tables 1 and 3: nine GANs beside SDM
+
+Written by `{COMMAND}`: every system trained on the same Scenes for as long as SDM on one thread (steps counted from the
+time of a step, `benchmarks/gan_step.py`), scored on {stored["num_layouts"]} test layouts,
+Scenes(seed={stored["scenes_seed"]}), one picture each; diversity from {of}.
+SDM by {stored["sampler"]}. All scores are by the Scenes judge, a small network of this package that no system was
+trained with: nothing compares with the paper's figures but who is ahead of whom. Small things are the third of all
+suns, clouds, walls, roofs, trees and cars that has the fewest pixels (at most {largest}); the fullest third of layouts
+has the most objects.
+
+Intervals are over layouts and training seeds; those with a star over layouts alone, as there was one seed. The best of
+the GANs is chosen anew in every resample of the layouts and for every training seed, so that the interval covers the
+choice; a best of nine that are measured with noise looks better than it is, which is against SDM. A difference decides
+by the ledger's rule, or is undecided.
+
+{chr(10).join(tables(stored, images))}
+## The paper's own figures
+
+{chr(10).join(paper_table(stored))}
+"""

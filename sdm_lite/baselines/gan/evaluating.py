@@ -1,0 +1,122 @@
+"""`python -m sdm_lite.baselines evaluate RUN...`: score GANs by the very measures that SDM is scored by."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from sdm_lite.baselines.gan import SYSTEMS
+from sdm_lite.baselines.gan.painting import painter_of, weights_of
+from sdm_lite.baselines.gan.runs import Gan, load_gan
+from sdm_lite.command import check_device, check_seed, default_device
+from sdm_lite.evaluate import Sizes, Truth, evaluate_painter, format_scores, measure_truth
+from sdm_lite.evaluate.measures import scores_json
+from sdm_lite.evaluate.scenes import check_judge
+from sdm_lite.files import check_writable, write_whole
+from sdm_lite.judge import Judge, load_judge
+from sdm_lite.progress import progress
+from sdm_lite.scenes import TEST_SEED, VALIDATION_SEED, Scenes
+
+SEEDS = {"test": TEST_SEED, "validation": VALIDATION_SEED}
+DEFAULTS = Sizes()
+
+
+def add_evaluate(commands: argparse._SubParsersAction) -> None:
+    """Add `evaluate` to the commands of `python -m sdm_lite.baselines`."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="score GANs on held-out Scenes",
+        description="Draw held-out layouts of Scenes with each GAN, every picture from noise of its own and none from "
+        "a true picture, and print the table that `python -m sdm_lite.evaluate` prints of SDM.",
+    )
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="folder of a finished run, or its model.safetensors")
+    parser.add_argument("--judge", help="a shipped name or a file (default judge-SIZE)")
+    parser.add_argument(
+        "--layouts", choices=list(SEEDS), default="test", help="test to report, validation to choose (default test)"
+    )
+    parser.add_argument("--num-layouts", type=int, default=DEFAULTS.num_layouts, help="default %(default)s")
+    parser.add_argument(
+        "--num-renders", type=int, default=DEFAULTS.num_renders, help="true pictures a layout (default %(default)s)"
+    )
+    parser.add_argument(
+        "--num-diversity-layouts", type=int, help=f"default {DEFAULTS.num_diversity_layouts}, or all there are"
+    )
+    parser.add_argument(
+        "--samples-per-layout", type=int, default=DEFAULTS.samples_per_layout, help="for diversity (default 4)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the pictures (default 0)")
+    parser.add_argument("--batch-size", type=int, default=32, help="pictures at a time (default 32)")
+    parser.add_argument("--device", default=default_device(), help="where to compute (default %(default)s)")
+    parser.add_argument("--json", type=Path, help="also write the scores of a single run to this file")
+    parser.set_defaults(run=evaluate_command)
+
+
+def evaluate_command(arguments: argparse.Namespace) -> None:
+    """Load all, then score one after the other.
+
+    Raises:
+        FileNotFoundError: if a run has no weights.
+        ValueError: before any work, if a number is out of range, a file is no GAN, or a GAN was trained on the layouts
+            that it would be scored on, or on no Scenes.
+    """
+    check_device(arguments.device)
+    check_seed(arguments.seed)
+    if arguments.batch_size < 1:
+        raise ValueError(f"--batch-size must be at least 1, got {arguments.batch_size}")
+    if arguments.json is not None:
+        if len(arguments.runs) > 1:
+            raise ValueError(f"--json is for a single run, got {len(arguments.runs)}: leave it out, or give one")
+        check_writable(arguments.json, option="--json")
+    several = arguments.num_diversity_layouts
+    sizes = Sizes(
+        arguments.num_layouts,
+        arguments.num_renders,
+        arguments.samples_per_layout,
+        min(DEFAULTS.num_diversity_layouts, arguments.num_layouts) if several is None else several,
+        SEEDS[arguments.layouts],
+    )
+    gans = {run: load_gan(weights_of(run), SYSTEMS, arguments.device) for run in arguments.runs}
+    judges: dict[str, Judge] = {}
+    for run, gan in gans.items():
+        check_scenes(run, gan, sizes)
+        name = judge_for(gan, arguments.judge)
+        judges[name] = judges.get(name) or load_judge(name, device=arguments.device)
+        check_judge(judges[name], sizes)
+        if judges[name].config.image_size != gan.form.size:
+            raise ValueError(f"{run} draws {gan.form.size} pixels and {name} reads {judges[name].config.image_size}")
+    truths: dict[str, Truth] = {}
+    for run, gan in gans.items():
+        name = judge_for(gan, arguments.judge)
+        if name not in truths:
+            truths[name] = measure_truth(judges[name], sizes, progress=progress)
+        scores = evaluate_painter(
+            painter_of(gan),
+            judges[name],
+            sizes,
+            seed=arguments.seed,
+            batch_size=arguments.batch_size,
+            settings={"system": gan.system.name, "steps": gan.facts.get("steps")},
+            truth=truths[name],
+            progress=progress,
+        )
+        if arguments.json is not None:
+            write_whole(arguments.json, scores_json(scores, {"model": run, "judge": name}))
+        print(f"{run}: {gan.system.title}, {gan.system.citation}\n{format_scores(scores)}\n", flush=True)
+
+
+def judge_for(gan: Gan, asked: str | None) -> str:
+    """The judge that reads a GAN's pictures: the one asked for, or that of its size."""
+    return asked or f"judge-{gan.form.size[0]}"
+
+
+def check_scenes(run: str, gan: Gan, sizes: Sizes) -> None:
+    """Raise ValueError unless a GAN draws layouts of Scenes, and was not trained on those that it is scored on."""
+    form, facts = gan.form, gan.facts
+    if facts.get("dataset", "scenes") != "scenes" or form.num_classes != Scenes.num_classes or not form.has_instances:
+        raise ValueError(
+            f"{run} was trained on {facts.get('dataset', 'something else')}: only GANs of Scenes are scored"
+        )
+    if facts.get("data_seed") == sizes.scenes_seed:
+        raise ValueError(
+            f"{run} was trained on Scenes(seed={sizes.scenes_seed}), the layouts that it would be scored on"
+        )
