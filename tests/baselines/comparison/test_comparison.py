@@ -44,7 +44,7 @@ def test_equal_time_means_fewer_steps_of_what_takes_longer():
     for size, times in runs.STEP_TIMES.items():
         for system, ratio in times.items():
             steps, of_sdm = (Run(size, one, 0).num_steps for one in (system, SDM))
-            assert steps * ratio == pytest.approx(of_sdm, rel=2e-3) and of_sdm == ablation.FULL_STEPS[size]
+            assert steps * ratio == pytest.approx(of_sdm, abs=ratio / 2) and of_sdm == ablation.FULL_STEPS[size]
         assert Run(size, SDM, 0, HOUR).num_steps == 6 * ablation.FULL_STEPS[size]
         assert times.keys() == set(runs.GANS_OF_SIZE[size])
 
