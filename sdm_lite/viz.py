@@ -303,7 +303,9 @@ def plot_plane(
             reach = [[[one[0] - low], [one[2] - one[0]]] for one, low in zip((x, y), lows, strict=True)]
             style = {"marker": "s", "color": "C1"} if name in marked else {"marker": "o", "color": "C0"}
             axes.errorbar(x[0], y[0], xerr=reach[0], yerr=reach[1], elinewidth=0.8, markersize=5, **style)
-            axes.annotate(_drawable(name), (x[0], y[0]), (5, -11), textcoords="offset points", fontsize="small")
+            # Aslant, as many may lie on one line: without noise there is no diversity.
+            words = {"textcoords": "offset points", "fontsize": "small", "rotation": 35}
+            axes.annotate(_drawable(name), (x[0], y[0]), (3, 4), **words)
         axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if log_x else "linear")
         if title is not None:
             axes.set_title(_drawable(title))

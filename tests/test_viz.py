@@ -249,3 +249,21 @@ def test_a_command_draws_whatever_screen_is_asked_for(tmp_path):
     environment = os.environ | {"MPLBACKEND": "nonsense", "PYTHONPATH": str(Path(viz.__file__).parents[1])}
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=environment)
     assert (tmp_path / "a.png").exists()
+
+
+def test_a_plane_has_a_cross_for_each_point_and_the_point_to_hold_them_against():
+    points = {"A": ((2.0, -1.0, 3.0), (0.5, 0.4, 0.8)), "B": ((4.0, 3.0, 6.0), (0.0, 0.0, 0.0))}
+    figure = viz.plot_plane(
+        points, xlabel="FID", ylabel="diversity", reference=("truth", 1.0, 0.9), marked=["B"], log_x=True
+    )
+    (axes,) = figure.axes
+    places = {tuple(line.get_xydata()[0]) for line in axes.lines if len(line.get_xydata()) == 1}
+    assert {(2.0, 0.5), (4.0, 0.0), (1.0, 0.9)} <= places and axes.get_xscale() == "log"
+    ends = [segment for one in axes.collections for segment in one.get_segments()]
+    upright = [[end[1] for end in one] for one in ends if one[0][0] == one[1][0] == 2.0]
+    assert np.allclose(sorted(upright[0]), (0.4, 0.8))
+    across = [[end[0] for end in one] for one in ends if one[0][1] == one[1][1] == 0.5]
+    assert 0 < min(across[0]) < 0.1 and max(across[0]) == 3.0, "what lies below 0 has no place on a logarithm"
+    assert {text.get_text() for text in axes.texts} == {"A", "B", "truth"}
+    with pytest.raises(ValueError, match="expected at least one point, got none"):
+        viz.plot_plane({}, xlabel="", ylabel="", reference=("truth", 1.0, 0.9))
