@@ -106,6 +106,8 @@ def sentences(table: Json, titles: Mapping[str, str]) -> Iterator[str]:
         + (f" ({', '.join(titles[one] for one in none)})." if none else ".")
         + (" The paper has six." if table["size"] == 32 else "")
     )
+    devices = sorted({str(one["device"]) for row in table["rows"] for one in row["made"]})
+    yield f"Drawn and judged on: {'; '.join(devices)}."
     for scale, found in table["both_at_once"].items():
         if found is not None:
             which = f" ({', '.join(titles[one] for one in found)})" if found else ""

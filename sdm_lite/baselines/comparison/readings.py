@@ -28,7 +28,7 @@ from sdm_lite.baselines.ablation.readings import settings as sdm_settings
 from sdm_lite.baselines.comparison.runs import SDM, Run
 from sdm_lite.baselines.comparison.things import SmallThings, fullest_third, recalled, small_things
 from sdm_lite.baselines.gan.painting import load_painter
-from sdm_lite.checkpoints import load_model, load_tensors, save_tensors
+from sdm_lite.checkpoints import load_facts, load_model, load_tensors, save_tensors
 from sdm_lite.evaluate import Measurements, Painter, Sizes, evaluate_images, layout_diversity, paint_groups
 from sdm_lite.evaluate.drawing import painter
 from sdm_lite.evaluate.scene_scores import statistics
@@ -133,7 +133,10 @@ def measure(run: Run, scale: float | None, output: Path, others: Sequence[Path] 
         tensors = evaluate_images(judge, images, test.label_maps)._asdict()
         tensors["diversity"] = layout_diversity(judge, from_8_bits(samples["several"]))
         tensors["recalled"] = recalled(judge, images, test.label_maps, test.things)
-        save_tensors(path, tensors, {"format": FORMAT, "device": device_name(device)})
+        facts = load_facts(run.weights(output, others))
+        trained = {name: facts.get(name) for name in ("steps", "seconds", "device", "num_skipped", "torch")}
+        metadata = {"format": FORMAT, "device": device_name(device), "trained": to_json(trained)}
+        save_tensors(path, tensors, metadata)
     return path
 
 
@@ -161,7 +164,7 @@ def read(run: Run, scale: float | None, output: Path, others: Sequence[Path] = (
     path = output / "readings" / f"{file_name(run, scale)}.json"
     if path.exists():
         return path
-    tensors = dict(load_tensors(measure(run, scale, output, others, device))[0])
+    tensors, metadata = load_tensors(measure(run, scale, output, others, device))
     diversity, found = tensors.pop("diversity"), tensors.pop("recalled")
     test, of_truth = layouts(run.size, SIZES), truth(run.size, SIZES, output, device)
     scored = statistics(Measurements(**tensors), diversity, of_truth)
@@ -170,9 +173,11 @@ def read(run: Run, scale: float | None, output: Path, others: Sequence[Path] = (
     pairs["small_things"] = _recall(found, true_recalled(run.size, output, device), test.things.counts), every
     pairs["miou_fullest"] = scored["miou"].of, test.fullest
     told = {name: _told(of, chosen) for name, (of, chosen) in pairs.items()}
-    for side, file in enumerate((path, truth_path(run.size, output))):
-        if not file.exists():
-            write_whole(file, to_json({name: one[side] for name, one in told.items()}) + "\n")
+    where = {"device": metadata["device"], "trained": json.loads(metadata["trained"])}
+    of_run, of_true = ({name: one[side] for name, one in told.items()} for side in (0, 1))
+    if not truth_path(run.size, output).exists():
+        write_whole(truth_path(run.size, output), to_json({"scores": of_true}) + "\n")
+    write_whole(path, to_json({**where, "scores": of_run}) + "\n")
     return path
 
 
@@ -226,5 +231,11 @@ def load_reading(path: Path) -> dict[str, Reading] | None:
             np.array(one["replicates"], dtype=float),
             one["num_layouts"],
         )
-        for name, one in told.items()
+        for name, one in told["scores"].items()
     }
+
+
+def where_made(run: Run, scale: float | None, output: Path) -> dict[str, object]:
+    """Where a run was drawn and judged, and what its weights say of their training; of a run that was read."""
+    told = json.loads((output / "readings" / f"{file_name(run, scale)}.json").read_text(encoding="utf-8"))
+    return {name: told.get(name) for name in ("device", "trained")}

@@ -21,7 +21,16 @@ from sdm_lite.baselines.comparison.cells import (
     truth_of,
 )
 from sdm_lite.baselines.comparison.costs import costs
-from sdm_lite.baselines.comparison.readings import GUIDED, NAMES, SAMPLER, SCORES, SIZES, UNGUIDED, layouts
+from sdm_lite.baselines.comparison.readings import (
+    GUIDED,
+    NAMES,
+    SAMPLER,
+    SCORES,
+    SIZES,
+    UNGUIDED,
+    layouts,
+    where_made,
+)
 from sdm_lite.baselines.comparison.runs import (
     GANS,
     GANS_OF_SIZE,
@@ -117,11 +126,13 @@ def row(cell: Cell, output: Path) -> dict[str, object] | None:
     if not seeds:
         return None
     counted, run = costs(cell.system, cell.size), cell.runs()[0]
+    made = [where_made(one, cell.scale, output) for one in cell.runs() if one.seed in seeds]
     return {
         "system": cell.system,
         "title": title_of(cell.system),
         "scale": cell.scale,
         "training_seeds": seeds,
+        "made": made,
         "steps": run.num_steps,
         "pictures_seen": run.num_steps * (8 if cell.system == SDM else 16),
         "parameters": counted.parameters,

@@ -125,7 +125,7 @@ def made_up(folder: Path, system: str, seed: int, values: dict[str, float], scal
         name = readings.file_name(Run(32, system, seed, perceptual=perceptual), scale)
         path = folder / "readings" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(told))
+    path.write_text(json.dumps({"device": "CPU", "trained": {"steps": 3}, "scores": told}))
 
 
 @pytest.fixture
@@ -281,11 +281,13 @@ def test_the_command_trains_draws_scores_and_goes_on(small, tmp_path, capsys):
     assert command.main([*words, "--systems", "clade", "--seeds", "0"]) == 0
     assert small == [Run(32, "clade", 0)] and "FID" in capsys.readouterr().out
     found = json.loads((output / "readings" / f"{small[0].name}.json").read_text())
+    assert found["device"].startswith("CPU, one thread") and found["trained"]["steps"] == 0
+    found = found["scores"]
     assert found["diversity"]["value"] < 1e-4, "no noise, no diversity"
     assert found["frechet"]["num_layouts"] == 6 and found["miou_fullest"]["num_layouts"] == 2
     written = {str(path.relative_to(tmp_path)) for path in (tmp_path / "docs").rglob("*.*")}
     assert written == {"docs/table1.md", "docs/images/table1-32-lesson.png"}
-    truth = json.loads((output / "readings" / "truth-32.json").read_text())
+    truth = json.loads((output / "readings" / "truth-32.json").read_text())["scores"]
     assert truth["miou"]["value"] > 0.8 and 0.8 < truth["small_things"]["value"] <= 1
     refused(
         capsys, command.main, [*words, "--systems", "clade", "oasis", "--seeds", "0", "1"], "2 runs failed, the oth"
