@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 from sdm_lite.baselines.gan import SYSTEMS
 from sdm_lite.baselines.gan.painting import painter_of, weights_of
 from sdm_lite.baselines.gan.runs import Gan, load_gan
 from sdm_lite.command import check_device, check_seed, default_device
-from sdm_lite.evaluate import Sizes, Truth, evaluate_painter, format_scores, measure_truth
+from sdm_lite.datasets import DATASETS
+from sdm_lite.datasets.options import add_treatment, open_asked
+from sdm_lite.evaluate import Scores, Sizes, Truth, evaluate_painter, format_scores, measure_truth
 from sdm_lite.evaluate.measures import scores_json
+from sdm_lite.evaluate.photographs import evaluate_photograph_painter
 from sdm_lite.evaluate.scenes import check_judge
 from sdm_lite.files import check_writable, write_whole
 from sdm_lite.judge import Judge, load_judge
+from sdm_lite.judge.photographs import load_own_judge
 from sdm_lite.progress import progress
 from sdm_lite.scenes import TEST_SEED, VALIDATION_SEED, Scenes
 
@@ -25,12 +30,16 @@ def add_evaluate(commands: argparse._SubParsersAction) -> None:
     """Add `evaluate` to the commands of `python -m sdm_lite.baselines`."""
     parser = commands.add_parser(
         "evaluate",
-        help="score GANs on held-out Scenes",
-        description="Draw held-out layouts of Scenes with each GAN, every picture from noise of its own and none from "
-        "a true picture, and print the table that `python -m sdm_lite.evaluate` prints of SDM.",
+        help="score GANs on held-out Scenes or photographs",
+        description="Draw held-out label maps with each GAN, every picture from noise of its own and none from a true "
+        "picture, and print the table that `python -m sdm_lite.evaluate` prints of SDM.",
     )
     parser.add_argument("runs", nargs="+", metavar="RUN", help="folder of a finished run, or its model.safetensors")
-    parser.add_argument("--judge", help="a shipped name or a file (default judge-SIZE)")
+    parser.add_argument("--dataset", default="scenes", help=f"scenes, {', '.join(DATASETS)} (default scenes)")
+    parser.add_argument("--root", type=Path, help="folder of the photographs; the split val is held out")
+    parser.add_argument("--num-photographs", type=int, default=256, help="at most (default %(default)s)")
+    add_treatment(parser)
+    parser.add_argument("--judge", help="a shipped name or a file (default judge-SIZE; of photographs none)")
     parser.add_argument(
         "--layouts", choices=list(SEEDS), default="test", help="test to report, validation to choose (default test)"
     )
@@ -56,8 +65,8 @@ def evaluate_command(arguments: argparse.Namespace) -> None:
 
     Raises:
         FileNotFoundError: if a run has no weights.
-        ValueError: before any work, if a number is out of range, a file is no GAN, or a GAN was trained on the layouts
-            that it would be scored on, or on no Scenes.
+        ValueError: before any work, if a number is out of range, a file is no GAN, or a GAN does not go with the data,
+            or was trained on the layouts that it would be scored on.
     """
     check_device(arguments.device)
     check_seed(arguments.seed)
@@ -67,6 +76,25 @@ def evaluate_command(arguments: argparse.Namespace) -> None:
         if len(arguments.runs) > 1:
             raise ValueError(f"--json is for a single run, got {len(arguments.runs)}: leave it out, or give one")
         check_writable(arguments.json, option="--json")
+    gans = {run: load_gan(weights_of(run), SYSTEMS, arguments.device) for run in arguments.runs}
+    if arguments.dataset == "scenes":
+        found = scores_on_scenes(gans, arguments)
+    else:
+        found = scores_on_photographs(gans, arguments)
+    for run, scores in found:
+        if arguments.json is not None:
+            write_whole(arguments.json, scores_json(scores, {"model": run}))
+        system = gans[run].system
+        print(f"{run}: {system.title}, {system.citation}\n{format_scores(scores)}\n", flush=True)
+
+
+def told(gan: Gan) -> dict[str, object]:
+    """What pictures depend on besides noise."""
+    return {"system": gan.system.name, "steps": gan.facts.get("steps")}
+
+
+def scores_on_scenes(gans: dict[str, Gan], arguments: argparse.Namespace) -> Iterator[tuple[str, Scores]]:
+    """The scores of each on held-out layouts, one after the other; all are checked before any is drawn."""
     several = arguments.num_diversity_layouts
     sizes = Sizes(
         arguments.num_layouts,
@@ -75,7 +103,6 @@ def evaluate_command(arguments: argparse.Namespace) -> None:
         min(DEFAULTS.num_diversity_layouts, arguments.num_layouts) if several is None else several,
         SEEDS[arguments.layouts],
     )
-    gans = {run: load_gan(weights_of(run), SYSTEMS, arguments.device) for run in arguments.runs}
     judges: dict[str, Judge] = {}
     for run, gan in gans.items():
         check_scenes(run, gan, sizes)
@@ -89,19 +116,50 @@ def evaluate_command(arguments: argparse.Namespace) -> None:
         name = judge_for(gan, arguments.judge)
         if name not in truths:
             truths[name] = measure_truth(judges[name], sizes, progress=progress)
-        scores = evaluate_painter(
+        yield (
+            run,
+            evaluate_painter(
+                painter_of(gan),
+                judges[name],
+                sizes,
+                seed=arguments.seed,
+                batch_size=arguments.batch_size,
+                settings={**told(gan), "judge": name},
+                truth=truths[name],
+                progress=progress,
+            ),
+        )
+
+
+def scores_on_photographs(gans: dict[str, Gan], arguments: argparse.Namespace) -> Iterator[tuple[str, Scores]]:
+    """The scores of each on held-out photographs, one after the other; all are checked before any is drawn."""
+    opened = {run: open_asked(arguments, "val", gan.form.size) for run, gan in gans.items()}
+    judges: dict[str, Judge | None] = {}
+    for run, gan in gans.items():
+        data, form = opened[run], gan.form
+        if (data.num_classes, data.has_instances) != (form.num_classes, form.has_instances):
+            raise ValueError(
+                f"{run} reads {form.num_classes} classes{' and instances' * form.has_instances}, {data.name} has "
+                f"{data.num_classes}{' and instances' * data.has_instances}"
+            )
+        judges[run], note = (
+            (None, "") if arguments.judge is None else load_own_judge(arguments.judge, data, device=arguments.device)
+        )
+        if note:
+            print(note)
+    for run, gan in gans.items():
+        scores, _ = evaluate_photograph_painter(
             painter_of(gan),
-            judges[name],
-            sizes,
+            opened[run].thinned(arguments.num_photographs),
+            samples_per_map=arguments.samples_per_layout,
             seed=arguments.seed,
             batch_size=arguments.batch_size,
-            settings={"system": gan.system.name, "steps": gan.facts.get("steps")},
-            truth=truths[name],
+            settings=told(gan),
+            judge=judges[run],
+            device=arguments.device,
             progress=progress,
         )
-        if arguments.json is not None:
-            write_whole(arguments.json, scores_json(scores, {"model": run, "judge": name}))
-        print(f"{run}: {gan.system.title}, {gan.system.citation}\n{format_scores(scores)}\n", flush=True)
+        yield run, scores
 
 
 def judge_for(gan: Gan, asked: str | None) -> str:
@@ -110,12 +168,11 @@ def judge_for(gan: Gan, asked: str | None) -> str:
 
 
 def check_scenes(run: str, gan: Gan, sizes: Sizes) -> None:
-    """Raise ValueError unless a GAN draws layouts of Scenes, and was not trained on those that it is scored on."""
+    """Raise ValueError unless a GAN draws layouts of Scenes and was not trained on those that it is scored on."""
     form, facts = gan.form, gan.facts
-    if facts.get("dataset", "scenes") != "scenes" or form.num_classes != Scenes.num_classes or not form.has_instances:
-        raise ValueError(
-            f"{run} was trained on {facts.get('dataset', 'something else')}: only GANs of Scenes are scored"
-        )
+    dataset = facts.get("dataset", "scenes")
+    if dataset != "scenes" or form.num_classes != Scenes.num_classes or not form.has_instances:
+        raise ValueError(f"{run} was trained on {dataset}, with {form.num_classes} classes: give --dataset and --root")
     if facts.get("data_seed") == sizes.scenes_seed:
         raise ValueError(
             f"{run} was trained on Scenes(seed={sizes.scenes_seed}), the layouts that it would be scored on"

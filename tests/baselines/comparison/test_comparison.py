@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from commands import refused
+from photograph_files import write_camvid, write_pair
 
 from sdm_lite.baselines import __main__ as command
 from sdm_lite.baselines.ablation import runs as ablation
@@ -314,3 +315,27 @@ def test_a_gan_is_scored_by_the_measures_of_sdm(small, tmp_path, capsys):
     refused(capsys, command.main, ["evaluate", "data/judge-32.safetensors", *few], "is no GAN of sdm_lite")
     refused(capsys, command.main, [*words, "--judge", "judge-64"], "draws .32, 32. pixels and judge-64 reads .64, 64.")
     refused(capsys, command.main, ["evaluate", "a", "b", "--json", str(tmp_path / "x")], "--json is for a single run")
+
+
+def test_a_gan_is_scored_on_photographs_too(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("PIL.Image")
+    monkeypatch.setenv("SDM_LITE_CACHE", str(tmp_path / "cache"))
+    write_camvid(tmp_path / "camvid")
+    for name, grey in (("c", 99), ("d", 30)):
+        write_pair(tmp_path / "camvid", "val", name, *grey_pair(grey))
+    form = LayoutForm((32, 48), 12, True)
+    torch.manual_seed(0)
+    generator = SYSTEMS["oasis"].make_generator(form)
+    save_gan(tmp_path / "gan.safetensors", SYSTEMS["oasis"], form, generator, facts={"dataset": "camvid"})
+    words = ["evaluate", str(tmp_path / "gan.safetensors"), "--device", "cpu"]
+    data = ["--dataset", "camvid", "--root", str(tmp_path / "camvid"), "--samples-per-layout", "2"]
+    assert command.main([*words, *data]) == 0
+    told = capsys.readouterr().out
+    assert "OASIS" in told and "fine detail" in told and "held-out photographs" in told and "bound" not in told
+    refused(capsys, command.main, words, "was trained on camvid, with 12 classes: give --dataset and --root")
+    refused(capsys, command.main, [*words, *data[:2]], "--dataset camvid needs --root")
+
+
+def grey_pair(grey):
+    """A photograph of one colour and its label map."""
+    return np.full((32, 48, 3), grey, np.uint8), np.zeros((32, 48), np.uint8)
