@@ -31,20 +31,20 @@ SEEDS = (0, 1, 2)
 LESSON, HOUR = "lesson", "hour"
 SDM_STEPS = {LESSON: ablation.FULL_STEPS, HOUR: {size: 6 * steps for size, steps in ablation.FULL_STEPS.items()}}
 # A step of a GAN, 16 pictures, takes so many times that of SDM, 8 pictures, and a picture so many milliseconds, SDM's
-# by 15 guided steps: on one thread, `python benchmarks/gan_step.py --rounds 12`, 2026-11-26.
+# by 15 guided steps: on one thread, `python benchmarks/gan_step.py --rounds 12` (64 px: 8), 2026-11-26.
 STEP_TIMES: dict[int, dict[str, float]] = {
     32: {
         "pix2pixhd": 1.80, "spade": 2.24, "dagan": 2.41, "scgan": 3.06, "clade": 3.23, "cc_fpse": 6.55,
         "groupdnet": 5.13, "inade": 5.50, "oasis": 4.75,
     },
-    64: {"spade": 2.97, "inade": 7.79, "oasis": 5.49},
+    64: {"spade": 3.03, "inade": 8.60, "oasis": 5.60},
 }  # fmt: skip
 PICTURE_MILLISECONDS: dict[int, dict[str, float]] = {
     32: {
         "sdm": 114.2, "pix2pixhd": 3.9, "spade": 6.1, "dagan": 5.8, "scgan": 8.6, "clade": 7.3, "cc_fpse": 13.1,
         "groupdnet": 13.3, "inade": 9.1, "oasis": 6.0,
     },
-    64: {"sdm": 384.1, "spade": 19.8, "inade": 27.2, "oasis": 21.3},
+    64: {"sdm": 369.0, "spade": 18.1, "inade": 28.1, "oasis": 19.4},
 }  # fmt: skip
 NUM_IMAGES = 12000  # Scenes to train on, as SDM has
 
