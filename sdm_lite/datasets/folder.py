@@ -38,7 +38,7 @@ class Folder(Photographs):
     """
 
     name = "folder"
-    layout = "images/, labels/ and classes.txt"
+    layout = "images/, labels/ and classes.txt (`python -m sdm_lite.datasets prepare folder SRC DST` makes them)"
     parts = ("images", "labels")
     preset = "scenes-64"
     # The paper's for two of its three data sets; where yours lies between fidelity and variety, only you can say.

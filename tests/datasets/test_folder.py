@@ -94,7 +94,7 @@ def test_bad_class_names(own):
         with pytest.raises(ValueError, match=told):
             open_dataset("folder", own, "all")
     (own / "classes.txt").unlink()
-    with pytest.raises(ValueError, match=r"classes\.txt at .* got a folder with images, labels"):
+    with pytest.raises(ValueError, match=r"classes\.txt .*prepare folder.* at .* got a folder with images, labels"):
         open_dataset("folder", own, "all")
 
 

@@ -17,10 +17,10 @@ from sdm_lite.datasets.preparing.label_maps import LOSSY_TOLERANCE, half_of, rea
 from sdm_lite.datasets.preparing.reader import Reader
 from sdm_lite.datasets.preparing.sources import Pair
 from sdm_lite.datasets.preparing.tables import (
-    NO_VOID,
     Table,
     found_entries,
     make_table,
+    no_void,
     read_colour_table,
     read_id_map,
 )
@@ -41,7 +41,7 @@ def table_of(pairs: list[Pair], reader: Reader, num_workers: int) -> Table:
             names, where = read_class_names(reader.classes), str(reader.classes)
             entries = [(reader.id_offset + k, name) for k, name in enumerate(names)]
             entries += [(k, UNLABELLED) for k in range(reader.id_offset)]
-        if NO_VOID not in reader.void and UNLABELLED_ID not in {value for value, _ in entries}:
+        if not no_void(reader.void) and UNLABELLED_ID not in {value for value, _ in entries}:
             entries.append((UNLABELLED_ID, UNLABELLED))
         return make_table(entries, is_colours=False, void=reader.void, where=where)
     values, counts, is_colours, lossy = _survey(pairs, reader, num_workers)

@@ -68,6 +68,11 @@ def told_value(value: int, is_colour: bool) -> str:
     return " ".join(map(str, unpacked(np.array([value]))[0])) if is_colour else str(value)
 
 
+def no_void(void: Sequence[str]) -> bool:
+    """Whether 255 and names like void are classes as others are."""
+    return NO_VOID in {word.casefold() for word in void}
+
+
 def make_table(entries: Sequence[tuple[int, str]], *, is_colours: bool, void: Sequence[str], where: str) -> Table:
     """A table from values and the names of their classes; equal names are one class.
 
@@ -84,8 +89,8 @@ def make_table(entries: Sequence[tuple[int, str]], *, is_colours: bool, void: Se
     if twice := [value for value, count in uses.items() if count > 1]:
         raise ValueError(f"expected every value once in {where}, got {told_value(twice[0], is_colours)} twice")
     asked = {word.casefold() for word in void if word.casefold() != NO_VOID}
-    usual = set() if NO_VOID in {word.casefold() for word in void} else set(VOID_NAMES)
-    if UNLABELLED in usual and not is_colours:
+    usual = {UNLABELLED} if no_void(void) else set(VOID_NAMES)
+    if not no_void(void) and not is_colours:
         named = {value for value, name in entries if name != f"id {value}"}
         usual |= set() if UNLABELLED_ID in named else {str(UNLABELLED_ID)}
     words = [{name.casefold(), told_value(value, is_colours)} for value, name in entries]
@@ -171,8 +176,8 @@ def found_entries(
 ) -> list[tuple[int, str]]:
     """What stands in label maps, as entries of a table: each id, or each colour, most frequent first.
 
-    Colours within the tolerance of a more frequent one are taken for it, and where there are more than 256, those of
-    less than 0.1 % of the pixels are left out: they are blur.
+    Colours within the tolerance of a more frequent one are taken for it. Where there is a tolerance, or there are more
+    than 256, those that come to less than 0.1 % of the pixels are left out: they are blur.
 
     Args:
         values: (N,) ids or packed colours, all different.
@@ -185,17 +190,19 @@ def found_entries(
     """
     if not is_colours:
         return [(value, f"id {value}") for value in sorted(values.tolist())]
-    order = np.argsort(-counts, kind="stable")
-    if len(values) > MOST_COLOURS or tolerance:
-        order = order[counts[order] >= MIN_SHARE * counts.sum()]
-    colours, kept = unpacked(values).astype(float), []
-    for i in order.tolist():
-        if not kept or np.linalg.norm(colours[kept] - colours[i], axis=1).min() > tolerance:
-            kept.append(i)
-        if len(kept) > MOST_COLOURS:
+    many = len(values) > MOST_COLOURS or tolerance > 0
+    least = MIN_SHARE * counts.sum() if many else 1
+    colours, kept = unpacked(values).astype(np.float32), []
+    left = counts.copy()  # pixels of the colours that are not yet taken for another
+    for _ in range(4 * MOST_COLOURS):
+        if left.sum() < least or (not tolerance and left.max() < least):
             break
-    share = sum(counts[kept]) / max(1, counts.sum())
-    if len(kept) > MOST_COLOURS or (not tolerance and share < 0.5):
+        i = int(left.argmax())
+        alike = np.linalg.norm(colours - colours[i], axis=1) <= tolerance
+        if left[alike].sum() >= least:
+            kept.append(i)
+        left[alike] = 0
+    if len(kept) > MOST_COLOURS or left.sum() > 0.5 * counts.sum():
         raise ValueError(
             f"expected label maps with at most {MOST_COLOURS} colours, got {len(values)}: photographs, or label maps "
             "with soft edges; give --tolerance 32, or a table of their colours, --colours FILE"

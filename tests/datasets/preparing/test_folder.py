@@ -91,6 +91,18 @@ def test_colours_are_found_where_no_table_says_them(source, tmp_path, capsys):
     )
 
 
+def test_a_few_stray_pixels_make_a_class_for_void(source, tmp_path, capsys):
+    colours = COLOURS[ids_of(2)]
+    colours[3, 3:8] = 1, 2, 3
+    save(source / "train_labels/frame 2_L.png", colours)
+    (source / "label_colors.txt").write_text("128 64 128 road\n0 0 192 pavement\n128 128 128 sky\n0 0 0 night\n")
+    assert main(command(source, tmp_path / "out", "--colours", source / "label_colors.txt")) == 0
+    assert "0.05 % are far from any: 0.00 % took a colour beside them, 0.05 % are void" in capsys.readouterr().out
+    data = open_dataset("folder", tmp_path / "out", "train", size=(32, 48))
+    assert data.class_names == ("road", "pavement", "sky", "night", "unlabelled") and data.void_id == 4
+    np.testing.assert_array_equal(data[2].label_map == 4, (colours == (1, 2, 3)).all(axis=-1))
+
+
 def test_halves_of_one_file(tmp_path):
     for side, name in (("map-right", "a"), ("map-left", "b")):
         parts = [photograph(0), COLOURS[ids_of(0)]][:: 1 if side == "map-right" else -1]

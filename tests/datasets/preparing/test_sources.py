@@ -54,6 +54,11 @@ def test_what_is_neither_is_left_and_told(tmp_path):
     assert found.told[2].startswith("not read: gtFine/val/bonn/*.png (2), val_inst/*.png (1)")
 
 
+def test_instance_maps_are_no_photographs(tmp_path):
+    found = find_pairs(touch(tmp_path, "val_img/a.jpg", "val_label/a.png", "val_inst/a.png"))
+    assert pairs_of(found, tmp_path) == {("val", "a"): ("val_img/a.jpg", "val_label/a.png")} and not found.alone
+
+
 def test_what_is_said_wins_over_what_is_found(tmp_path):
     touch(tmp_path, "x/a_c.jpg", "y/a_s.png", "y/a_L.png", "images/z.jpg", "labels/z.png")
     found = find_pairs(tmp_path, images="x", labels="y", image_ending="_c", label_ending="_s")

@@ -59,6 +59,8 @@ def test_void_is_255_and_names_like_it_unless_something_else_is_said():
     assert make_table(found, is_colours=False, void=(), where="it").class_names == ("id 0", "id 3", "unlabelled")
     assert make_table(found, is_colours=False, void=("none",), where="it").class_names == ("id 0", "id 3", "id 255")
     assert make_table(found, is_colours=False, void=("none", "0"), where="it").class_names[-1] == "unlabelled"
+    named = [(1, "unlabelled"), (2, "a"), (3, "void")]  # the folder that is written takes the first for void anyway
+    assert make_table(named, is_colours=False, void=("None",), where="it").class_names == ("a", "void", "unlabelled")
     with pytest.raises(ValueError, match="--void to name a class or a value of it, got 'sky'; there is id 0, id 3"):
         make_table(found, is_colours=False, void=("sky",), where="it")
     with pytest.raises(ValueError, match="got id 0 beside 1 void values; if one of these is a class: --void none"):
@@ -79,6 +81,16 @@ def test_colours_that_are_found_are_those_that_blur_did_not_make():
     entries = found_entries(values, counts, is_colours=True, tolerance=48)
     assert sorted(unpacked(np.array([value for value, _ in entries])).tolist()) == sorted(true.tolist())
     assert {name for _, name in entries} == {"#0000aa", "#ffaa00", "#00ffff"}
+
+
+def test_colours_that_are_found_stand_in_the_order_of_their_share_and_noise_does_not_split_them():
+    """A third colour of which no value has 0.1 % of the pixels, but all together have 2 %."""
+    true, rng = np.array([(0, 0, 170), (255, 170, 0)]), np.random.default_rng(0)
+    cloud = np.unique((128, 128, 128) + rng.integers(-8, 9, (200, 3)), axis=0)
+    values = packed(np.concatenate([true, cloud]))
+    counts = np.array([30_000, 60_000, *[10] * len(cloud)])
+    found = [value for value, _ in found_entries(values, counts, is_colours=True, tolerance=48)]
+    assert found[:2] == values[[1, 0]].tolist() and len(found) == 3 and found[2] in values[2:].tolist()
 
 
 def test_photographs_are_no_label_maps():
