@@ -4,6 +4,15 @@ from sdm_lite.evaluate.drawing import SampleSettings
 from sdm_lite.widgets.live_image import LiveImage
 from sdm_lite.widgets.painter import LabelPainter
 from sdm_lite.widgets.panel import SamplingPanel
-from sdm_lite.widgets.study import Pair, UserStudy, sample_pairs
+from sdm_lite.widgets.study import Pair, UserStudy, paint_pairs, sample_pairs
 
-__all__ = ["LabelPainter", "LiveImage", "Pair", "SampleSettings", "SamplingPanel", "UserStudy", "sample_pairs"]
+__all__ = [
+    "LabelPainter",
+    "LiveImage",
+    "Pair",
+    "SampleSettings",
+    "SamplingPanel",
+    "UserStudy",
+    "paint_pairs",
+    "sample_pairs",
+]

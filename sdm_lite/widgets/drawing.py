@@ -7,7 +7,7 @@ Shapes: K condition channels, H x W pixels, T training timesteps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from sdm_lite.batches import Example
 from sdm_lite.checkpoints import Model
 from sdm_lite.datasets.photographs import spread
 from sdm_lite.diffusion import Prediction
-from sdm_lite.evaluate.drawing import SampleSettings, name_of
+from sdm_lite.evaluate.drawing import Painter, SampleSettings, name_of
 from sdm_lite.guidance import denoiser
 from sdm_lite.pictures import to_uint8
 from sdm_lite.progress import Progress
@@ -146,6 +146,21 @@ def label_difference(model: Model, condition: Tensor) -> Callable[[Frame], Frame
         return frame._replace(difference=(conditional(x_t, t).eps - null(x_t, t).eps)[0].cpu())
 
     return with_difference
+
+
+def painted(beside: Mapping[str, Painter], layout: Example | LabelMap, seed: int) -> dict[str, np.ndarray]:
+    """What others draw for a layout, each from this seed.
+
+    Args:
+        beside: by name, whatever draws: `baselines.gan.painting.painter_of` makes a GAN one.
+        layout: the map, and the objects in it.
+        seed: of their noise; whoever has none draws the same for every seed.
+
+    Returns:
+        Pictures, uint8 (H, W, 3), by the same names.
+    """
+    maps = [torch.as_tensor(part)[None].long() for part in (layout.label_map, layout.instance_map)]
+    return {name: to_uint8(paint(*maps, [seed])[0].cpu()) for name, paint in beside.items()}
 
 
 def sampler_name(sampler: Sampler) -> str:

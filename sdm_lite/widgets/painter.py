@@ -6,7 +6,7 @@ becomes a change of the map, and the change a new sample.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,12 +15,12 @@ import numpy as np
 from torch import Tensor
 
 from sdm_lite.checkpoints import Model
-from sdm_lite.evaluate.drawing import SampleSettings
+from sdm_lite.evaluate.drawing import Painter, SampleSettings
 from sdm_lite.viz import colorize, show_grid, to_uint8
 from sdm_lite.widgets.base import Shown, Tile, find_ipywidgets, tiles_html
 from sdm_lite.widgets.canvas import PageFront, PlainFront, canvas_class
 from sdm_lite.widgets.controls import ROW, scale_field, seed_field
-from sdm_lite.widgets.drawing import DEFAULT, Frame, condition_of, draw_now, draw_sample, examples_of, in_words
+from sdm_lite.widgets.drawing import DEFAULT, Frame, condition_of, draw_now, draw_sample, examples_of, in_words, painted
 from sdm_lite.widgets.jobs import Job, Runner
 from sdm_lite.widgets.painting import LabelMap, apply_gesture, landscapes
 
@@ -42,6 +42,7 @@ class LabelPainter(Shown):
         settings: scale, seed, steps and sampler of the sample; scale and seed can be changed.
         on_sample: called after each sample with the label map (H, W) int64 and the sample (H, W, 3) uint8, if given; in
             the thread that draws.
+        beside: others that draw the painted map from the same seed, by name, as for `SamplingPanel`.
 
     Attributes:
         labels: the `LabelMap` that is painted; its methods paint too, from any cell: call `redraw` after them.
@@ -60,8 +61,10 @@ class LabelPainter(Shown):
         *,
         settings: SampleSettings = DEFAULT,
         on_sample: Callable[[np.ndarray, np.ndarray], None] | None = None,
+        beside: Mapping[str, Painter] | None = None,
     ):
         self._model, self._dataset, self._on_sample = model, dataset, on_sample
+        self._beside = dict(beside or {})
         self._settings = settings.check(model.diffusion)
         self._starts = {
             name: LabelMap(one.label_map, dataset.num_classes, instance_map=one.instance_map)
@@ -114,7 +117,8 @@ class LabelPainter(Shown):
         with self._telling(self._runner.refuse):
             settings = replace(self._settings, guidance_scale=self._scale.value, seed=self._seed.value)
             settings = settings.check(self._model.diffusion)
-            work = partial(self._work, self.label_map, condition_of(self._model, self.labels), settings)
+            others = painted(self._beside, self.labels, settings.seed)
+            work = partial(self._work, self.label_map, condition_of(self._model, self.labels), settings, others)
             self._runner.start(work, num_steps=settings.num_steps, description="drawing")
 
     def figures(self) -> list[Figure]:
@@ -125,9 +129,11 @@ class LabelPainter(Shown):
         drawings = draw_now(self._model, [(one, self._settings) for one in maps.values()], "sampling")
         self.sample = drawings[0].picture
         palette = self._dataset.palette
+        columns = [painted(self._beside, one, self._settings.seed) for one in maps.values()]
+        others = [[column[name] for column in columns] for name in self._beside]
         figure = show_grid(
-            [[colorize(one.label_map, palette) for one in maps.values()], [one.picture for one in drawings]],
-            row_labels=["label map", f"sample, s = {self._settings.guidance_scale:g}"],
+            [[colorize(one.label_map, palette) for one in maps.values()], [one.picture for one in drawings], *others],
+            row_labels=["label map", f"sample, s = {self._settings.guidance_scale:g}", *self._beside],
             column_labels=list(maps),
             legend=(self._dataset.class_names, palette),
             title="Maps to paint on, and what is drawn for them",
@@ -159,12 +165,21 @@ class LabelPainter(Shown):
             return self.labels.replace(starts[index].label_map, instance_map=starts[index].instance_map)
         return apply_gesture(self.labels, gesture)
 
-    def _work(self, labels: np.ndarray, condition: Tensor, settings: SampleSettings, job: Job) -> str:
+    def _work(
+        self,
+        labels: np.ndarray,
+        condition: Tensor,
+        settings: SampleSettings,
+        others: Mapping[str, np.ndarray],
+        job: Job,
+    ) -> str:
         class_names = self._dataset.class_names
         words = in_words(labels, class_names)
 
         def show(picture: np.ndarray, caption: str) -> None:
-            self._picture.value = tiles_html([Tile(picture, caption, f"{caption}, of a map with {words}")], side=320)
+            tiles = [Tile(picture, caption, f"{caption}, of a map with {words}")]
+            tiles += [Tile(other, name, f"{name}, of the same map") for name, other in others.items()]
+            self._picture.value = tiles_html(tiles, side=160 if others else 320)
 
         def on_frame(frame: Frame) -> None:
             job.step(lambda: show(to_uint8(frame.x0), f"predicted x0 at t = {frame.t}"))

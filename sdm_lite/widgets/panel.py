@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sdm_lite.checkpoints import Model
-from sdm_lite.evaluate.drawing import SampleSettings
+from sdm_lite.evaluate.drawing import Painter, SampleSettings
 from sdm_lite.progress import counted
 from sdm_lite.viz import colorize, show_grid, to_uint8
 from sdm_lite.widgets.base import Shown, Tile, find_ipywidgets, table_html, tiles_html
@@ -33,6 +33,7 @@ from sdm_lite.widgets.drawing import (
     examples_of,
     in_words,
     label_difference,
+    painted,
     sampler_name,
 )
 from sdm_lite.widgets.jobs import BUTTON, Job, Runner
@@ -64,6 +65,8 @@ class SamplingPanel(Shown):
         indices: the layouts to choose from, by their number in the data set.
         scales: guidance scales to scrub, each at least 0.
         settings: what is shown first; its scale becomes the nearest of `scales`.
+        beside: others that draw the same map from the same seed, by name: a GAN, as `baselines.gan.painting.painter_of`
+            makes it, for instance. They must be quick: they draw whenever layout or seed changes.
 
     Attributes:
         widget: the ipywidgets box; None without widgets.
@@ -81,8 +84,10 @@ class SamplingPanel(Shown):
         *,
         scales: Sequence[float] = SCALES,
         settings: SampleSettings = DEFAULT,
+        beside: Mapping[str, Painter] | None = None,
     ):
         self._model, self._dataset = model, dataset
+        self._beside, self._drawn_beside = dict(beside or {}), {}
         self._examples, self._scales = examples_of(model, dataset, indices), sorted({float(scale) for scale in scales})
         if not self._scales:
             raise ValueError("expected at least one guidance scale, got none")
@@ -120,6 +125,7 @@ class SamplingPanel(Shown):
         explained = label_difference(self._model, condition_of(self._model, example))
         frames = [explained(frame) for frame in self._kept[self._now].frames]
         tiles[1:1] = [Tile(self._kept[key].picture, f"s = {key[1].guidance_scale:g}") for key in keys]
+        tiles[-1:-1] = self._others(self._now)
         grid = show_grid(
             [[tile.picture for tile in tiles]],
             column_labels=[tile.caption for tile in tiles],
@@ -224,8 +230,15 @@ class SamplingPanel(Shown):
                 sample = Tile(to_uint8(frame.x0), words, f"{scale}: {words}")
             else:
                 sample = Tile(np.full_like(tiles[0].picture, 128), f"{scale}: not drawn yet")
-            self._pictures.value = tiles_html([tiles[0], sample, tiles[1]])
+            self._pictures.value = tiles_html([tiles[0], sample, *self._others(key), tiles[1]])
             self._strip.value = "" if drawing is None else table_html(_strip(drawing.frames), caption=STRIP_CAPTION)
+
+    def _others(self, key: Key) -> list[Tile]:
+        """What those beside draw for a layout and a seed; kept for the last of these alone."""
+        what = key[0], key[1].seed
+        if what not in self._drawn_beside:
+            self._drawn_beside = {what: painted(self._beside, self._examples[what[0]], what[1])}
+        return [Tile(picture, name) for name, picture in self._drawn_beside[what].items()]
 
     def _tiles(self, name: str) -> list[Tile]:
         """The label map and the true picture of a layout."""

@@ -22,9 +22,12 @@ from typing import NamedTuple
 from sdm_lite.files import expanded, hold, write_whole
 from sdm_lite.metrics import Interval
 from sdm_lite.progress import counted
-from sdm_lite.widgets.clustered import FEWEST, StudySize, share_interval, spread_of, study_size
+from sdm_lite.widgets.clustered import FEWEST, Spread, StudySize, share_interval, spread_of, study_size
 
 COLUMNS = ("time", "voter", "pair", "left", "right", "chosen")
+
+# Before there are votes: shares of pairs and of voters scattered by 0.2 and 0.1, as in docs/user_study.md; made up.
+TYPICAL = Spread(0.2**2, 0.1**2, 0.8 * 0.2 - 0.2**2 - 0.1**2)
 
 
 class Vote(NamedTuple):
@@ -91,6 +94,10 @@ def preference(
     return found
 
 
+Names = tuple[str, str]
+"""What the first and the second of a pair are, such as ("guided", "unguided")."""
+
+
 class PairStudy:
     """A study of pairs for one voter: in an order and on sides of the voter's own, a vote a pair, kept in a file.
 
@@ -98,28 +105,39 @@ class PairStudy:
 
     Args:
         num_pairs: how many pairs there are, at least 1.
-        names: what the first and the second of each pair are, such as ("guided", "unguided").
+        names: what the first and the second are, of all pairs or, one after the other, of each: pairs of one against
+            several rivals come mixed.
         votes_file: the CSV file; it and its folder are made with the first vote.
         voter: who votes; order and sides are drawn from this name and the seed.
         seed: of order and sides.
 
+    Attributes:
+        contests: the different names, in the order in which they come first: what there is a result of.
+
     Raises:
-        ValueError: if there is no pair, the names are alike, or the file holds something else than votes.
+        ValueError: if there is no pair, the names are alike or not as many as pairs, or the file holds something else
+            than votes.
     """
 
     def __init__(
-        self, num_pairs: int, names: tuple[str, str], votes_file: str | Path, *, voter: str = "anonymous", seed: int = 0
+        self,
+        num_pairs: int,
+        names: Names | Sequence[Names],
+        votes_file: str | Path,
+        *,
+        voter: str = "anonymous",
+        seed: int = 0,
     ):
         if num_pairs < 1:
             raise ValueError(f"expected at least one pair, got {num_pairs}")
-        if len(names) != 2 or names[0] == names[1] or not all(names):
-            raise ValueError(f"expected two different names, got {names!r}")
-        self.num_pairs, self.names, self.voter = num_pairs, tuple(names), voter
+        self.num_pairs, self._names, self.voter = num_pairs, _names_of_pairs(names, num_pairs), voter
+        self.contests = tuple(dict.fromkeys(self._names))
         self.votes_file = expanded(votes_file)
         stream = random.Random(f"{seed}/{voter}")
         order = stream.sample(range(num_pairs), num_pairs)
         swapped = [stream.random() < 0.5 for _ in range(num_pairs)]
-        voted = {vote.pair for vote in self.votes() if vote.voter == voter}
+        votes = [vote for names in self.contests for vote in self.votes(names)]
+        voted = {vote.pair for vote in votes if vote.voter == voter}
         self._left = [(pair, swapped[pair]) for pair in order if pair not in voted]
 
     @property
@@ -130,6 +148,10 @@ class PairStudy:
     def current(self) -> tuple[int, bool] | None:
         """The pair to vote on now and whether its second stands on the left; None when all are done."""
         return self._left[0] if self._left else None
+
+    def coming(self) -> list[tuple[int, bool]]:
+        """The pairs that this voter has not voted on, in their order: as for `current`."""
+        return list(self._left)
 
     def vote(self, *, left: bool) -> Vote:
         """Casts this voter's vote on the current pair: for the left picture, or for the right one.
@@ -142,7 +164,8 @@ class PairStudy:
         if not self._left:
             raise ValueError(f"{self.voter!r} has voted on all {self.num_pairs} pairs: take another voter name")
         pair, swapped = self._left[0]
-        sides = self.names[::-1] if swapped else self.names
+        names = self._names[pair]
+        sides = names[::-1] if swapped else names
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         cast = Vote(now, self.voter, pair, *sides, sides[0] if left else sides[1])
         lock = self.votes_file.with_name(f".{self.votes_file.name}.lock")
@@ -154,15 +177,31 @@ class PairStudy:
         self._left.pop(0)
         return cast
 
-    def votes(self) -> list[Vote]:
-        """All votes of the file that are about these two names, by any voter; none if there is no file."""
-        return [vote for vote in read_votes(self.votes_file) if {vote.left, vote.right} == set(self.names)]
+    def votes(self, names: Names | None = None) -> list[Vote]:
+        """All votes of the file that are about two names, those of the first contest if None, by any voter."""
+        asked = set(self.contests[0] if names is None else names)
+        return [vote for vote in read_votes(self.votes_file) if {vote.left, vote.right} == asked]
 
-    def result(self, *, confidence: float = 0.95) -> Preference:
-        """How often the first name was preferred by all voters so far."""
-        votes = self.votes()
-        won = [vote.chosen == self.names[0] for vote in votes]
+    def result(self, names: Names | None = None, *, confidence: float = 0.95) -> Preference:
+        """How often the first of two names, those of the first contest if None, was preferred by all voters so far.
+
+        Raises:
+            ValueError: if no pair is about these names.
+        """
+        asked = self.contests[0] if names is None else tuple(names)
+        if asked not in self.contests:
+            known = ", ".join(" and ".join(one) for one in self.contests)
+            raise ValueError(f"names must be one of {known}, got {asked!r}")
+        votes = self.votes(asked)
+        won = [vote.chosen == asked[0] for vote in votes]
         return preference(won, [v.pair for v in votes], [v.voter for v in votes], confidence=confidence)
+
+    def told(self) -> list[str]:
+        """How the study stands: a few sentences for each contest."""
+        found = [summary(self.result(names), names) for names in self.contests]
+        if len(found) == 1:
+            return found
+        return [f"{' and '.join(names)}: {one}" for names, one in zip(self.contests, found, strict=True)]
 
 
 def read_votes(votes_file: str | Path) -> list[Vote]:
@@ -190,7 +229,12 @@ def read_votes(votes_file: str | Path) -> list[Vote]:
 def summary(found: Preference, names: Sequence[str]) -> str:
     """A few sentences on how a study stands, with the rule that decides."""
     if not found.num_votes:
-        return "No votes yet."
+        size = study_size(0.8, TYPICAL)
+        return (
+            f"No votes yet. It takes at least {FEWEST} pairs and {FEWEST} voters; if four of five votes are for one "
+            f"side, {size.num_pairs} pairs seen by {size.num_voters} voters each ({size.num_pairs * size.num_voters} "
+            "votes) show it in four of five studies."
+        )
     low, high, kind = found.interval
     text = (
         f"{names[0]} was preferred in {found.wins} of {counted(found.num_votes, 'vote')}: {found.share:.0%}, "
@@ -206,6 +250,18 @@ def summary(found: Preference, names: Sequence[str]) -> str:
         return f"{text} Undecided, and so few votes cannot say how large a study is needed."
     pairs, voters = counted(found.needed.num_pairs, "pair"), counted(found.needed.num_voters, "voter")
     return f"{text} Undecided: if others vote like these, about {pairs} seen by {voters} each would settle it."
+
+
+def _names_of_pairs(names: Names | Sequence[Names], num_pairs: int) -> list[Names]:
+    """The names of each pair; ValueError unless they are two different ones, for all pairs or for each."""
+    of_each = not all(isinstance(one, str) for one in names)
+    if of_each and len(names) != num_pairs:
+        raise ValueError(f"expected names of each of {num_pairs} pairs, got {len(names)}")
+    each = [tuple(one) for one in names] if of_each else [tuple(names)] * num_pairs
+    for one in each:
+        if len(one) != 2 or one[0] == one[1] or not all(one):
+            raise ValueError(f"expected two different names, got {one!r}")
+    return each
 
 
 def _vote(path: Path, number: int, row: list[str]) -> Vote:

@@ -12,18 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import torch
 
 from sdm_lite.checkpoints import Model
-from sdm_lite.evaluate.drawing import SampleSettings
-from sdm_lite.viz import colorize, show_grid
+from sdm_lite.evaluate.drawing import Painter, SampleSettings
+from sdm_lite.viz import colorize, show_grid, to_uint8
 from sdm_lite.widgets.base import Shown, Tile, find_ipywidgets, message_html, sized, tiles_html
 from sdm_lite.widgets.drawing import DEFAULT, draw_now, examples_of
-from sdm_lite.widgets.preference import PairStudy, summary
+from sdm_lite.widgets.preference import Names, PairStudy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-QUESTION = "Which picture looks more real and shows what the label map asks for?"
+# One question, as the paper put one: "select the more high-fidelity generated results" (section 4.2).
+QUESTION = "Which picture looks more real?"
+NUM_SHOWN = 6  # pairs in the figure
 
 
 class Pair(NamedTuple):
@@ -65,14 +68,42 @@ def sample_pairs(
     return [Pair(*three) for three in zip(maps, pictures[::2], pictures[1::2], strict=True)]
 
 
+def paint_pairs(first: Painter, second: Painter, dataset: Any, indices: Sequence[int], *, seed: int = 0) -> list[Pair]:
+    """Draws pairs for a study of whatever draws: SDM and a GAN, say.
+
+    Args:
+        first: from label maps, instance maps and seeds to pictures, such as `evaluate.drawing.painter` and
+            `baselines.gan.painting.painter_of` make them.
+        second: likewise.
+        dataset: the data set that both read.
+        indices: the layouts, by their number in the data set.
+        seed: of the first pair; each further one has the next.
+
+    Returns:
+        A pair for each index.
+
+    Raises:
+        ValueError: if there is no index, or a painter does not take the maps.
+    """
+    if not len(indices):
+        raise ValueError("expected at least one layout, got no indices")
+    examples = [dataset[index] for index in indices]
+    maps = [torch.stack([one.label_map for one in examples]), torch.stack([one.instance_map for one in examples])]
+    seeds = [seed + n for n in range(len(examples))]
+    pictures = [[to_uint8(image) for image in paint(*maps, seeds).cpu()] for paint in (first, second)]
+    coloured = [colorize(one.label_map, dataset.palette) for one in examples]
+    return [Pair(*three) for three in zip(coloured, *pictures, strict=True)]
+
+
 class UserStudy(Shown):
     """A study of pairs: asks which of two pictures is better, and counts. After Wang et al. (2022), Table 2.
 
-    Without widgets it shows some of the pairs side by side, and what the votes in the file say.
+    Without widgets it shows the voter's next pairs, on the sides and in the order that the voter would see, unnamed,
+    and what the votes in the file say; `vote` casts votes there too.
 
     Args:
-        pairs: what to vote on, as `sample_pairs` draws them.
-        names: what the first and the second of each pair are; not shown while voting.
+        pairs: what to vote on, as `sample_pairs` and `paint_pairs` draw them.
+        names: what the first and the second are, of all pairs or of each; not shown while voting.
         votes_file: CSV file, to which each vote is added at once; see `preference.PairStudy`.
         voter: who votes; can be changed in the widget.
         seed: of order and sides.
@@ -89,7 +120,7 @@ class UserStudy(Shown):
     def __init__(
         self,
         pairs: Sequence[Pair],
-        names: tuple[str, str],
+        names: Names | Sequence[Names],
         votes_file: str | Path,
         *,
         voter: str = "anonymous",
@@ -105,14 +136,19 @@ class UserStudy(Shown):
             self._show()
 
     def figures(self) -> list[Figure]:
-        """Some of the pairs, and the votes so far."""
-        shown = self._pairs[:6]
+        """The next pairs, left and right as the voter is to see them, and the votes so far."""
+        told = "\n".join(self.study.told())
+        coming = self.study.coming()[:NUM_SHOWN]
+        if not coming:
+            rows = [[pair.label_map] for pair in self._pairs[:1]]
+            return [show_grid(rows, column_labels=["label map"], title="All pairs are done.", caption=told)]
+        done = self.study.num_pairs - self.study.num_left
         figure = show_grid(
-            [list(pair) for pair in shown],
-            row_labels=[f"pair {number + 1} of {len(self._pairs)}" for number in range(len(shown))],
-            column_labels=["label map", *self.study.names],
+            [list(self._sides(*one)) for one in coming],
+            row_labels=[f"pair {done + n + 1} of {self.study.num_pairs}" for n in range(len(coming))],
+            column_labels=["label map", "left", "right"],
             title=self._question,
-            caption=summary(self.study.result(), self.study.names),
+            caption=told,
         )
         return [figure]
 
@@ -158,12 +194,16 @@ class UserStudy(Shown):
         tiles, line = [], f"All {self.study.num_pairs} pairs are done. Thank you!"
         if current is not None:
             number, swapped = current
-            label_map, *sides = self._pairs[number]
-            left, right = reversed(sides) if swapped else sides
+            label_map, left, right = self._sides(number, swapped)
             tiles = [Tile(label_map, "label map"), Tile(left, "left"), Tile(right, "right")]
             line = f"pair {self.study.num_pairs - self.study.num_left + 1} of {self.study.num_pairs}"
         self._pictures.value, self._line.value = tiles_html(tiles), message_html(line)
 
+    def _sides(self, number: int, swapped: bool) -> Pair:
+        """A pair as it stands on the page: label map, left, right."""
+        pair = self._pairs[number]
+        return Pair(pair.label_map, pair.second, pair.first) if swapped else pair
+
     def _show_result(self) -> None:
         with self._telling(self._alert):
-            self._result.value = message_html(summary(self.study.result(), self.study.names))
+            self._result.value = "".join(map(message_html, self.study.told()))

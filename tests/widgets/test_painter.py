@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from tiny_world import tiny_model, tiny_scenes
 
+from sdm_lite.pictures import to_uint8
 from sdm_lite.widgets import LabelPainter, SampleSettings
 from sdm_lite.widgets import canvas as widgets_canvas
 from sdm_lite.widgets import jobs as widgets_jobs
@@ -53,6 +55,35 @@ def buttons(painter):
     """The plain controls' buttons by what is written on them."""
     rows = [part for part in painter._front.widget.children if hasattr(part, "children")]
     return {part.description: part for row in rows for part in row.children if hasattr(part, "click")}
+
+
+def grey_of_its_map(label_maps, instance_maps, seeds):
+    """Whatever draws beside: a grey that its seed and its map decide."""
+    greys = [0.1 * seed + 0.02 * float(one.float().mean()) for seed, one in zip(seeds, label_maps, strict=True)]
+    return torch.stack([torch.full((3, *label_maps.shape[1:]), grey) for grey in greys])
+
+
+def beside_tag(label_map, seed):
+    maps = torch.as_tensor(label_map)[None]
+    return picture_tag(to_uint8(grey_of_its_map(maps, maps, [seed])[0]), "a GAN, of the same map", side=160)
+
+
+def test_others_draw_the_painted_map_beside_the_sample(live):
+    painter = LabelPainter(tiny_model(), tiny_scenes(), [3], settings=SETTINGS, beside={"a GAN": grey_of_its_map})
+    assert painter.wait(20) and beside_tag(painter.label_map, 0) in painter._picture.value
+    before = painter.label_map
+    painter.gesture(STROKE)
+    assert painter.wait(20) and not np.array_equal(before, painter.label_map)
+    assert beside_tag(painter.label_map, 0) in painter._picture.value
+    painter._seed.value = 3
+    assert painter.wait(20) and beside_tag(painter.label_map, 3) in painter._picture.value
+
+
+def test_others_have_a_row_of_the_figure(monkeypatch):
+    monkeypatch.setenv("SDM_LITE_STATIC", "1")
+    painter = LabelPainter(tiny_model(), tiny_scenes(), [3], settings=SETTINGS, beside={"a GAN": grey_of_its_map})
+    (figure,) = painter.figures()
+    assert figure.axes[0].get_yticklabels()[-1].get_text() == "a GAN"
 
 
 def test_it_starts_with_the_first_layout_and_its_sample(painter):

@@ -6,9 +6,11 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 from tiny_world import tiny_model, tiny_scenes
 
 from sdm_lite.edit import sample_repaint
+from sdm_lite.pictures import to_uint8
 from sdm_lite.sampling import sample_ddpm
 from sdm_lite.widgets import SampleSettings, SamplingPanel
 from sdm_lite.widgets import jobs as widgets_jobs
@@ -94,6 +96,45 @@ def test_a_setting_of_before_is_there_at_once(panel, monkeypatch):
 
 def test_the_panel_shows_label_map_and_truth_with_words(panel):
     assert 'alt="label map: ' in shown(panel) and "grass" in shown(panel) and 'alt="a true picture"' in shown(panel)
+
+
+def gan_like(calls):
+    """Whatever draws beside: a grey that its seed and its map decide."""
+
+    def paint(label_maps, instance_maps, seeds):
+        calls.append(tuple(seeds))
+        greys = [0.1 * seed + 0.01 * float(one.float().mean()) for seed, one in zip(seeds, label_maps, strict=True)]
+        return torch.stack([torch.full((3, *label_maps.shape[1:]), grey) for grey in greys])
+
+    return paint
+
+
+def test_others_draw_the_same_map_from_the_same_seed_beside_the_sample(live):
+    calls = []
+    panel = SamplingPanel(
+        tiny_model(), tiny_scenes(), [3, 5], scales=SCALES, settings=SETTINGS, beside={"a GAN": gan_like(calls)}
+    )
+
+    def expected(layout, seed):
+        example = tiny_scenes()[layout]
+        picture = gan_like([])(example.label_map[None], example.instance_map[None], [seed])[0]
+        return picture_tag(to_uint8(picture), "a GAN", side=160)
+
+    assert panel.wait(20) and expected(3, 0) in shown(panel)
+    panel._controls._slider.value = 5.0
+    assert calls == [(0,)]  # nothing of it changes with the scale
+    panel._controls._seed.value = 7
+    assert expected(3, 7) in shown(panel)
+    panel._controls._layout.value = "layout 5"
+    assert panel.wait(20) and expected(5, 7) in shown(panel) and calls == [(0,), (7,), (7,)]
+
+
+def test_others_stand_in_the_figure_too(monkeypatch):
+    monkeypatch.setenv("SDM_LITE_STATIC", "1")
+    grid, _ = SamplingPanel(
+        tiny_model(), tiny_scenes(), [3], scales=SCALES, settings=SETTINGS, beside={"a GAN": gan_like([])}
+    ).figures()
+    assert [label.get_text() for label in grid.axes[0].get_xticklabels()][-2:] == ["a GAN", "a true picture"]
 
 
 def test_any_scale_can_be_typed_in_live_mode(panel):

@@ -24,7 +24,9 @@ def crossed(table):
 def test_without_votes_nothing_is_known():
     found = p.preference([], [], [])
     assert np.isnan(found.share) and found.interval[:2] == (0, 1) and not found.decided and found.needed is None
-    assert p.summary(found, NAMES) == "No votes yet."
+    told = p.summary(found, NAMES)
+    assert told.startswith("No votes yet. It takes at least 7 pairs and 7 voters")
+    assert "11 pairs seen by 8 voters each (88 votes)" in told  # as docs/user_study.md has it
 
 
 def test_a_settled_study_says_who_is_preferred_and_by_which_rule():
@@ -187,7 +189,27 @@ def test_a_vote_that_cannot_be_written_is_not_counted(tmp_path):
     assert study.num_left == 2
 
 
-@pytest.mark.parametrize("num_pairs, names", [(0, NAMES), (3, ("a", "a")), (3, ("a", ""))])
+def test_the_votes_of_one_contest_are_no_votes_of_another(tmp_path):
+    names = [("SDM", "SPADE"), ("SDM", "OASIS")] * 4
+    study = p.PairStudy(8, names, tmp_path / "v.csv")
+    assert study.contests == (("SDM", "SPADE"), ("SDM", "OASIS"))
+    run(study, lambda pair, swapped: (pair % 2 == 0) != swapped)  # SDM against SPADE, OASIS against SDM
+    assert [study.result(one).wins for one in study.contests] == [4, 0]
+    assert [study.result(one).num_votes for one in study.contests] == [4, 4]
+    assert "SDM and SPADE: SDM was preferred in 4 of 4 votes" in study.told()[0]
+    with pytest.raises(ValueError, match="names must be one of SDM and SPADE, SDM and OASIS, got"):
+        study.result(("SDM", "INADE"))
+
+
+def test_votes_of_another_study_in_the_file_take_no_pair_away(tmp_path):
+    run(p.PairStudy(4, NAMES, tmp_path / "v.csv"), lambda *_: True)
+    assert p.PairStudy(4, ("SDM", "SPADE"), tmp_path / "v.csv").num_left == 4
+
+
+@pytest.mark.parametrize(
+    "num_pairs, names",
+    [(0, NAMES), (3, ("a", "a")), (3, ("a", "")), (3, [NAMES]), (2, [NAMES, ("a", "a")]), (1, ("a", "b", "c"))],
+)
 def test_no_study(tmp_path, num_pairs, names):
     with pytest.raises(ValueError, match="expected"):
         p.PairStudy(num_pairs, names, tmp_path / "v.csv")

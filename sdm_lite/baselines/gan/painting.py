@@ -6,6 +6,7 @@ Apart from the command that trains because whoever scores or shows a GAN beside 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -14,13 +15,31 @@ from torch import Tensor
 from sdm_lite.baselines.gan import SYSTEMS
 from sdm_lite.baselines.gan.runs import Gan, load_gan
 from sdm_lite.baselines.gan.system import layout_of
+from sdm_lite.checkpoints import resolve
 from sdm_lite.evaluate import Painter
+
+SHIPPED = ("spade", "inade", "oasis")
+"""Those of the paper's Table 2, whose weights ship with the package, at 32 pixels: `shipped_gans`."""
 
 
 def weights_of(run: str | Path) -> Path:
     """The weights that a folder of a run, or a file, means."""
     path = Path(run).expanduser()
     return path / "model.safetensors" if path.is_dir() else path
+
+
+def shipped_gans(size: int = 32, *, device: str | torch.device = "cpu") -> dict[str, Gan]:
+    """The GANs whose weights are in the package, by system, in the paper's order; fewer where some are not there.
+
+    Args:
+        size: of their pictures.
+        device: where to draw.
+    """
+    found = {}
+    for system in SHIPPED:
+        with suppress(FileNotFoundError):
+            found[system] = load_gan(resolve(f"gan-{system}-{size}"), SYSTEMS, device)
+    return found
 
 
 def painter_of(gan: Gan) -> Painter:
@@ -37,7 +56,7 @@ def load_painter(run: str | Path, *, device: str | torch.device = "cpu") -> Pain
     """What draws with a run's weights.
 
     Args:
-        run: its folder, or a file of weights.
+        run: its folder, a file of weights, or a shipped name.
         device: where to draw.
 
     Raises:

@@ -20,7 +20,7 @@ from torch.nn.utils import parametrize
 
 from sdm_lite.baselines.gan.system import Generator, Layout, LayoutForm, System, draw_noise
 from sdm_lite.baselines.gan.training import GanConfig, Players, is_finite
-from sdm_lite.checkpoints import load_exactly, load_tensors, save_tensors
+from sdm_lite.checkpoints import load_exactly, load_tensors, resolve, save_tensors
 from sdm_lite.files import to_json, write_whole
 from sdm_lite.train.resume import checkpoint_path, list_checkpoints
 
@@ -232,18 +232,19 @@ def save_gan(
     save_tensors(path, tensors, metadata)
 
 
-def load_gan(path: str | Path, systems: dict[str, System], device: str | torch.device = "cpu") -> Gan:
+def load_gan(name_or_path: str | Path, systems: dict[str, System], device: str | torch.device = "cpu") -> Gan:
     """Load what `save_gan` wrote.
 
     Args:
-        path: of the file.
+        name_or_path: a file, or a shipped name such as "gan-spade-32".
         systems: by name: `SYSTEMS`.
         device: where to put it.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: if there is no such file; lists the shipped names.
         ValueError: if it is no GAN of this package, of an unknown system, or damaged.
     """
+    path = resolve(name_or_path)
     tensors, metadata = load_tensors(path)
     if metadata.get("format") != FORMAT:
         found = metadata.get("format")

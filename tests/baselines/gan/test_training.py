@@ -7,8 +7,10 @@ import pytest
 import torch
 from tiny_gan import CONFIG, FORM, TINY, batches, layouts, players, same, state_of
 
+from sdm_lite import checkpoints
 from sdm_lite.baselines.gan import SYSTEMS, training
 from sdm_lite.baselines.gan.follower import Follower, collapses, window_means
+from sdm_lite.baselines.gan.painting import shipped_gans
 from sdm_lite.baselines.gan.perceptual import FeatureNetwork
 from sdm_lite.baselines.gan.runs import Gan, Identity, Progress, folded, load_gan, resume, save_checkpoint, save_gan
 from sdm_lite.baselines.gan.system import draw_batch_noise, layout_of_batch
@@ -170,6 +172,15 @@ def test_a_file_remembers_system_form_and_picture(tmp_path):
     assert torch.equal(
         folded(loaded.generator)(layout, (torch.zeros(2, 3),)), loaded.generator(layout, (torch.zeros(2, 3),))
     )
+
+
+def test_weights_are_had_by_their_shipped_name_and_those_that_are_not_there_are_told(tmp_path, monkeypatch):
+    save_gan(tmp_path / "gan-tiny-32.safetensors", TINY, FORM, settled(players(), batches(), CONFIG, 1))
+    monkeypatch.setattr(checkpoints, "DATA_DIR", tmp_path)
+    assert load_gan("gan-tiny-32", {"tiny": TINY}).system is TINY
+    with pytest.raises(FileNotFoundError, match="no weights called 'gan-spade-32'.*gan-tiny-32"):
+        load_gan("gan-spade-32", {"tiny": TINY})
+    assert shipped_gans() == {}
 
 
 @pytest.mark.parametrize(
