@@ -92,6 +92,22 @@ def test_half_of_the_examples_are_mirrored():
     assert abs(flips.mean() - 0.5) < 4 * 0.5 / 100
 
 
+def test_objects_told_apart_are_chosen_and_mirrored_with_their_pictures():
+    images, label_maps, instance_maps = pictures()
+    examples = [
+        Example(image / 127.5 - 1, *maps) for image, *maps in zip(images, label_maps, instance_maps, strict=True)
+    ]
+    kept = collate(examples, NUM_CLASSES, has_instances=True, keeps_instance_ids=True)
+    assert torch.equal(kept.instances, instance_maps // 256)  # ids 0, 256, 512 as 0, 1, 2
+    served, plain = ImageBatches(kept, **RECIPE), batches()
+    assert served.fingerprint() != plain.fingerprint()
+    for step in range(3):
+        batch = served(step)
+        assert same(batch, plain(step))
+        assert torch.equal(instance_edges(batch.instances)[:, 0].to(torch.uint8), batch.edges)
+        assert batch.instances.dtype == torch.int16 and batch.at(slice(2)).instances.shape == (2, 8, 16)
+
+
 def test_edges_of_a_mirrored_map_are_the_mirrored_edges():
     _, _, instance_maps = pictures()
     flip = torch.arange(NUM_IMAGES) % 2 == 0

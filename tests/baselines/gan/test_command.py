@@ -71,8 +71,21 @@ def test_photographs_train_too_each_class_an_object(tmp_path, monkeypatch):
     assert gan(layout_of(label_map, 12, label_map), [0, 1]).shape == (2, 3, 32, 48)
 
 
+def test_data_that_turn_out_bad_when_they_are_read_are_one_line_and_leave_no_folder(tmp_path, monkeypatch, capsys):
+    def damaged(*args, **options):
+        assert (tmp_path / "some" / "run").is_dir()  # it is held by then
+        raise ValueError("b.jpg is damaged")
+
+    monkeypatch.setattr(command, "open_data", damaged)
+    refused(capsys, baselines.main, ["train", "tiny", *OPTIONS, "--output", str(tmp_path / "some" / "run")], "b.jpg")
+    assert not (tmp_path / "some").exists()
+
+
 def test_the_clock_ends_a_run(tmp_path):
-    assert baselines.main(["train", "tiny", *OPTIONS, "--minutes", "1e-6", "--output", str(tmp_path)]) == 0
+    assert (
+        baselines.main(["train", "tiny", *OPTIONS, "--minutes", "1e-6", "--num-steps", "5", "--output", str(tmp_path)])
+        == 0
+    )
     assert load_gan(tmp_path / "model.safetensors", {"tiny": TINY}).facts["steps"] == 1
 
 

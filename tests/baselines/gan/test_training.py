@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from tiny_gan import CONFIG, FORM, TINY, batches, layouts, players, same, state_of
+from tiny_gan import CONFIG, FORM, TINY, batches, layouts, players, same, state_of, tensors_of
 
 from sdm_lite import checkpoints
 from sdm_lite.baselines.gan import SYSTEMS, training
@@ -58,6 +58,25 @@ def test_every_weight_learns_and_the_average_follows():
     for name, network in who.networks().items():
         moved = [not torch.equal(a, b) for a, b in zip(before[name], network.parameters(), strict=True)]
         assert all(moved), (name, moved)
+    # Statistics of weights that move are of none of them, and one number that is none would stay in them.
+    assert all(not who.generator.get_buffer(f"{name}.running_mean").any() for name in norms_of(who.generator))
+
+
+def norms_of(generator):
+    return [name for name, module in generator.named_modules() if isinstance(module, torch.nn.BatchNorm2d)]
+
+
+def test_in_training_noise_is_that_of_the_encoder_and_at_test_that_of_the_seed():
+    who, seen = players(), []
+    torch.nn.init.zeros_(who.encoder.out.weight)
+    who.encoder.out.bias.data = torch.tensor([50.0] * 3 + [-20.0] * 3)
+    for generator in (who.generator, who.ema):
+        generator.stem.register_forward_hook(lambda _, given, out: seen.append(given[0]))
+    next(train(TINY, who, batches(), CONFIG, num_steps=1))
+    assert len(seen) == 2 and all((noise - 50).abs().max() < 1 for noise in seen)
+    assert not torch.equal(*seen)  # fresh noise for the discriminator's step
+    settled(who, batches(), CONFIG, 1)
+    assert seen[2].abs().max() < 10 and len(seen) == 3
 
 
 def test_a_step_without_numbers_changes_nothing_of_its_player():
@@ -66,7 +85,7 @@ def test_a_step_without_numbers_changes_nothing_of_its_player():
     steps = train(system, who, batches(), CONFIG, num_steps=3)
     assert next(steps).read()["skipped"] == 0
     ours = [*who.generator.parameters(), *who.encoder.parameters()]
-    before, moments = [p.clone() for p in ours], state_of(who)["generator_optimizer"]
+    before, moments = [p.clone() for p in ours], tensors_of(who.generator_optimizer.state_dict())
     step = next(steps).read()
     assert step["skipped"] == step["skipped_in_a_row"] == 1 and math.isnan(step["broken"])
     assert all(map(torch.equal, before, ours)) and same(moments, who.generator_optimizer.state_dict())
@@ -129,7 +148,7 @@ def test_a_checkpoint_of_another_run_is_refused_and_a_damaged_one_passed_over(tm
 def test_a_settled_generator_draws_each_picture_alone_and_leaves_the_players_as_they_were():
     who = players()
     advance(who, 2)
-    before = state_of(who)
+    before = tensors_of(state_of(who))
     gan = Gan(TINY, FORM, settled(who, batches(), CONFIG, 3), {})
     assert same(before, state_of(who))
     layout = layouts(3)
