@@ -67,9 +67,9 @@ class Sizes(NamedTuple):
         several = self.num_diversity_layouts
         return [self.samples_per_layout] * several + [1] * (self.num_layouts - several)
 
-    def layouts(self, size: int) -> tuple[Tensor, Tensor]:
+    def layouts(self, size: int, label_set: str = "standard") -> tuple[Tensor, Tensor]:
         """Label maps and instance maps of the layouts at a size in pixels, (L, size, size) int64 each."""
-        scenes = Scenes(size, length=self.num_layouts, seed=self.scenes_seed)
+        scenes = Scenes(size, length=self.num_layouts, seed=self.scenes_seed, label_set=label_set)
         label_maps, instance_maps = zip(*(scenes.layout(i) for i in range(len(scenes))), strict=True)
         return torch.stack(label_maps), torch.stack(instance_maps)
 

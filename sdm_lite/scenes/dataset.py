@@ -14,18 +14,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from sdm_lite.batches import Batch, Example, collate
+from sdm_lite.scenes.label_sets import LABEL_SETS, PALETTE
 from sdm_lite.scenes.layout import draw_layout
 from sdm_lite.scenes.look import Appearance, draw_appearance
-from sdm_lite.scenes.render import CLASS_NAMES, Layout, paint, rasterise
-
-# Told apart by colour-blind eyes too: tests/scenes/test_dataset.py measures it.
-PALETTE = np.array(
-    [
-        (140, 190, 235), (247, 197, 50), (225, 232, 240), (133, 118, 139), (110, 170, 70), (84, 80, 82),
-        (233, 211, 165), (168, 66, 57), (24, 86, 28), (200, 28, 109), (45, 110, 185),
-    ],
-    np.uint8,
-)  # fmt: skip
+from sdm_lite.scenes.render import CLASS_NAMES, Layout, number_items, paint
 
 # Three sets of layouts that share none: to train on; to choose with (settings, when to stop); to report on, never to
 # choose with.
@@ -45,15 +37,16 @@ def layout_of(seed: int, index: int) -> Layout:
     return draw_layout(stream(seed, index, LAYOUT_STREAM))
 
 
-def maps_of(layout: Layout, size: int) -> tuple[Tensor, Tensor]:
+def maps_of(layout: Layout, size: int, label_set: str = "standard") -> tuple[Tensor, Tensor]:
     """Label map and instance map of a layout, (size, size) int64 each; every instance id is of one class."""
-    label_map, instance_map = (torch.from_numpy(part).long() for part in rasterise(layout, size))
-    return label_map, instance_map
+    instances = number_items(layout.items, size)
+    label_map = LABEL_SETS[label_set].of_items(layout)[instances]
+    return torch.from_numpy(label_map).long(), torch.from_numpy(instances).long()
 
 
-def drawn(layout: Layout, appearance: Appearance, size: int) -> Example:
+def drawn(layout: Layout, appearance: Appearance, size: int, label_set: str = "standard") -> Example:
     """A layout drawn under an appearance."""
-    return Example(torch.from_numpy(paint(layout, appearance, size)), *maps_of(layout, size))
+    return Example(torch.from_numpy(paint(layout, appearance, size)), *maps_of(layout, size, label_set))
 
 
 class Scenes(Dataset):
@@ -62,10 +55,10 @@ class Scenes(Dataset):
     The same index shows the same scene at every size, on every machine and in any order.
 
     Attributes:
-        num_classes: 11.
+        num_classes: 11, or as many as the label set has.
         class_names: in the order of the label ids.
         void_id: None: every pixel is labelled.
-        palette: (11, 3) uint8, a colour for each class.
+        palette: (num_classes, 3) uint8, a colour for each class.
         has_instances: whether two objects of one class are told apart: always.
         guidance_scale: that samples are drawn at where none is asked for.
 
@@ -73,9 +66,11 @@ class Scenes(Dataset):
         size: height and width in pixels: a multiple of 8 from 16 to 256.
         length: number of scenes.
         seed: non-negative integer; another seed gives other scenes.
+        label_set: what they are labelled with: standard, coarse (5 classes) or fine (23): `label_sets`. Pictures and
+            instances are the same.
 
     Raises:
-        ValueError: if a number is out of range.
+        ValueError: if a number is out of range, or there is no such label set.
     """
 
     num_classes = len(CLASS_NAMES)
@@ -85,12 +80,17 @@ class Scenes(Dataset):
     guidance_scale = 1.5
     has_instances = True
 
-    def __init__(self, size: int = 64, length: int = 50_000, seed: int = 0):
+    def __init__(self, size: int = 64, length: int = 50_000, seed: int = 0, label_set: str = "standard"):
         if size not in range(16, 257, 8):
             raise ValueError(f"size: expected a multiple of 8 from 16 to 256, got {size!r}; use 32 or 64")
         if length < 1 or seed < 0:
             raise ValueError(f"expected length >= 1 and seed >= 0, got length={length!r} and seed={seed!r}")
-        self.size, self.length, self.seed = int(size), int(length), int(seed)
+        if label_set not in LABEL_SETS:
+            raise ValueError(f"label_set: expected one of {', '.join(LABEL_SETS)}, got {label_set!r}")
+        self.size, self.length, self.seed, self.label_set = int(size), int(length), int(seed), label_set
+        if label_set != "standard":
+            labels = LABEL_SETS[label_set]
+            self.num_classes, self.class_names, self.palette = labels.num_classes, labels.class_names, labels.palette
 
     def __len__(self) -> int:
         """Number of scenes."""
@@ -108,7 +108,7 @@ class Scenes(Dataset):
 
     def layout(self, i: int) -> tuple[Tensor, Tensor]:
         """Label map and instance map of scene i, (size, size) int64 each; every instance id is of one class."""
-        return maps_of(self._layout(i), self.size)
+        return maps_of(self._layout(i), self.size, self.label_set)
 
     def appearance(self, i: int, appearance_seed: int) -> Appearance:
         """The appearance (hour, season, colours, textures) of scene i that belongs to an appearance seed >= 0."""
@@ -130,7 +130,7 @@ class Scenes(Dataset):
 
     def __getitem__(self, i: int) -> Example:
         """Scene i as it stands in the data set."""
-        return drawn(self._layout(i), self.own_appearance(i), self.size)
+        return drawn(self._layout(i), self.own_appearance(i), self.size, self.label_set)
 
     def materialize(
         self,

@@ -62,7 +62,7 @@ def known_edit(scenes: Scenes, i: int, thing: str) -> KnownEdit | None:
     ]
     rest = layout._replace(items=tuple(layout.items[number] for number in kept))
     as_it_was = appearance._replace(draws=appearance.draws[kept])  # what stays keeps its own colours
-    return KnownEdit(i, scenes[i], drawn(rest, as_it_was, scenes.size))
+    return KnownEdit(i, scenes[i], drawn(rest, as_it_was, scenes.size, scenes.label_set))
 
 
 def known_edits(scenes: Scenes, thing: str, *, min_pixels: int = 12) -> Iterator[KnownEdit]:

@@ -133,13 +133,6 @@ def number_items(items: Sequence[Shape], size: int) -> np.ndarray:
     return numbers
 
 
-def rasterise(layout: Layout, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The label map and the instance map of a layout, (size, size) uint8 each."""
-    instances = number_items(layout.items, size)
-    classes = np.array([item.class_id for item in layout.items], np.uint8)
-    return classes[instances], instances
-
-
 def paint(layout: Layout, appearance: Appearance, size: int) -> np.ndarray:
     """The picture of a layout, (3, size, size) float32 in [-1, 1], drawn at twice the size and averaged down."""
     grid = grid_of(2 * size)

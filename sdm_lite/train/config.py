@@ -104,6 +104,7 @@ class RunConfig:
     skip_bad: bool = _option(False, "leave out photographs that cannot be read, and list them")
     num_images: int = _option(20_000, "Scenes to render for training")
     data_seed: int = _option(0, "of Scenes, not 1 or 2: those are held out")
+    label_set: str = _option("standard", "of Scenes: standard (11 classes), coarse (5) or fine (23)")
     num_workers: int = _option(2, "threads that make batches of photographs ahead of time")
 
     preset: str = _option("scenes-32", "the network, a name of sdm_lite.presets")

@@ -73,8 +73,13 @@ def open_splits(config: RunConfig) -> tuple[Scenes | Photographs, Scenes | Photo
                 f"data_seed {config.data_seed} gives the scenes that models are chosen or scored on: take 0, or "
                 f"{TEST_SEED + 1} or more"
             )
-        training = Scenes(size=height, length=config.num_images, seed=config.data_seed)
-        held_out = Scenes(size=height, length=_num_held_out(config), seed=VALIDATION_SEED)
+        labels = {"size": height, "label_set": config.label_set}
+        training = Scenes(length=config.num_images, seed=config.data_seed, **labels)
+        held_out = Scenes(length=_num_held_out(config), seed=VALIDATION_SEED, **labels)
+    elif config.label_set != "standard":
+        raise ValueError(
+            f"label_set is of Scenes alone: expected standard for {config.dataset}, got {config.label_set!r}"
+        )
     elif config.root is None:
         raise ValueError(f"dataset {config.dataset} needs root, its folder")
     else:

@@ -136,8 +136,8 @@ class Evaluator:
 
 
 def _judge(config: RunConfig, device: torch.device) -> Judge | None:
-    """The judge that ships for the run's pictures, if there is one."""
-    if config.dataset != "scenes":
+    """The judge that ships for the run's pictures and labels, if there is one."""
+    if config.dataset != "scenes" or config.label_set != "standard":
         return None
     try:
         return load_judge(f"judge-{image_size(config)[0]}", device=device)

@@ -21,6 +21,7 @@ from sdm_lite.presets import PRESETS
 from sdm_lite.train.options import parse
 
 RESAMPLES = 50
+PROCESS = DiffusionConfig("cosine", 10, "v")
 
 
 def test_time_means_more_steps_of_the_cheaper_network_and_parameters_equal_steps():
@@ -33,21 +34,27 @@ def test_time_means_more_steps_of_the_cheaper_network_and_parameters_equal_steps
 
 def test_every_cell_and_every_point_of_the_curve_is_trained_once():
     found = all_runs()
-    assert len(found) == len(set(found)) == 9 + 9 + 18 + 6
+    assert len(found) == len(set(found)) == 9 + 9 + 18 + 12 + 6
     wanted = {cell for size in (32, 64) for cell in table_cells(size)}
-    wanted |= {cell for size in (32, 64) for of in contrasts.curve_contrasts(size) for cell in (of.one, of.other)}
-    assert {run for cell in wanted for run in plan.runs(cell.size, cell.system, cell.match, cell.of_sdm)} == set(found)
+    others = [of for size in (32, 64) for of in contrasts.curve_contrasts(size)]
+    others += [of for size in (32, 64) for of in contrasts.classes_contrasts(size).values()]
+    wanted |= {cell for of in others for cell in (of.one, of.other)}
+    runs = {run for c in wanted for run in plan.runs(c.size, c.system, c.match, c.of_sdm, c.label_set)}
+    assert runs == set(found)
 
 
 def test_jobs_can_be_chosen():
     assert {run.num_steps for run in all_runs([64], ["longer"], [0])} == {15000, 22200}
     assert {run.seed for run in all_runs([32, 64], ["table"], [2])} == {2}
-    assert set(all_runs([32], ["curve"])) == set(all_runs([32])) - set(all_runs([32], ["table"]))
-    with pytest.raises(ValueError, match="parts must be some of table, curve, longer; got 'figure'"):
+    assert set(all_runs([32], ["curve"])) == set(all_runs([32], ["table", "curve"])) - set(all_runs([32], ["table"]))
+    classes = all_runs([32, 64], ["classes"])
+    assert len(classes) == 18 and {run.num_steps for run in classes} == {1000, 1280}
+    assert {run for run in classes if run.label_set == "standard"} < set(all_runs([32], ["curve"]))
+    with pytest.raises(ValueError, match="parts must be some of table, curve, classes, longer; got 'figure'"):
         all_runs([32], ["figure"])
 
 
-@pytest.mark.parametrize("run", [Run(32, SDM, 4000, 1), Run(64, CONCAT, 2220, 2)])
+@pytest.mark.parametrize("run", [Run(32, SDM, 4000, 1), Run(64, CONCAT, 2220, 2), Run(32, SDM, 1000, 0, "fine")])
 def test_a_run_is_a_command_of_train(run, tmp_path):
     config = parse(run.arguments(tmp_path))
     assert config.device is None and parse(run.arguments(tmp_path, "cuda:0")).device == "cuda:0"
@@ -55,17 +62,22 @@ def test_a_run_is_a_command_of_train(run, tmp_path):
     assert PRESETS[config.preset].image_size == (run.size, run.size)
     assert (config.train.num_steps, config.train.seed) == (run.num_steps, run.seed)
     assert config.train.null_probability == 0.2 and config.output == str(tmp_path / run.name)
+    assert config.label_set == run.label_set
 
 
-def made_up(folder, size=32, lift=0.0):
-    """Readings of every run of the table: each score is the seed's number, more for SDM, more for guided."""
+def made_up(folder, size=32, lift=0.0, cells=None, by_classes=None):
+    """Readings of every run of the table: each score is the seed's number, more for SDM, more for guided.
+
+    What SDM has more is multiplied by what `by_classes` has for the label set.
+    """
     generator = np.random.default_rng(0)
     shared = generator.normal(0, 0.01, RESAMPLES)
-    for cell in table_cells(size):
-        for run in plan.runs(cell.size, cell.system, cell.match):
-            value = 1 + 0.01 * run.seed + (lift if run.system == SDM else 0) + 0.1 * (cell.scale > 1)
+    for cell in table_cells(size) if cells is None else cells:
+        for run in plan.runs(cell.size, cell.system, cell.match, cell.of_sdm, cell.label_set):
+            more = lift * (by_classes or {}).get(run.label_set, 1)
+            value = 1 + 0.01 * run.seed + (more if run.system == SDM else 0) + 0.1 * (cell.scale > 1)
             one = {"value": value, "replicates": list(value + shared), "num_layouts": 8}
-            names = [*readings.SCORES]
+            names = [*readings.SCORES, readings.IN_GROUPS]
             names += [f"{name}, quarter {n}" for name in readings.BY_THINGS for n in range(readings.NUM_QUARTERS)]
             path = folder / "readings" / f"{readings.file_name(run, cell.scale)}.json"
             path.parent.mkdir(exist_ok=True)
@@ -104,8 +116,56 @@ def test_the_stored_run_tells_every_claim_at_every_match(tmp_path, capsys):
     assert len(run.claims) == 2 * len(page.STRUCTURE) + len(page.GUIDANCE)
     assert all(claim.value == pytest.approx(0.5) for claim in run.claims if claim.id in page.STRUCTURE)
     text = "\n".join(page.lines(tmp_path))
-    assert text.count("\n|") == 2 * 2 + len(table_cells(32)) + len(table_contrasts(32))
+    assert text.count("\n|") == 3 * 2 + len(table_cells(32)) + len(table_contrasts(32)) + 1
     assert "| SDM less concat, guided, equal time | 0.500 [" in text
+
+
+def test_what_more_classes_add_is_a_difference_of_differences(tmp_path):
+    by_classes = {"coarse": 1, "standard": 2, "fine": 4}
+    of = contrasts.classes_contrasts(32)
+    assert list(of) == list(by_classes) and contrasts.classes_contrasts(64) == {}
+    cells = [cell for contrast in of.values() for cell in (contrast.one, contrast.other)]
+    made_up(tmp_path, lift=0.1, cells=cells, by_classes=by_classes)
+    found = contrasts.change(of["fine"], of["coarse"], "miou", tmp_path)
+    assert found.value == pytest.approx(0.4 - 0.1) and found.seeds == pytest.approx((0.3, 0.3, 0.3))
+    half = (found.interval.high - found.interval.low) / 2
+    assert half == pytest.approx(2.306 * 0.01 * np.sqrt(4 / 3), rel=1e-3), "Welch: 8 degrees of freedom"
+    made_up(tmp_path)
+    stored = page.results(tmp_path)["sizes"]["32"]["classes"]
+    assert [(one["num_classes"], one["steps"]) for one in stored["label_sets"]] == [(5, 1000), (11, 1000), (23, 1000)]
+    assert [one["name"] for one in stored["changes"]] == [
+        "11 classes less 5", "23 classes less 11", "23 classes less 5"
+    ]  # fmt: skip
+    assert [one["miou_groups"]["value"] for one in stored["changes"]] == pytest.approx([0.1, 0.2, 0.3])
+    assert "| SDM less concat, guided, 23 classes | 0.400 [" in "\n".join(page.lines(tmp_path))
+    next((tmp_path / "readings").glob("32-concat-fine-1280-seed1-s1.5*")).unlink()
+    assert contrasts.change(of["fine"], of["coarse"], "miou", tmp_path) is None
+    stored = page.results(tmp_path)["sizes"]["32"]["classes"]
+    assert len(stored["label_sets"]) == 2 and len(stored["changes"]) == 1, "what was not read is left out"
+
+
+def test_a_reading_of_before_a_score_was_kept_is_no_number(tmp_path):
+    made_up(tmp_path)
+    path = next((tmp_path / "readings").glob("32-sdm-4000-seed2-s1.5*"))
+    told = json.loads(path.read_text())
+    del told[readings.IN_GROUPS]
+    path.write_text(json.dumps(told))
+    assert mean_of(Cell(32, SDM, "parameters", 1.5), readings.IN_GROUPS, tmp_path) is None
+    assert mean_of(Cell(32, SDM, "parameters", 1.5), "miou", tmp_path) is not None
+
+
+def test_classes_that_were_not_asked_for_are_no_mistakes():
+    size = Sizes(2, num_renders=2, samples_per_layout=2, num_diversity_layouts=1)
+    maps = size.layouts(32)[0]
+    confusion = torch.zeros(2, 11, 11, dtype=torch.long)
+    confusion[:, 0, 2] = confusion[:, 6, 7] = 5  # sky read as cloud, wall as roof: of one group each
+    confusion[:, 8, 10] = 3  # tree as water
+    measures = measured.Measurements(*[confusion] * 8)
+    found = readings.in_groups(measures).confusion
+    assert found.shape == (2, 5, 5) and found[0].sum() == 13
+    assert (found[0, 0, 0], found[0, 2, 2], found[0, 3, 4]) == (5, 5, 3)
+    groups = torch.from_numpy(readings.GROUP_OF_CLASS)
+    assert torch.equal(groups[maps], size.layouts(32, "coarse")[0])
 
 
 def test_a_finished_run_is_drawn_and_read_once(tmp_path, monkeypatch):
@@ -115,10 +175,16 @@ def test_a_finished_run_is_drawn_and_read_once(tmp_path, monkeypatch):
     readings.layouts.cache_clear()
     run = Run(32, SDM, 4000, 0)
     network = randomised(replace(LEAST, image_size=(32, 32)))
-    save_model(run.weights(tmp_path), network, DiffusionConfig("cosine", 10, "v"))
+    coarse = Run(32, SDM, 1000, 0, "coarse")
+    save_model(coarse.weights(tmp_path), randomised(replace(LEAST, image_size=(32, 32), num_classes=5)), PROCESS)
+    command.work((coarse, tmp_path, "cpu"))
+    found = readings.readings(coarse, 1.5, tmp_path)
+    assert found["miou"].value == found[readings.IN_GROUPS].value > 0
+    save_model(run.weights(tmp_path), network, PROCESS)
     assert readings.readings(run, 1.5, tmp_path) is None
     command.work((run, tmp_path, "cpu"))
     found = readings.readings(run, 1.5, tmp_path)
+    assert found["miou"].value != found[readings.IN_GROUPS].value > 0
     assert found["miou"].num_layouts == 8 and found["miou, quarter 3"].num_layouts == 2
     assert found["diversity"].num_layouts == 4 and found["diversity"].replicates.shape == (3,)
     samples = load_tensors(tmp_path / "samples" / "32-sdm-4000-seed0-s1.5.safetensors")[0]
@@ -126,10 +192,12 @@ def test_a_finished_run_is_drawn_and_read_once(tmp_path, monkeypatch):
     assert torch.equal(samples["several"][:, 0], samples["first"][:4])
     things = readings.num_things(readings.layouts(32)[1])[readings.quarters(32)]
     assert bool((things[:-1].amax(1) <= things[1:].amin(1)).all()) and len(things.flatten()) == 8
-    assert set(readings.devices(tmp_path)) == {"32-sdm-4000-seed0-s1", "32-sdm-4000-seed0-s1.5"}
+    names = {f"{name}-s{scale:g}" for name in (run.name, coarse.name) for scale in readings.SCALES}
+    assert set(readings.devices(tmp_path)) == names
     assert all(told.startswith("CPU, one thread, torch") for told in readings.devices(tmp_path).values())
     # Measured elsewhere: neither weights nor samples are needed, nor the truth anew, and the scores are the same.
-    for path in [*(tmp_path / "samples").iterdir(), *(tmp_path / "readings").iterdir(), run.weights(tmp_path)]:
+    of_run = [path for part in ("samples", "readings") for path in (tmp_path / part).glob(f"{run.name}-s*")]
+    for path in [*of_run, run.weights(tmp_path)]:
         path.unlink()
     for module, name in ((measured, "measure_truth"), (command, "train")):
         monkeypatch.setattr(module, name, None)

@@ -16,7 +16,7 @@ from sdm_lite.scenes import (
     Scenes,
 )
 from sdm_lite.scenes.__main__ import main
-from sdm_lite.scenes.render import rasterise
+from sdm_lite.scenes.dataset import maps_of
 
 SKY, SUN, CLOUD, TREE, WATER = 0, 1, 2, 8, 10
 
@@ -119,7 +119,7 @@ def test_layout_statistics():
     scenes = Scenes(32, length=600, seed=1)
     present = np.zeros(11)
     for i in range(300):
-        label_map = rasterise(scenes._layout(i), 32)[0]
+        label_map = maps_of(scenes._layout(i), 32)[0]
         assert set(np.unique(label_map[0])) <= {SKY, SUN, CLOUD}
         present[np.unique(label_map)] += 1
     assert (present / 300 > 0.33).all()
@@ -157,7 +157,7 @@ def test_time_of_day_and_season_are_visible():
 def test_flipped_scenes_have_the_statistics_of_scenes():
     # No class leans to the left or to the right by more than chance, so training may flip.
     scenes, columns = Scenes(16, length=500, seed=4), np.arange(16) - 7.5
-    maps = np.stack([rasterise(scenes._layout(i), 16)[0] for i in range(300)])
+    maps = np.stack([maps_of(scenes._layout(i), 16)[0] for i in range(300)])
     for k in range(11):
         lean = ((maps == k) * columns).mean((1, 2))  # (300,), of each scene
         assert abs(lean.mean()) < 4 * lean.std() / 300**0.5, scenes.class_names[k]

@@ -34,8 +34,9 @@ def add_table4(commands: argparse._SubParsersAction) -> None:
         "--parts",
         nargs="+",
         choices=PARTS,
-        default=["table", "curve"],
-        help="the table itself, shorter trainings, ten times the training (for a GPU); default: the first two",
+        default=["table", "curve", "classes"],
+        help="the table itself, shorter trainings, other numbers of classes, ten times the training (for a GPU); "
+        "default: all but the last",
     )
     table4.add_argument("--seeds", nargs="+", type=int, choices=SEEDS, default=list(SEEDS), help="default: all")
     table4.add_argument(

@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sdm_lite.baselines.ablation.readings import SCALES, Reading, readings
-from sdm_lite.baselines.ablation.runs import CONCAT, LONG_STEPS, MATCHES, SDM, SHORT_STEPS, num_steps, runs
+from sdm_lite.baselines.ablation.readings import IN_GROUPS, SCALES, Reading, readings
+from sdm_lite.baselines.ablation.runs import CLASS_STEPS, CONCAT, LONG_STEPS, MATCHES, SDM, SHORT_STEPS, num_steps, runs
 from sdm_lite.metrics import Interval, layouts_and_seeds_interval
+from sdm_lite.scenes.label_sets import LABEL_SETS
 
 UNGUIDED, GUIDED = SCALES
 # What each score is called, and whether more of it is better.
@@ -22,6 +23,7 @@ NAMES = {
     "frechet_within": "FID less its floor, hour and season held fixed",
     "miou": "mIoU ratio",
     "miou_edges": "mIoU ratio at edges",
+    IN_GROUPS: "mIoU ratio, classes merged to 5",
     "diversity": "diversity ratio",
     "time_of_day_tv": "hour less its floor",
     "season_tv": "season less its floor",
@@ -37,6 +39,7 @@ class Cell(NamedTuple):
         match: one of MATCHES.
         scale: of guidance.
         of_sdm: steps that SDM takes where the two are matched; None = those of Table 4.
+        label_set: what Scenes are labelled with.
     """
 
     size: int
@@ -44,10 +47,12 @@ class Cell(NamedTuple):
     match: str
     scale: float
     of_sdm: int | None = None
+    label_set: str = "standard"
 
     def readings(self, output: Path) -> list[dict[str, Reading]] | None:
         """One a seed, or None if any is missing."""
-        found = [readings(run, self.scale, output) for run in runs(self.size, self.system, self.match, self.of_sdm)]
+        wanted = runs(self.size, self.system, self.match, self.of_sdm, self.label_set)
+        found = [readings(run, self.scale, output) for run in wanted]
         return None if None in found else found
 
 
@@ -116,29 +121,55 @@ def curve_contrasts(size: int) -> list[Contrast]:
     ]
 
 
+def classes_contrasts(size: int) -> dict[str, Contrast]:
+    """SDM less concat at equal time under every label set, by its name, few classes to many."""
+    return {
+        label_set: Contrast(
+            f"SDM less concat, guided, {labels.num_classes} classes",
+            Cell(size, SDM, "time", GUIDED, steps, label_set),
+            Cell(size, CONCAT, "time", GUIDED, steps, label_set),
+        )
+        for steps in CLASS_STEPS[size]
+        for label_set, labels in LABEL_SETS.items()
+    }
+
+
 def mean_of(cell: Cell, score: str, output: Path) -> Found | None:
     """A score of a cell, or None if a run is missing."""
     found = cell.readings(output)
-    return None if found is None else _over([one[score] for one in found])
+    if found is None or any(score not in one for one in found):
+        return None
+    return _over([[one[score] for one in found]])
 
 
 def difference(contrast: Contrast, score: str, output: Path) -> Found | None:
     """A score of the one less that of the other, or None if a run is missing."""
-    pair = [cell.readings(output) for cell in (contrast.one, contrast.other)]
-    if None in pair:
+    return _of_cells([contrast.one, contrast.other], score, output, same_runs=contrast.same_runs)
+
+
+def change(one: Contrast, other: Contrast, score: str, output: Path) -> Found | None:
+    """How much larger a difference is than another, or None if a run is missing; all four cells of other runs."""
+    return _of_cells([one.one, one.other, other.one, other.other], score, output)
+
+
+def _of_cells(cells: Sequence[Cell], score: str, output: Path, *, same_runs: bool = False) -> Found | None:
+    found = [cell.readings(output) for cell in cells]
+    if None in found or any(score not in of_seed for of in found for of_seed in of):
         return None
-    one, other = ([of_seed[score] for of_seed in of] for of in pair)
-    return _over(one, other, same_runs=contrast.same_runs)
+    return _over([[of_seed[score] for of_seed in of] for of in found], same_runs=same_runs)
 
 
-def _over(one: Sequence[Reading], other: Sequence[Reading] = (), *, same_runs: bool = False) -> Found:
-    """Mean of the one less mean of the other, over seeds, all on the same resamples of layouts."""
-    values = [np.array([reading.value for reading in of]) for of in (one, other) if of]
-    replicates = [np.mean([reading.replicates for reading in of], axis=0) for of in (one, other) if of]  # (R,) each
-    seeds = values[0] - values[1] if other else values[0]
-    groups = [seeds] if same_runs or not other else values
-    value = float(values[0].mean() - (values[1].mean() if other else 0.0))
-    spread = replicates[0] - (replicates[1] if other else 0.0)
-    number = one[0].num_layouts
+SIGNS = (1, -1, -1, 1)  # of one mean, a difference of two, a difference of two differences
+
+
+def _over(cells: Sequence[Sequence[Reading]], *, same_runs: bool = False) -> Found:
+    """Means over seeds, added by SIGNS, all on the same resamples of layouts."""
+    values = [sign * np.array([reading.value for reading in of]) for sign, of in zip(SIGNS, cells, strict=False)]
+    replicates = [np.mean([one.replicates for one in of], axis=0) for of in cells]  # (R,) each
+    seeds = np.sum(values, axis=0)
+    groups = [seeds] if same_runs else values
+    value = float(seeds.mean())
+    spread = np.sum([sign * of for sign, of in zip(SIGNS, replicates, strict=False)], axis=0)
+    number = cells[0][0].num_layouts
     interval = layouts_and_seeds_interval(value, spread, groups, num_layouts=number)
     return Found(value, interval, tuple(seeds.tolist()), number)

@@ -12,6 +12,8 @@ from sdm_lite.baselines.ablation.contrasts import (
     Cell,
     Contrast,
     Found,
+    change,
+    classes_contrasts,
     curve_contrasts,
     difference,
     mean_of,
@@ -20,6 +22,7 @@ from sdm_lite.baselines.ablation.contrasts import (
 )
 from sdm_lite.baselines.ablation.readings import (
     BY_THINGS,
+    IN_GROUPS,
     NUM_QUARTERS,
     NUM_SAMPLING_STEPS,
     SCORES,
@@ -31,6 +34,7 @@ from sdm_lite.baselines.ablation.readings import (
 )
 from sdm_lite.baselines.ablation.runs import CONCAT, FULL_STEPS, MATCHES, SDM, SEEDS, num_steps
 from sdm_lite.ledger.evidence import StoredClaim, write_evidence
+from sdm_lite.scenes.label_sets import LABEL_SETS
 
 COMMAND = "python -m sdm_lite.baselines table4"
 # What decides the numbers most directly: the two networks, process and loop, how they are drawn, what they are told by.
@@ -84,10 +88,15 @@ def lines(output: Path) -> Iterator[str]:
             "difference",
             {one.name: [difference(one, score, output) for score in SCORES] for one in table_contrasts(size)},
         )
+        others = [*curve_contrasts(size), *classes_contrasts(size).values()]
+        yield from _table(
+            "difference, equal time", {one.name: [difference(one, score, output) for score in SCORES] for one in others}
+        )
 
 
-def _table(title: str, rows: dict[str, list[Found]]) -> Iterator[str]:
-    """A table of all scores, a row a name."""
+def _table(title: str, rows: dict[str, list[Found | None]]) -> Iterator[str]:
+    """A table of all scores, a row a name; none of what was not read."""
+    rows = {name: found for name, found in rows.items() if None not in found}
     yield f"\n| {title} | {' | '.join(NAMES[score] for score in SCORES)} |"
     yield "|---" * (1 + len(SCORES)) + "|"
     for name, found in rows.items():
@@ -134,6 +143,7 @@ def results(output: Path) -> dict[str, object]:
                 for one in curve_contrasts(size)
                 if difference(one, "miou", output) is not None
             ],
+            "classes": _classes(size, output),
             "things": {
                 "fewest": [int(of.min()) for of in of_quarter],
                 "most": [int(of.max()) for of in of_quarter],
@@ -141,6 +151,39 @@ def results(output: Path) -> dict[str, object]:
             },
         }
     return found
+
+
+def _classes(size: int, output: Path) -> dict[str, object]:
+    """SDM less concat under every label set that was trained, and what more classes add to the difference."""
+    contrasts = classes_contrasts(size)
+    scores = (*SCORES, IN_GROUPS)
+    of_set = [
+        {
+            "label_set": name,
+            "num_classes": LABEL_SETS[name].num_classes,
+            "name": one.name,
+            "steps": num_steps(size, SDM, "time", one.one.of_sdm),
+            **{score: _json(difference(one, score, output)) for score in scores},
+            **{
+                system: {score: _json(mean_of(cell, score, output)) for score in scores}
+                for system, cell in ((SDM, one.one), (CONCAT, one.other))
+            },
+        }
+        for name, one in contrasts.items()
+        if difference(one, IN_GROUPS, output) is not None
+    ]
+    names = [one["label_set"] for one in of_set]
+    return {
+        "label_sets": of_set,
+        "changes": [
+            {
+                "name": f"{LABEL_SETS[more].num_classes} classes less {LABEL_SETS[fewer].num_classes}",
+                **{score: _json(change(contrasts[more], contrasts[fewer], score, output)) for score in scores},
+            }
+            for fewer, more in (("coarse", "standard"), ("standard", "fine"), ("coarse", "fine"))
+            if fewer in names and more in names
+        ],
+    }
 
 
 def _by_things(contrast: Contrast, output: Path) -> dict[str, object]:

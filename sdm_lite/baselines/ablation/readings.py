@@ -17,22 +17,26 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from sdm_lite import metrics
 from sdm_lite.baselines.ablation.measured import device_name, load_measured, save_measured, truth
 from sdm_lite.baselines.ablation.runs import Run
 from sdm_lite.checkpoints import load_model, load_tensors, save_tensors
 from sdm_lite.evaluate import SampleSettings, Sizes, draw_groups, evaluate_images, layout_diversity
+from sdm_lite.evaluate.measurements import Measurements
 from sdm_lite.evaluate.scene_scores import Statistic, statistics
 from sdm_lite.files import to_json, write_whole
 from sdm_lite.judge import load_judge
 from sdm_lite.sampling import sample_dpmpp_2m
+from sdm_lite.scenes.label_sets import GROUP_OF_CLASS
 
 SCALES = (1.0, 1.5)  # unguided, and the paper's for ADE20K
 NUM_SAMPLING_STEPS = 15  # of DPM-Solver++(2M): docs/few_steps.md
 SIZES = Sizes(512, samples_per_layout=2, num_diversity_layouts=128)
 NUM_RESAMPLES = 400
 SCORES = ("frechet", "frechet_within", "miou", "miou_edges", "diversity", "time_of_day_tv", "season_tv")
+IN_GROUPS = "miou_groups"  # mIoU of the 5 coarse classes, which every label set asks for
 BY_THINGS = ("frechet", "miou")  # also of quarters of the layouts, by how many things there are in them
 NUM_QUARTERS = 4
 
@@ -61,10 +65,10 @@ def file_name(run: Run, scale: float) -> str:
     return f"{run.name}-s{scale:g}"
 
 
-@lru_cache(maxsize=2)
-def layouts(size: int) -> tuple[Tensor, Tensor]:
+@lru_cache(maxsize=4)
+def layouts(size: int, label_set: str = "standard") -> tuple[Tensor, Tensor]:
     """Label maps and instance maps of the test layouts, (L, H, W) int64 each."""
-    return SIZES.layouts(size)
+    return SIZES.layouts(size, label_set)
 
 
 def num_things(instance_maps: Tensor) -> Tensor:
@@ -88,7 +92,7 @@ def draw(run: Run, scale: float, output: Path, device: str = "cpu") -> Path:
     if not path.exists():
         several = SIZES.num_diversity_layouts
         model = load_model(run.weights(output), device=device)
-        groups = draw_groups(model, *layouts(run.size), SIZES.samples_of, settings(scale))
+        groups = draw_groups(model, *layouts(run.size, run.label_set), SIZES.samples_of, settings(scale))
         first, more = torch.stack([group[0] for group in groups]), torch.stack(groups[:several])
         tensors = {"first": to_8_bits(first), "several": to_8_bits(more)}
         save_tensors(path, tensors, {"format": "sdm_lite samples 2"})
@@ -122,12 +126,28 @@ def read(run: Run, scale: float, output: Path, device: str = "cpu") -> Path:
     path = output / "readings" / f"{file_name(run, scale)}.json"
     if not path.exists():
         generated, diversity, _ = load_measured(measure(run, scale, output, device))
-        found = statistics(generated, diversity, truth(run.size, SIZES, output, device))
-        told = {name: _told(found[name], torch.arange(found[name].num_layouts, device="cpu")) for name in SCORES}
+        true = truth(run.size, SIZES, output, device)
+        found = statistics(generated, diversity, true)
+        grouped = statistics(in_groups(generated), diversity, true._replace(reference=in_groups(true.reference)))
+        if run.label_set == "coarse":  # the judge's other classes were not asked for
+            found = grouped
+        found[IN_GROUPS] = grouped["miou"]
+        told = {
+            name: _told(found[name], torch.arange(found[name].num_layouts, device="cpu"))
+            for name in (*SCORES, IN_GROUPS)
+        }
         for number, quarter in enumerate(quarters(run.size)):
             told |= {f"{name}, quarter {number}": _told(found[name], quarter) for name in BY_THINGS}
         write_whole(path, to_json(told) + "\n")
     return path
+
+
+def in_groups(measured: Measurements) -> Measurements:
+    """Measurements with the judge's 11 classes counted as the 5 coarse ones: (L, 5, 5) confusions."""
+    groups = torch.from_numpy(GROUP_OF_CLASS)  # (11,)
+    one_hot = F.one_hot(groups)  # (11, 5) int64
+    confusion, edge_confusion = (one_hot.T @ of @ one_hot for of in (measured.confusion, measured.edge_confusion))
+    return measured._replace(confusion=confusion, edge_confusion=edge_confusion)
 
 
 def is_measured(run: Run, output: Path) -> bool:

@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from sdm_lite.scenes.label_sets import LABEL_SETS
+
 SDM, CONCAT = "sdm", "concat"
 MATCHES = ("parameters", "time")
 SEEDS = (0, 1, 2)
@@ -25,7 +27,9 @@ SEEDS = (0, 1, 2)
 FULL_STEPS = {32: 4000, 64: 1500}
 SHORT_STEPS = {32: (500, 1000, 2000), 64: ()}
 LONG_STEPS = {32: (), 64: (15000,)}  # ten times the training: for a GPU
-PARTS = ("table", "curve", "longer")
+# Where other label sets are compared: after one of the shorter trainings, so that the curve has the standard one.
+CLASS_STEPS = {32: (1000,), 64: ()}
+PARTS = ("table", "curve", "classes", "longer")
 # A step of SDM takes so many times that of concat, on one thread: `python benchmarks/conditioning_step.py`, 2026-11-26.
 STEP_TIMES = {32: 1.28, 64: 1.48}
 
@@ -38,17 +42,20 @@ class Run(NamedTuple):
         system: SDM or CONCAT.
         num_steps: of training.
         seed: of weights, order, timesteps and noise.
+        label_set: what Scenes are labelled with.
     """
 
     size: int
     system: str
     num_steps: int
     seed: int
+    label_set: str = "standard"
 
     @property
     def name(self) -> str:
         """Of its folder."""
-        return f"{self.size}-{self.system}-{self.num_steps}-seed{self.seed}"
+        labels = "" if self.label_set == "standard" else f"-{self.label_set}"
+        return f"{self.size}-{self.system}{labels}-{self.num_steps}-seed{self.seed}"
 
     def weights(self, output: Path) -> Path:
         """Where its averaged weights will be."""
@@ -59,8 +66,9 @@ class Run(NamedTuple):
         preset = f"scenes-{self.size}" + ("-concat" if self.system == CONCAT else "")
         recipe = "--num-images 12000 --warmup-steps 100 --null-probability 0.2 --guidance-scale 1.5".split()
         own = ["--preset", preset, "--num-steps", str(self.num_steps), "--seed", str(self.seed)]
+        labels = [] if self.label_set == "standard" else ["--label-set", self.label_set]
         where = [] if device is None else ["--device", device]
-        return [*own, *recipe, *where, "--output", str(output / self.name)]
+        return [*own, *recipe, *labels, *where, "--output", str(output / self.name)]
 
     @property
     def cost(self) -> float:
@@ -81,9 +89,9 @@ def num_steps(size: int, system: str, match: str, of_sdm: int | None = None) -> 
     return round(steps * STEP_TIMES[size]) if system == CONCAT and match == "time" else steps
 
 
-def runs(size: int, system: str, match: str, of_sdm: int | None = None) -> list[Run]:
+def runs(size: int, system: str, match: str, of_sdm: int | None = None, label_set: str = "standard") -> list[Run]:
     """The runs that a cell of the table is the mean of, one a seed."""
-    return [Run(size, system, num_steps(size, system, match, of_sdm), seed) for seed in SEEDS]
+    return [Run(size, system, num_steps(size, system, match, of_sdm), seed, label_set) for seed in SEEDS]
 
 
 def all_runs(sizes: Sequence[int] = (32, 64), parts: Sequence[str] = PARTS, seeds: Sequence[int] = SEEDS) -> list[Run]:
@@ -97,12 +105,19 @@ def all_runs(sizes: Sequence[int] = (32, 64), parts: Sequence[str] = PARTS, seed
         raise ValueError(f"parts must be some of {', '.join(PARTS)}; got {unknown[0]!r}")
     found: dict[Run, None] = {}
     for size in sizes:
-        of_part = {"table": (None,), "curve": SHORT_STEPS[size], "longer": LONG_STEPS[size]}
-        for lengths in (of_part[part] for part in PARTS if part in parts):
+        of_part = {
+            "table": [(None, "standard")],
+            "curve": [(length, "standard") for length in SHORT_STEPS[size]],
+            "classes": [(length, label_set) for length in CLASS_STEPS[size] for label_set in LABEL_SETS],
+            "longer": [(length, "standard") for length in LONG_STEPS[size]],
+        }
+        for kinds in (of_part[part] for part in PARTS if part in parts):
             for seed in seeds:
-                for length in lengths:
+                for length, labels in kinds:
                     cells = [(SDM, "time"), (CONCAT, "time")] + [(CONCAT, "parameters")] * (length is None)
-                    found |= {Run(size, of, num_steps(size, of, match, length), seed): None for of, match in cells}
+                    found |= {
+                        Run(size, of, num_steps(size, of, match, length), seed, labels): None for of, match in cells
+                    }
     return list(found)
 
 
