@@ -1,6 +1,7 @@
 """The scripts of docs/ run: what they call in the package is there, and they write the pages and pictures they name."""
 
 import importlib.util
+import shutil
 import sys
 from functools import partial
 from pathlib import Path
@@ -10,13 +11,14 @@ import pytest
 import torch
 from photograph_files import write_pair
 
+from sdm_lite.baselines.ablation.figure import where_it_pays
 from sdm_lite.checkpoints import save_tensors
 from sdm_lite.datasets.export import render_scenes
 from sdm_lite.evaluate import SampleSettings, Sizes, evaluate_model, measure_truth
 from sdm_lite.judge import efficientnet, load_judge
 from sdm_lite.judge.efficientnet import EfficientNetLite0, Shape, Stage
 from sdm_lite.ledger import find_rule
-from sdm_lite.ledger.evidence import read_evidence
+from sdm_lite.ledger.evidence import EVIDENCE_DIR, read_evidence
 from sdm_lite.scenes import Scenes
 
 pytestmark = pytest.mark.slow
@@ -135,7 +137,13 @@ def test_photograph_ablation(loaded, tmp_path):
         for seed in script.SEEDS:
             script.work((place, system, seed))
     options = ["camvid", str(root), "--size", "16", "16", "--num-steps", "1", "--output", str(place.output), "--write"]
+    options += ["--evidence", str(tmp_path)]
     script.main(options)
+    stored = read_evidence("photograph_ablation", folder=tmp_path)
+    assert stored.num_layouts == 3 and stored.command.endswith("camvid FOLDER --size 16 16 --num-steps 1")
+    pays = where_it_pays({"sizes": {}}, stored.results)["camvid 16 x 16"]["mIoU by the truth's"]
+    assert [one.name.split("\n") for one in pays] == [["equal", of, "s = 1.5"] for of in ("steps", "time")]
+    assert pays[1].value == pytest.approx(script.found(place, "miou", 1.5, "SDM", "concat, longer").value)
     page = (tmp_path / "photograph_ablation.md").read_text()
     assert page.count("\n| SDM, 1 steps | ") == page.count("\n| concat, 1 steps | ") == 2
     assert page.count("SDM less concat") == 4
@@ -144,6 +152,19 @@ def test_photograph_ablation(loaded, tmp_path):
     script.reading(place, "concat", 1, 1.5).unlink()
     with pytest.raises(SystemExit, match="no concat-seed1-s1.5.json"):
         script.main(options)
+
+
+def test_where_spade_pays(loaded, tmp_path):
+    script = loaded("where_spade_pays")
+    options = ["--evidence", str(tmp_path)]
+    with pytest.raises(SystemExit, match="no stored run table4: run python -m sdm_lite.baselines table4 first"):
+        script.main(options)
+    shutil.copy(EVIDENCE_DIR / "table4.json", tmp_path)
+    script.main(options)
+    page = (tmp_path / "where_spade_pays.md").read_text()
+    assert "| Steps of SDM (32 px) | 4000 | +0." in page and "python -m sdm_lite.baselines table4" in page
+    assert "| Photographs | | not measured | not measured |" in page
+    assert (tmp_path / "images" / "where_spade_pays.png").exists()
 
 
 def test_interval_coverage(loaded, tmp_path, monkeypatch):

@@ -72,6 +72,7 @@ def test_scenes_are_judged_on_validation_layouts_and_never_trained_on_held_out_o
         with pytest.raises(ValueError, match=f"data_seed {seed} gives the scenes that models are chosen or scored on"):
             open_splits(RunConfig(data_seed=seed))
     assert [split.seed for split in open_splits(RunConfig(data_seed=5))] == [5, VALIDATION_SEED]
+    assert Evaluator(held_out, RunConfig(size=(48, 48)), torch.device("cpu")).judge is None
 
 
 def test_another_label_set_is_trained_and_held_out_and_is_of_scenes_alone():
@@ -80,4 +81,3 @@ def test_another_label_set_is_trained_and_held_out_and_is_of_scenes_alone():
     assert Evaluator(None, config, torch.device("cpu")).judge is None, "the judge's sizes ask for the 11 classes"
     with pytest.raises(ValueError, match="label_set is of Scenes alone: expected standard for camvid, got 'coarse'"):
         open_splits(RunConfig(dataset="camvid", root="photographs", label_set="coarse"))
-    assert Evaluator(held_out, RunConfig(size=(48, 48)), torch.device("cpu")).judge is None
