@@ -6,7 +6,9 @@ import torch
 
 from sdm_lite.scenes import Scenes
 from sdm_lite.scenes.label_sets import GROUP_OF_CLASS, GROUPS, KINDS, LABEL_SETS, kind_of
-from sdm_lite.scenes.render import CLASS_NAMES
+from sdm_lite.scenes.land import Cloud, Crossing, Hill, Lake, Mountains, Path, Sea
+from sdm_lite.scenes.render import CLASS_NAMES, ROAD, ROOF, WALL, WATER
+from sdm_lite.scenes.things import Car, House, Tree
 
 SETS = {name: Scenes(32, length=400, seed=5, label_set=name) for name in LABEL_SETS}
 
@@ -50,18 +52,34 @@ def test_every_kind_is_met_and_no_kind_is_nearly_all_of_its_class():
         assert share > 0.4 / kinds, f"{name} is {share:.2f} of {of}"
 
 
-def test_what_is_behind_a_kind_is_drawn_so():
-    """Conifers stay green in the layouts' winter, and far trees stand higher in the picture than near ones."""
-    rows = {kind: [] for kind in KINDS}
-    for i in range(100):
-        label_map = SETS["fine"].layout(i)[0]
-        for number, kind in enumerate(KINDS):
-            where = (label_map == number).nonzero()
-            if len(where):
-                rows[kind].append(where[:, 0].float().mean().item())
-    mean = {kind: np.mean(found) for kind, found in rows.items()}
-    assert mean["far conifer"] < mean["near conifer"] and mean["far broadleaf"] < mean["near broadleaf"]
-    assert mean["far meadow"] < mean["near meadow"] and mean["far mountain"] < mean["near meadow"]
+CREST, NONE = np.zeros(65), ()
+
+
+@pytest.mark.parametrize(
+    ("item", "kind"),
+    [
+        (Cloud(0.5, 0.2, 0.3, NONE), "small cloud"),
+        (Cloud(0.5, 0.2, 0.4, NONE), "large cloud"),
+        (Mountains(CREST, 0.62, 0.5), "far mountain"),
+        (Mountains(CREST, 0.28, 0.5), "near mountain"),
+        (Hill(CREST, 1.0), "far meadow"),
+        (Hill(CREST, 0.0), "near meadow"),
+        (Path(ROAD, CREST, 0.5, 0.5, 0.5, 0.1, 0.03, 0.3), "road ahead"),
+        (Path(WATER, CREST, 0.5, 0.5, 0.5, 0.1, 0.03, 0.3), "river"),
+        (Crossing(CREST, 0.2), "road across"),
+        (Sea(0.5), "sea"),
+        (Lake(0.5, 0.7, 0.3, 0.1, 0.0), "lake"),
+        (House(0.5, 0.7, 0.3, 0.3, True, 1.0, 1.0, WALL), "wall from the front"),
+        (House(0.5, 0.7, 0.3, 0.3, False, 1.0, 1.0, ROOF), "roof from the corner"),
+        (Tree(0.5, 0.7, 0.2, 0.3, True, NONE), "far conifer"),
+        (Tree(0.5, 0.9, 0.2, 0.3, False, NONE), "near broadleaf"),
+        (Car(0.5, 0.9, 0.2, 0.1, True, 1.0), "car from the side"),
+        (Car(0.5, 0.9, 0.2, 0.1, False, 1.0), "car from behind"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+def test_a_kind_is_what_the_layout_knows(item, kind):
+    assert kind_of(item) == kind
 
 
 def test_an_unknown_set_is_refused():
