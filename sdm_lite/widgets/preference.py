@@ -197,11 +197,11 @@ class PairStudy:
         return preference(won, [v.pair for v in votes], [v.voter for v in votes], confidence=confidence)
 
     def told(self) -> list[str]:
-        """How the study stands: a few sentences for each contest."""
-        found = [summary(self.result(names), names) for names in self.contests]
-        if len(found) == 1:
-            return found
-        return [f"{' and '.join(names)}: {one}" for names, one in zip(self.contests, found, strict=True)]
+        """How the study stands: a few sentences for each contest, for all at once before the first vote."""
+        results = {names: self.result(names) for names in self.contests}
+        if len(results) == 1 or not any(one.num_votes for one in results.values()):
+            return [summary(one, names) for names, one in results.items()][:1]
+        return [f"{' and '.join(names)}: {summary(one, names)}" for names, one in results.items()]
 
 
 def read_votes(votes_file: str | Path) -> list[Vote]:

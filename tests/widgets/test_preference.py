@@ -193,6 +193,7 @@ def test_the_votes_of_one_contest_are_no_votes_of_another(tmp_path):
     names = [("SDM", "SPADE"), ("SDM", "OASIS")] * 4
     study = p.PairStudy(8, names, tmp_path / "v.csv")
     assert study.contests == (("SDM", "SPADE"), ("SDM", "OASIS"))
+    assert len(study.told()) == 1 and study.told()[0].startswith("No votes yet.")
     run(study, lambda pair, swapped: (pair % 2 == 0) != swapped)  # SDM against SPADE, OASIS against SDM
     assert [study.result(one).wins for one in study.contests] == [4, 0]
     assert [study.result(one).num_votes for one in study.contests] == [4, 4]
