@@ -26,24 +26,13 @@ def leaky(h: Tensor) -> Tensor:
     return F.leaky_relu(h, NEGATIVE_SLOPE)
 
 
-class OwnStart(nn.Sequential):
-    """Layers that `initialise` leaves as torch made them.
-
-    Xavier's gain of 0.02 leaves what multiplies features (predicted kernels, drawn scales) near zero, and a batch norm
-    after them cannot help, as its epsilon is larger than their variance. The published runs have 100 times the steps of
-    ours to grow out of it.
-    """
-
-
 def initialise(network: nn.Module, gain: float = 0.02) -> nn.Module:
     """Xavier normal weights of every convolution and linear map, zero biases; other parameters stay as they are.
 
-    As the published systems do (pix2pixHD: N(0, 0.02)), but for an `OwnStart`. Under spectral norm the scale changes
-    nothing that is computed, but how far a step of Adam goes.
+    As the published systems do (pix2pixHD: N(0, 0.02)). Under spectral norm the scale is of no account.
     """
-    kept = {module for start in network.modules() if isinstance(start, OwnStart) for module in start.modules()}
     for module in network.modules():
-        if module not in kept and isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             normed = hasattr(module, "parametrizations")
             nn.init.xavier_normal_(module.parametrizations.weight.original if normed else module.weight, gain)
             if module.bias is not None:

@@ -7,8 +7,7 @@ there (`ProjectionPyramid`).
 
 Left out: two resolutions and more, by size, and two norms that the published block has and never calls. Departs: widths
 are small (64 channels at most, 24 in the networks that predict, latent 32 for 256); the encoder serves training alone:
-at test the latent is drawn from the prior, where the published scripts encode the true picture; what predicts starts
-as torch makes it (`OwnStart`).
+at test the latent is drawn from the prior, where the published scripts encode the true picture.
 
 Shapes: B pictures, K condition channels, P of the layout's pyramid, C feature channels, H x W pixels, h x w of a level.
 """
@@ -22,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from sdm_lite.baselines.gan.blocks import Decoder, OwnStart, PlainConv, SPADENorm, conditions, leaky, widths_for
+from sdm_lite.baselines.gan.blocks import Decoder, PlainConv, SPADENorm, conditions, leaky, widths_for
 from sdm_lite.baselines.gan.discriminators import ProjectionPyramid, normed_conv
 from sdm_lite.baselines.gan.losses import FeatureMatching, Hinge, KullbackLeibler
 from sdm_lite.baselines.gan.spade import VGG_WEIGHTS
@@ -52,9 +51,9 @@ def convolve_by(kernels: Tensor, h: Tensor) -> Tensor:
     return sum(products)
 
 
-def predictor(context_channels: int, out_channels: int) -> nn.Module:
+def predictor(context_channels: int, out_channels: int) -> nn.Sequential:
     """Two 3x3 convolutions from what is known of the layout to what is predicted at each pixel."""
-    return OwnStart(
+    return nn.Sequential(
         nn.Conv2d(context_channels, HIDDEN, 3, padding=1), nn.ReLU(), nn.Conv2d(HIDDEN, out_channels, 3, padding=1)
     )
 

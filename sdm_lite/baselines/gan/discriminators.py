@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from sdm_lite.baselines.gan.blocks import NEGATIVE_SLOPE, OwnStart, PlainConv, doubled, leaky
+from sdm_lite.baselines.gan.blocks import NEGATIVE_SLOPE, PlainConv, doubled, leaky
 from sdm_lite.baselines.gan.system import Layout, LayoutForm, Scores
 
 
@@ -122,27 +122,24 @@ class Segmenting(nn.Module):
     def __init__(self, form: LayoutForm, *, widths: tuple[int, ...] | None = None):
         super().__init__()
         widths = widths or ((48, 96, 96) if form.num_doublings == 3 else (48, 64, 96, 128))
-        down, up, channels = nn.ModuleList(), nn.ModuleList(), 3
+        self.down, self.up, channels = nn.ModuleList(), nn.ModuleList(), 3
         for width in widths:
-            down.append(ResidualConvs(channels, width, sees_picture=channels == 3))
+            self.down.append(ResidualConvs(channels, width, sees_picture=channels == 3))
             channels = width
         for width in (*reversed(widths[:-1]), widths[0]):
-            up.append(ResidualConvs(channels, width))
+            self.up.append(ResidualConvs(channels, width))
             channels = 2 * width  # what the block on the way down gave comes beside it
-        # Spectral norm hides the scale of weights from what they compute, not from Adam, whose steps are larger than
-        # weights of Xavier's gain 0.02: it took 35 steps until the loss fell, from torch's start on it falls at once.
-        self.parts = OwnStart(down, up, nn.Conv2d(widths[0], form.num_classes + 1, 1))
+        self.last = nn.Conv2d(widths[0], form.num_classes + 1, 1)
 
     def forward(self, layout: Layout, image: Tensor) -> list[Scores]:
         """Logits (B, K + 1, H, W) of pictures (B, 3, H, W); what the layout says is not looked at."""
-        down, up, last = self.parts
         h, skips = image, []
-        for block in down:
+        for block in self.down:
             h = F.avg_pool2d(block(h), 2)
             skips.append(h)
-        for block, skip in zip(up, [None, *reversed(skips[:-1])], strict=True):
+        for block, skip in zip(self.up, [None, *reversed(skips[:-1])], strict=True):
             h = block(doubled(h if skip is None else torch.cat([h, skip], dim=1)))
-        return [Scores(last(leaky(h)))]
+        return [Scores(self.last(leaky(h)))]
 
 
 class ProjectionPyramid(nn.Module):

@@ -10,8 +10,7 @@ enters there. In training an encoder moves and stretches the noise of each insta
 feature matching and the perceptual term compare deep layers alone, as shallow ones would punish variety.
 
 Left out: nothing of the norm. Departs: widths and noise are small (16 numbers an instance for 64, z 64 for 256); the
-noise has room for a fixed number of instances, and those of a layout that are beyond it share the last draw; fc starts
-as torch makes it (`OwnStart`).
+noise has room for a fixed number of instances, and those of a layout that are beyond it share the last draw.
 
 Shapes: B pictures, K classes, J instances, D numbers of noise, C feature channels, h x w pixels of a level.
 """
@@ -26,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from sdm_lite.baselines.gan.blocks import Block, Decoder, OwnStart, batch_norm, doubled, leaky, widths_for
+from sdm_lite.baselines.gan.blocks import Block, Decoder, batch_norm, doubled, leaky, widths_for
 from sdm_lite.baselines.gan.discriminators import PatchPyramid
 from sdm_lite.baselines.gan.losses import FeatureMatching, Hinge, KullbackLeibler
 from sdm_lite.baselines.gan.system import MAX_INSTANCES, Generator, Layout, LayoutForm, Noise, Posterior, System
@@ -79,7 +78,7 @@ class DrawnNorm(nn.Module):
     def __init__(self, channels: int, form: LayoutForm):
         super().__init__()
         self.norm = batch_norm(channels)
-        self.draw = OwnStart(nn.Linear(D, channels))  # fc, of u and of v alike
+        self.draw = nn.Linear(D, channels)  # fc, of u and of v alike
         tables = torch.zeros(4, channels, form.num_classes, dtype=torch.float32, device="cpu")
         tables[::2].uniform_()  # a and d from U(0, 1), b and e 0
         self.tables = nn.Parameter(tables.flatten(0, 1))  # (4 C, K): a, b, d, e

@@ -208,7 +208,7 @@ class LabelMix(NamedTuple):
         (real,), (fake,) = step.real_scores, step.fake_scores
         num_classes = real.logits.shape[1] - 1
         coins = torch.rand(num_classes, generator=step.generator, dtype=torch.float32, device="cpu") < 0.5
-        is_real = coins.to(step.real.device, non_blocking=True)[step.layout.classes][:, None]  # (B, 1, H, W)
+        is_real = coins.to(step.real.device)[step.layout.classes][:, None]  # (B, 1, H, W)
         (mixed,) = step.discriminator(step.layout, torch.where(is_real, step.real, step.fake))
         expected = torch.where(is_real, real.logits, fake.logits)
         return self.weight * F.mse_loss(mixed.logits, expected)

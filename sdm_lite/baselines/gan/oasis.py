@@ -8,7 +8,7 @@ differ: one vector z a picture, repeated at all pixels.
 
 Left out: two levels of the generator and the optional VGG loss. Departs: widths and latent are small (z 16 for 64);
 LabelMix draws its coins from a table, so that class 0 gets a fair one; class weights are capped; the edge channel,
-which the generator does not take, is cut off here; the discriminator starts as torch makes it (`OwnStart`).
+which the generator does not take, is cut off here.
 
 Shapes: B pictures, K classes, Z numbers of noise, h x w at one resolution.
 """

@@ -7,7 +7,6 @@ import torch
 from gans import check_noise, check_pictures, drawn, form_of, made_generator, num_parameters, scene_layouts, scenes
 from torch import nn
 
-from sdm_lite.baselines.gan.blocks import initialise
 from sdm_lite.baselines.gan.discriminators import Segmenting
 from sdm_lite.baselines.gan.losses import LabelMix, SegmentationLoss, class_weights
 from sdm_lite.baselines.gan.oasis import OASIS
@@ -149,10 +148,3 @@ def test_label_mix_is_a_function_of_its_stream_and_gives_every_class_a_fair_coin
     is_real = (pictures == scenes(32).x0).all(2).float().mean(0)  # how often each pixel was true, (B, H, W)
     assert (is_real[layout.classes == 0].mean() - 0.5).abs() < 0.1  # class 0: a quarter with coins written in order
     assert ((is_real - 0.5).abs() < 0.15).all()
-
-
-def test_the_discriminator_starts_as_torch_makes_it():
-    # Weights of Xavier's gain of 0.02 would be smaller than one step of Adam.
-    discriminator = initialise(OASIS.make_discriminator(form_of(32)))
-    smallest = min(weights.std() for name, weights in discriminator.named_parameters() if name.endswith("original"))
-    assert smallest > 10 * OASIS.discriminator_rate
