@@ -30,9 +30,10 @@ from sdm_lite.train.processes import Processes
 from sdm_lite.unet import SDMUNet
 
 
-def matmul_flops_per_second(device: str, size: int = 1536, repeats: int = 10) -> float:
-    """The best of several products of two square float32 matrices."""
-    a, b = (torch.randn(size, size, device=device) for _ in range(2))
+def matmul_flops_per_second(device: str, dtype: torch.dtype, repeats: int = 10) -> float:
+    """The best of several products of two square matrices in the precision that is measured, large ones on a GPU."""
+    size = 1536 if device == "cpu" else 8192
+    a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
     best = float("inf")
     for _ in range(repeats):
         started = time.perf_counter()
@@ -118,7 +119,7 @@ def main() -> None:
         unet = make_unet(PRESETS[args.preset])
     with torch.device("meta"):
         operations = operations_per_image(make_unet(PRESETS[args.preset]), unet.config.image_size[0], "meta")
-    peak = matmul_flops_per_second(args.device)
+    peak = matmul_flops_per_second(args.device, torch.bfloat16 if args.bf16 else torch.float32)
     floor = operations / peak
     device = torch.cuda.get_device_name() if args.device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     kind = ", ".join(name for name, on in (("compiled", args.compile), ("bf16", args.bf16)) if on) or "plain float32"
