@@ -21,6 +21,7 @@ from sdm_lite.baselines.comparison.cells import (
     truth_of,
 )
 from sdm_lite.baselines.comparison.costs import costs
+from sdm_lite.baselines.comparison.rates import FACTORS, SEARCH
 from sdm_lite.baselines.comparison.readings import (
     GUIDED,
     NAMES,
@@ -134,6 +135,7 @@ def row(cell: Cell, output: Path) -> dict[str, object] | None:
         "training_seeds": seeds,
         "made": made,
         "steps": run.num_steps,
+        "rate_factor": None if cell.system == SDM else SYSTEMS[cell.system].rate_factor,
         "pictures_seen": run.num_steps * (8 if cell.system == SDM else 16),
         "parameters": counted.parameters,
         "other_parameters": counted.other_parameters,
@@ -200,6 +202,10 @@ def results(output: Path) -> dict[str, object]:
         "scales": {"guided": GUIDED, "unguided": UNGUIDED},
         "largest_small_thing": {str(table["size"]): layouts(table["size"], SIZES).things.most for table in tables},
         "paper": paper,
+        "rate_search": {
+            system: {f"{factor:g}": one._asdict() for factor, one in zip(FACTORS, tried, strict=True)}
+            for system, tried in SEARCH.items()
+        },
         "tables": tables,
     }
 

@@ -7,7 +7,8 @@ every machine, so that a run is a function of its command.
     lesson  SDM's steps of Table 4: ten minutes on one thread. Three seeds
     hour    six lessons. One seed
 
-Each GAN is trained as it was published, with a perceptual term where it had one, and once more without that term.
+Each GAN is trained as it was published, with a perceptual term where it had one, and once more without that term; its
+published learning rates are multiplied by a factor of its own (`rates`).
 """
 
 from __future__ import annotations
@@ -99,6 +100,7 @@ class Run(NamedTuple):
             return ["sdm_lite.train", *run.arguments(output, device)]
         words = ["sdm_lite.baselines", "train", self.system, "--data", "scenes", "--size", str(self.size)]
         words += ["--num-images", str(NUM_IMAGES), "--num-steps", str(self.num_steps), "--seed", str(self.seed)]
+        words += ["--rate-factor", f"{SYSTEMS[self.system].rate_factor:g}"]
         words += [] if self.perceptual else ["--no-perceptual"]
         return [*words, "--device", device, "--output", str(output / self.name)]
 

@@ -188,4 +188,5 @@ CC_FPSE = System(
     make_encoder=PictureEncoder,
     generator_losses=(FeatureMatching(20.0), KullbackLeibler()),
     perceptual_weights=VGG_WEIGHTS,
+    rate_factor=10.0,
 )

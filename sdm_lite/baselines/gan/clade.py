@@ -80,4 +80,10 @@ class CLADEGenerator(Generator):
         return self.decoder(self.stem(levels[0]), levels)
 
 
-CLADE = SPADE_GAN._replace(name="clade", title="CLADE", citation="Tan et al. (2021)", make_generator=CLADEGenerator)
+CLADE = SPADE_GAN._replace(
+    name="clade",
+    title="CLADE",
+    citation="Tan et al. (2021)",
+    make_generator=CLADEGenerator,
+    rate_factor=1.0,
+)

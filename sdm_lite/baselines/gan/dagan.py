@@ -95,4 +95,10 @@ class DAGANGenerator(SPADEGenerator):
         return self.decoder.picture(self.attention(before, last(before, levels[-1])))
 
 
-DAGAN = SPADE_GAN._replace(name="dagan", title="DAGAN", citation="Tang et al. (2020)", make_generator=DAGANGenerator)
+DAGAN = SPADE_GAN._replace(
+    name="dagan",
+    title="DAGAN",
+    citation="Tang et al. (2020)",
+    make_generator=DAGANGenerator,
+    rate_factor=4.0,
+)

@@ -152,4 +152,5 @@ GROUPDNET = System(
     make_encoder=ClassEncoder,
     generator_losses=(FeatureMatching(10.0), KullbackLeibler(0.05)),
     perceptual_weights=VGG_WEIGHTS,
+    rate_factor=4.0,
 )

@@ -201,4 +201,5 @@ INADE = System(
     make_encoder=InstanceEncoder,
     generator_losses=(FeatureMatching(10.0, first_layer=-1), KullbackLeibler(0.1)),
     perceptual_weights=(0.0, 0.0, 0.0, 10 / 4, 10.0),
+    rate_factor=10.0,
 )

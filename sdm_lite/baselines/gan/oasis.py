@@ -67,4 +67,5 @@ OASIS = System(
     adversarial=SegmentationLoss(),
     discriminator_losses=(LabelMix(),),
     betas=(0.0, 0.999),
+    rate_factor=10.0,
 )

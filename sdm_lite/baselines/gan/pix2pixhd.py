@@ -129,4 +129,5 @@ PIX2PIXHD = System(
     generator_rate=2e-4,
     discriminator_rate=2e-4,
     betas=(0.5, 0.999),
+    rate_factor=10.0,
 )

@@ -183,6 +183,7 @@ SCGAN = SPADE_GAN._replace(
     title="SCGAN",
     citation="Wang et al. (2021)",
     make_generator=SCGANGenerator,
+    rate_factor=10.0,
     generator_losses=(FeatureMatching(10.0), PictureLoss(2.0)),
     betas=(0.0, 0.999),
 )

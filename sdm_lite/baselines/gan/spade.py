@@ -54,4 +54,5 @@ SPADE_GAN = System(
     adversarial=Hinge(),
     generator_losses=(FeatureMatching(10.0),),
     perceptual_weights=VGG_WEIGHTS,
+    rate_factor=1.0,
 )

@@ -2,11 +2,11 @@
 
 Apart from the systems because they differ in parts and losses, not in how they learn. Two forwards of the generator a
 step for all, the second with fresh noise and without gradient, as in SPADE's code; pix2pixHD's own makes do with one.
-Departs from the published loops in five ways, for all alike: constant rates after a short warm-up, times one common
-factor; weights averaged over steps (published for OASIS alone); the statistics of batch norm are not gathered while
-weights move but from the averaged weights, before anything is drawn (as OASIS does at its end); a player whose loss or
-gradient is no number stays as it was in that step; noise and order are functions of (seed, step), so that a resumed run
-is the run.
+Departs from the published loops in five ways, for all alike: constant rates after a short warm-up, times a factor that
+was chosen for each system from the same three; weights averaged over steps (published for OASIS alone); the statistics
+of batch norm are not gathered while weights move but from the averaged weights, before anything is drawn (as OASIS does
+at its end); a player whose loss or gradient is no number stays as it was in that step; noise and order are functions of
+(seed, step), so that a resumed run is the run.
 
 Nothing in a step waits for the device: its figures stay there until they are read.
 

@@ -11,7 +11,7 @@ from photograph_files import write_camvid, write_pair
 
 from sdm_lite.baselines import __main__ as command
 from sdm_lite.baselines.ablation import runs as ablation
-from sdm_lite.baselines.comparison import cells, page, plane, readings, results, runs, things
+from sdm_lite.baselines.comparison import cells, page, plane, rates, readings, results, runs, things
 from sdm_lite.baselines.comparison import command as table1
 from sdm_lite.baselines.comparison.cells import Cell, best_of, difference, mean_of, no_worse, sdm_cell
 from sdm_lite.baselines.comparison.runs import GANS, HOUR, SDM, SEEDS, Run, all_runs, has_perceptual
@@ -59,6 +59,14 @@ def test_a_run_of_a_gan_is_a_command_of_train(run, tmp_path):
     assert (args.size, args.num_steps, args.seed) == ([run.size], run.num_steps, run.seed)
     assert args.perceptual == run.perceptual and args.output == str(tmp_path / run.name)
     assert args.num_images == runs.NUM_IMAGES and args.data_seed == 0
+    assert args.rate_factor == SYSTEMS[run.system].rate_factor
+
+
+def test_the_factor_of_each_system_is_the_best_of_the_search():
+    assert rates.SEARCH.keys() == SYSTEMS.keys()
+    assert {name: system.rate_factor for name, system in SYSTEMS.items()} == {
+        name: rates.best_factor(name) for name in SYSTEMS
+    }
 
 
 def test_sdm_is_that_of_table_4_and_taken_from_there(tmp_path):
@@ -224,6 +232,8 @@ def test_what_is_stored_is_told(folder, tmp_path):
     text = page.page(run.results, "images")
     assert "| OASIS |" in text and "| true pictures |" in text and "](images/table1-32-lesson-without.png)" in text
     assert "as the paper says" in text and "Diversity below 0.1 of that of true pictures: 6 GANs" in text
+    assert "Not run: ten minutes of training at 64 px; an hour of training at 64 px; an hour of" in text
+    assert "| inade | 50.43 / 0.571 | 18.50 / 0.681 | **5.37 / 0.761** |" in text
     drawn = plane.draw_planes(tmp_path, run.results)
     assert [path.name for path in drawn] == ["table1-32-lesson.png", "table1-32-lesson-without.png"]
     assert all(path.stat().st_size > 10_000 for path in drawn)
@@ -318,7 +328,7 @@ def test_a_gan_is_scored_by_the_measures_of_sdm(small, tmp_path, capsys):
     told, written = capsys.readouterr().out, json.loads((tmp_path / "scores.json").read_text())
     assert "INADE" in told and "FID (Scenes judge)" in told and "4 held-out layouts, 8 samples" in told
     assert written["settings"]["system"] == "inade" and written["measures"]["diversity"]["value"] > 0
-    refused(capsys, command.main, ["evaluate", str(tmp_path), *few], "no weights at")
+    refused(capsys, command.main, ["evaluate", str(tmp_path), *few], "no weights called")
     refused(capsys, command.main, ["evaluate", "data/judge-32.safetensors", *few], "is no GAN of sdm_lite")
     refused(capsys, command.main, [*words, "--judge", "judge-64"], "draws .32, 32. pixels and judge-64 reads .64, 64.")
     refused(capsys, command.main, ["evaluate", "a", "b", "--json", str(tmp_path / "x")], "--json is for a single run")

@@ -59,6 +59,15 @@ def test_a_run_leaves_its_folder_and_goes_on_where_it_stopped(tmp_path, capsys):
     assert facts["parameters"]["generator"] == sum(p.numel() for p in gans[0].generator.parameters())
 
 
+def test_the_rates_are_the_system_s_own_times_a_factor_unless_one_says_otherwise(tmp_path, monkeypatch):
+    monkeypatch.setitem(command.SYSTEMS, "tiny", TINY._replace(rate_factor=4.0))
+    for name, words, expected in (("own", [], 4.0), ("given", ["--rate-factor", "2"], 2.0)):
+        assert trained(tmp_path / name, 1, *words) == 0
+        facts = load_gan(tmp_path / name / "model.safetensors", {"tiny": TINY}).facts
+        assert facts["run"]["rate_factor"] == expected
+        assert f"rate_factor: {expected}" in (tmp_path / name / "config.yaml").read_text()
+
+
 def test_photographs_train_too_each_class_an_object(tmp_path, monkeypatch):
     monkeypatch.setenv("SDM_LITE_CACHE", str(tmp_path / "cache"))
     write_camvid(tmp_path / "camvid")
