@@ -10,6 +10,7 @@ Shapes: B batch, H x W pixels.
 from __future__ import annotations
 
 import io
+import math
 import os
 import re
 import textwrap
@@ -38,6 +39,7 @@ from sdm_lite.pictures import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = [
@@ -295,23 +297,52 @@ def plot_plane(
     if not points:
         raise ValueError("expected at least one point, got none")
     name, *place = reference
-    with _styled_axes(6.8, 4.4) as (figure, axes):
+    with _styled_axes(7.6, 4.8) as (figure, axes):
         axes.axvline(place[0], color=FAINT, linestyle="--", linewidth=1, zorder=1)
         axes.axhline(place[1], color=FAINT, linestyle="--", linewidth=1, zorder=1)
         axes.plot(*place, marker="*", markersize=13, color=FAINT, linestyle="none")
-        axes.annotate(_drawable(name), place, (6, 6), textcoords="offset points")
-        for name, (x, y) in points.items():
+        for one, (x, y) in points.items():
             lows = [max(x[1], 0.02 * x[0]) if log_x else x[1], y[1]]
             reach = [[[one[0] - low], [one[2] - one[0]]] for one, low in zip((x, y), lows, strict=True)]
-            style = {"marker": "s", "color": "C1"} if name in marked else {"marker": "o", "color": "C0"}
-            axes.errorbar(x[0], y[0], xerr=reach[0], yerr=reach[1], elinewidth=0.8, markersize=5, **style)
-            # Aslant, as many may lie on one line: without noise there is no diversity.
-            words = {"textcoords": "offset points", "fontsize": "small", "rotation": 35}
-            axes.annotate(_drawable(name), (x[0], y[0]), (3, 4), **words)
+            style = {"marker": "s", "color": "C1"} if one in marked else {"marker": "o", "color": "C0"}
+            axes.errorbar(x[0], y[0], xerr=reach[0], yerr=reach[1], elinewidth=0.8, markersize=5, alpha=0.8, **style)
         axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if log_x else "linear")
+        axes.margins(y=0.15)
         if title is not None:
-            axes.set_title(_drawable(title))
+            axes.set_title(textwrap.fill(_drawable(title), 64), fontsize="medium")
+        _name_points(axes, {name: tuple(place)} | {one: (x[0], y[0]) for one, (x, y) in points.items()})
     return figure
+
+
+def _name_points(axes: Axes, places: Mapping[str, tuple[float, float]]) -> None:
+    """Write the names of points beside them, each with a line, at the nearest place where no name and no point is."""
+    from matplotlib.transforms import Bbox
+
+    figure = axes.figure
+    figure.draw_without_rendering()
+    inside, pixels = axes.get_window_extent(), figure.dpi / 72  # a point of a font
+    points = {name: axes.transData.transform(place) for name, place in places.items()}
+    taken = [Bbox.from_bounds(x - 5 * pixels, y - 5 * pixels, 10 * pixels, 10 * pixels) for x, y in points.values()]
+    directions = [math.radians(degrees) for degrees in (40, 140, -40, -140, 70, 110, -70, -110, 15, 165, -15, -165)]
+    offsets = [(r * math.cos(a), r * math.sin(a)) for r in (10, 18, 28, 40, 54, 70, 90) for a in directions]
+    style = {"fontsize": "small", "bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5}}
+    line = {"arrowstyle": "-", "color": FAINT, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 3}
+    for name, (x, y) in points.items():
+        words = axes.annotate(_drawable(name), places[name], (0, 0), textcoords="offset points", va="bottom", **style)
+        extent = words.get_window_extent()
+        words.remove()
+        for dx, dy in offsets:  # where no place is free it is the last
+            left = x + dx * pixels - (extent.width if dx < 0 else 0)
+            low = y + dy * pixels - (extent.height if dy < 0 else 0)
+            box = Bbox.from_bounds(left, low, extent.width, extent.height).padded(pixels)
+            fits = inside.x0 < box.x0 and box.x1 < inside.x1 and inside.y0 < box.y0 and box.y1 < inside.y1
+            if fits and not any(box.overlaps(other) for other in taken):
+                break
+        taken.append(box)
+        sides = {"ha": "right" if dx < 0 else "left", "va": "top" if dy < 0 else "bottom"}
+        axes.annotate(
+            _drawable(name), places[name], (dx, dy), textcoords="offset points", arrowprops=line, **sides, **style
+        )
 
 
 class Difference(NamedTuple):

@@ -267,3 +267,15 @@ def test_a_plane_has_a_cross_for_each_point_and_the_point_to_hold_them_against()
     assert {text.get_text() for text in axes.texts} == {"A", "B", "truth"}
     with pytest.raises(ValueError, match="expected at least one point, got none"):
         viz.plot_plane({}, xlabel="", ylabel="", reference=("truth", 1.0, 0.9))
+
+
+def test_names_in_a_plane_are_legible_where_points_crowd():
+    from matplotlib.text import Text
+
+    points = {f"system {n}": ((2 + n / 50,) * 3, (0.5 * (n > 5),) * 3) for n in range(12)}
+    figure = viz.plot_plane(points, xlabel="FID", ylabel="diversity", reference=("truth", 1.0, 0.9))
+    (axes,) = figure.axes
+    figure.draw_without_rendering()
+    boxes = [Text.get_window_extent(text) for text in axes.texts]  # without their lines
+    assert len(boxes) == 13 and not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    assert all(axes.get_window_extent().contains(*corner) for box in boxes for corner in (box.p0, box.p1))

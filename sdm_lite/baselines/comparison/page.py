@@ -8,7 +8,7 @@ from typing import Any
 from sdm_lite.baselines.comparison.rates import TOLD
 from sdm_lite.baselines.comparison.readings import GUIDED, SCORES, UNGUIDED
 from sdm_lite.baselines.comparison.results import AGAINST_THE_BEST, COMMAND, NO_DIVERSITY
-from sdm_lite.baselines.comparison.runs import GANS_OF_SIZE, HOUR, SDM
+from sdm_lite.baselines.comparison.runs import GANS_OF_SIZE, HOUR, SDM, has_perceptual
 from sdm_lite.ledger.published_tables import DATASETS
 from sdm_lite.ledger.rows import find_rule
 
@@ -119,7 +119,13 @@ def sentences(table: Json, titles: Mapping[str, str]) -> Iterator[str]:
     for scale, found in table["both_at_once"].items():
         if found is not None:
             which = f" ({', '.join(titles[one] for one in found)})" if found else ""
-            yield f"GANs with an FID as low as that of SDM at s = {scale} and a diversity as high: {len(found)}{which}."
+            yield (
+                f"GANs with an FID as low as that of SDM at s = {scale} and a diversity as high, by the means of the "
+                f"rows: {len(found)}{which}."
+            )
+            for one in found:
+                fid, diversity = (number(table["less_each"][scale][one][score]) for score in ("frechet", "diversity"))
+                yield f"SDM less {titles[one]}: FID {fid}, diversity {diversity}."
 
 
 def paper_table(stored: Json) -> Iterator[str]:
@@ -132,6 +138,33 @@ def paper_table(stored: Json) -> Iterator[str]:
         for (fid, lpips), miou in zip(figures["table_1"], figures["table_3"], strict=True):
             cells += ["n/a" if one is None else f"{one:g}" for one in (fid, lpips, miou)]
         yield f"| {system} | {' | '.join(cells)} |"
+
+
+def perceptual_table(stored: Json) -> Iterator[str]:
+    """Each GAN with its perceptual term and without, by the seeds that both have."""
+    tables = {(table["size"], table["length"], table["perceptual"]): table for table in stored["tables"]}
+    scores = ("frechet", "miou", "diversity", "time_of_day_tv")
+    for (size, length, _), without in ((key, table) for key, table in tables.items() if not key[2]):
+        both = tables.get((size, length, True))
+        if both is None:
+            continue
+        yield from (f"## With and without the perceptual term, {size} x {size}", "")
+        heads = (f"{stored['scores'][score]}: with | without" for score in scores)
+        yield f"| | seeds | {' | '.join(heads)} |"
+        yield "|---" * (2 + 2 * len(scores)) + "|"
+        others = {row["system"]: row for row in without["rows"] if row["scale"] is None}
+        for row in both["rows"]:
+            other = others.get(row["system"])
+            if other is None or not has_perceptual(row["system"]):
+                continue
+            common = [seed for seed in row["training_seeds"] if seed in other["training_seeds"]]
+            cells = []
+            for score in scores:
+                for one in (row, other):
+                    of_seed = dict(zip(one["training_seeds"], one[score]["seeds"], strict=True))
+                    cells.append(f"{sum(of_seed[seed] for seed in common) / len(common):.3f}" if common else "-")
+            yield f"| {row['title']} | {', '.join(map(str, common))} | {' | '.join(cells)} |"
+        yield ""
 
 
 def rates_table(stored: Json) -> Iterator[str]:
@@ -192,15 +225,19 @@ fullest third of layouts has the most objects.
 
 This is a table of short lessons: a GAN takes 600 to 2,200 steps of 16 pictures, the published ones tens of thousands
 and more, and at this length GANs are far from converged. It says who learns most in ten minutes of one thread, not who
-is best in the end. {not_run(stored)} The steps are those that
-one thread takes in the time, wherever they were taken, which stands below each table: on a GPU convolutions are in
-TF32, as torch has it, and the stored runs replayed captured CUDA graphs; over 30 steps these differed from plain steps
-no more than two runs of plain steps from each other. A time a picture is of one thread, by the processor's own clock on
-a machine with other work.
+is best in the end.
 
-A system without noise draws one look of each layout, where Scenes has many (an hour, a season, colours). FID compares
-all pictures with all and sees that too; "FID, hour and season held fixed" is about what else is wrong, the TV of hour
-and season about this alone.
+{not_run(stored)}
+
+The steps are those that one thread takes in the time, wherever they were taken, which stands below each table: on a GPU
+convolutions are in TF32, as torch has it, and the stored runs replayed captured CUDA graphs; over 30 steps these
+differed from plain steps no more than two runs of plain steps from each other. A time a picture is of one thread, by
+the processor's own clock on a machine with other work.
+
+A system without noise draws one look of each layout, where Scenes has many (an hour, a season, colours): its diversity
+is 0. FID compares all pictures with all. It is high where a system draws most layouts alike, all at one hour for
+instance, which the TV of hour and season tell; but a system without noise whose look changes with the layout may have a
+low one. "FID, hour and season held fixed" compares pictures of one hour and season, and is about what else is wrong.
 
 Neither less nor more diversity than that of true pictures is right, and of FID and the two TV theirs is the floor.
 Intervals are over layouts and training seeds, of true pictures over layouts; those with a star are over layouts alone,
@@ -209,11 +246,13 @@ so that the interval covers the choice; a best of nine that are measured with no
 against SDM. A difference decides by the ledger's rule, or is undecided.
 
 {chr(10).join(tables(stored, images))}
+{chr(10).join(perceptual_table(stored))}
 ## The learning rates
 
-The published rates of a GAN are for far longer training. Each system's are multiplied by {TOLD},
-all trained for the lesson at 32 px; those layouts are in no table, and SDM's recipe is that of Table 4. The factors
-serve all seeds, the rows without the perceptual term, and 64 px, without a search of their own.
+The published rates of a GAN are for far longer training. Those of each system are multiplied by a factor:
+{TOLD}, all trained for the lesson at 32 px with the perceptual
+term. Those layouts are in no table, and SDM's recipe is that of Table 4. The factors serve all seeds, the rows without
+the perceptual term, and 64 px, without a search of their own: a row may be better at another.
 
 {chr(10).join(rates_table(stored))}
 

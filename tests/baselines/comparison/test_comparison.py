@@ -234,6 +234,8 @@ def test_what_is_stored_is_told(folder, tmp_path):
     assert "as the paper says" in text and "Diversity below 0.1 of that of true pictures: 6 GANs" in text
     assert "Not run: ten minutes of training at 64 px; an hour of training at 64 px; an hour of" in text
     assert "| inade | 50.43 / 0.571 | 18.50 / 0.681 | **5.37 / 0.761** |" in text
+    with_and_without = text[text.index("## With and without") :]
+    assert "| pix2pixHD | 0, 1, 2 | 2.100 | 1.000 |" in with_and_without and "| OASIS |" not in with_and_without
     drawn = plane.draw_planes(tmp_path, run.results)
     assert [path.name for path in drawn] == ["table1-32-lesson.png", "table1-32-lesson-without.png"]
     assert all(path.stat().st_size > 10_000 for path in drawn)
