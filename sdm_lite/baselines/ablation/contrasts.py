@@ -122,7 +122,7 @@ def curve_contrasts(size: int) -> list[Contrast]:
 
 
 def classes_contrasts(size: int) -> dict[str, Contrast]:
-    """SDM less concat at equal time under every label set, by its name, few classes to many."""
+    """SDM less concat after as many steps under every label set, by its name, few classes to many."""
     return {
         label_set: Contrast(
             f"SDM less concat, guided, {labels.num_classes} classes",
