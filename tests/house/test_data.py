@@ -3,10 +3,13 @@
 import pytest
 import torch
 
+from sdm_lite.baselines.gan import SYSTEMS
+from sdm_lite.baselines.gan.runs import load_gan, num_parameters
 from sdm_lite.batches import encode
 from sdm_lite.checkpoints import DATA_DIR, load_facts, load_model
 from sdm_lite.evaluate import SampleSettings, draw_samples, evaluate_images
 from sdm_lite.judge import load_judge
+from sdm_lite.ledger.evidence import read_evidence
 from sdm_lite.metrics import mean_iou
 from sdm_lite.scenes import Scenes
 
@@ -31,6 +34,24 @@ def test_a_model_s_card_holds_the_facts_of_its_file(name):
     card = (DATA_DIR / f"{name}.md").read_text()
     assert facts["command"] in card and f"{facts['steps']:,} steps" in card
     assert facts["train_config"]["null_probability"] == (0.0 if name == "scenes-32-conditional" else 0.2)
+
+
+def test_a_gan_s_card_holds_the_facts_of_its_file_and_the_scores_of_the_stored_run():
+    shipped = sorted(DATA_DIR.glob("gan-*.safetensors"))
+    assert [path.stem for path in shipped] == ["gan-inade-32"] and sum(path.stat().st_size for path in shipped) < 3e6
+    run = read_evidence("table1")
+    table = next(one for one in run.results["tables"] if one["size"] == 32 and one["perceptual"])
+    for path in shipped:
+        gan, card = load_gan(path.stem, SYSTEMS), path.with_suffix(".md").read_text()
+        assert gan.facts["command"] in card and f"{gan.facts['steps']:,} steps" in card
+        assert f"{num_parameters(gan.generator):,} weights" in card
+        (row,) = (row for row in table["rows"] if row["system"] == gan.system.name)
+        assert (row["steps"], row["rate_factor"]) == (gan.facts["steps"], gan.facts["run"]["rate_factor"])
+        scores = run.results["scores"].items()
+        of_seed = row["training_seeds"].index(gan.facts["run"]["seed"])
+        for score, told in scores:
+            value, truth = row[score]["seeds"][of_seed], table["truth"][score]["value"]
+            assert f"| {told} | {value:.3f} | {truth:.3f} |" in card
 
 
 @pytest.mark.parametrize("size", [32, 64])

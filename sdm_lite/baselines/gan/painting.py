@@ -19,7 +19,8 @@ from sdm_lite.checkpoints import resolve
 from sdm_lite.evaluate import Painter
 
 SHIPPED = ("spade", "inade", "oasis")
-"""Those of the paper's Table 2, whose weights ship with the package, at 32 pixels: `shipped_gans`."""
+"""Those of the paper's Table 2. Of INADE weights ship, at 32 pixels; of all three they would be twice the 3 MB they may
+take, and the others are found where one puts them (`shipped_gans`)."""
 
 
 def weights_of(run: str | Path) -> Path:
