@@ -128,7 +128,7 @@ def test_a_stale_run_says_in_one_line_what_changed_and_what_to_run(tmp_path):
         ({"modules": ["sdm_lite.nothing"]}, "module: expected one of sdm_lite, got 'sdm_lite.nothing'"),
         ({"modules": ["torch.nn"]}, "got 'torch.nn'"),
         ({"modules": ["sdm_lite"]}, "got 'sdm_lite'"),
-        ({"weights": ["nothing"]}, "weights: expected one of judge-32"),
+        ({"weights": ["nothing"]}, "weights: expected one of gan-inade-32, judge-32"),
         ({"claims": [StoredClaim("structure-fld", 1.0)]}, "did you mean structure-fid"),
         ({"claims": [StoredClaim("margins", 1.0)]}, "expected one of margins/fid, margins/lpips, margins/miou"),
         ({"command": " "}, "the command that makes it"),
