@@ -131,7 +131,7 @@ class RunConfig:
     )
     evaluate_steps: int = _option(0, "steps between two evaluations of the averaged weights on held-out data; 0 = none")
     evaluate_images: int = _option(64, "held-out examples in an evaluation")
-    stop_after_no_improvement: int = _option(0, "stop after so many evaluations without a new best; 0 = never")
+    stop_after_no_improvement: int = _option(0, "stop after so many evaluations without a gain of 1 %; 0 = never")
 
     train: TrainConfig = TrainConfig()
     diffusion: DiffusionConfig = LITE_DIFFUSION

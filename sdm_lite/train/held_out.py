@@ -22,7 +22,7 @@ from sdm_lite.train.config import RunConfig
 from sdm_lite.train.data import Data, image_size
 from sdm_lite.train.loop import Draws, draw_step, hybrid_losses
 
-LEAST_IMPROVEMENT = 0.01  # of the best so far: less than that is noise, and would keep a run going for ever
+LEAST_IMPROVEMENT = 0.01  # of the last such gain: less than that would keep a run going for ever
 NUM_DRAWS = 4  # of timestep and noise for each held-out example
 HELD_OUT_LOSS = "held-out loss"
 FID = metric_name("FID")
@@ -45,9 +45,9 @@ class Verdict(NamedTuple):
     """Whether a run is still improving.
 
     Attributes:
-        best: the evaluation with the best value so far.
+        best: the evaluation with the best value so far, however little better.
         is_best: whether that is the last one.
-        num_without_improvement: evaluations since it.
+        num_without_improvement: evaluations since one was better by LEAST_IMPROVEMENT than the one that was before.
         line: all that in a sentence.
     """
 
@@ -58,23 +58,32 @@ class Verdict(NamedTuple):
 
 
 def judge_progress(evaluations: Sequence[Evaluation]) -> Verdict:
-    """Whether the last of some evaluations is a new best, by at least LEAST_IMPROVEMENT of the one before.
+    """Which evaluation is the best, and for how long none has gained enough to go on for.
+
+    The two differ at the end of a cosine schedule, where weights gain a little each time: the best are kept, and a
+    gain below LEAST_IMPROVEMENT does not keep a run going.
 
     Args:
         evaluations: at least one, in order, all deciding by the same figure.
     """
-    best, before = evaluations[0], None
+    best = gained = evaluations[0]
+    before = None  # the best before the last one that is best
+    since = 0
     for one in evaluations[1:]:
-        if one.value < best.value * (1 - LEAST_IMPROVEMENT):
+        if one.value < best.value:
             best, before = one, best
+        since += 1
+        if one.value < gained.value * (1 - LEAST_IMPROVEMENT):
+            gained, since = one, 0
     last = evaluations[-1]
-    since = [one.step for one in evaluations].index(last.step) - [one.step for one in evaluations].index(best.step)
     told = f"step {last.step}: {last.decides} {last.value:.4g}"
-    if best is last:
-        than = "" if before is None else f" (before: {before.value:.4g} at step {before.step})"
-        return Verdict(best, True, 0, f"{told}, the best so far{than}: still improving")
     times = f"{since} evaluation{'' if since == 1 else 's'}"
-    return Verdict(best, False, since, f"{told}, best {best.value:.4g} at step {best.step}: no better for {times}")
+    if best is not last:
+        told += f", best {best.value:.4g} at step {best.step}: no better for {times}"
+        return Verdict(best, False, since, told)
+    told += ", the best so far" + ("" if before is None else f" (before: {before.value:.4g} at step {before.step})")
+    little = f"no gain of {100 * LEAST_IMPROVEMENT:g} % for {times}"
+    return Verdict(best, True, since, f"{told}: {'still improving' if since == 0 else little}")
 
 
 @torch.no_grad()

@@ -61,7 +61,7 @@ class Results:
         return bool(every and run.step % every == 0) or by_time
 
     def has_stopped_improving(self, run: Run) -> bool:
-        """Whether the stop rule is on, and the run has had as many evaluations without a new best as it allows."""
+        """Whether the stop rule is on, and the run has had as many evaluations without a gain as it allows."""
         allowed = self.config.stop_after_no_improvement
         return bool(allowed and run.evaluations) and _verdict(run).num_without_improvement >= allowed
 
@@ -98,9 +98,8 @@ class Results:
             verdict = _verdict(run)
             follower.say(verdict.line)
             if follower.log is not None:
-                follower.log.write(
-                    {"step": run.step, "evaluation": evaluation.figures, "still_improving": verdict.is_best}
-                )
+                improving = verdict.num_without_improvement == 0
+                follower.log.write({"step": run.step, "evaluation": evaluation.figures, "still_improving": improving})
             if verdict.is_best:
                 save_model(self.folder / "best.safetensors", run.ema, self.config.diffusion, facts=self.facts(run))
             enough = self.has_stopped_improving(run)

@@ -24,15 +24,19 @@ def evaluations(*values):
     [
         ((1.0,), 100, 0),
         ((1.0, 0.5), 200, 0),
-        ((1.0, 0.995), 100, 1),  # less than one hundredth better is noise
+        ((1.0, 0.995), 200, 1),  # the best, and too little to go on for
         ((1.0, 0.995, 0.985), 300, 0),  # but small steps add up
         ((1.0, 0.5, 0.7, 0.6), 200, 2),
+        ((0.08, 0.07579, 0.07507), 300, 1),  # the end of a cosine schedule on photographs: the last are the best
+        ((1.0, 0.995, 1.0), 200, 2),
     ],
 )
 def test_still_improving(values, best, without):
     verdict = judge_progress(evaluations(*values))
-    assert (verdict.best.step, verdict.num_without_improvement, verdict.is_best) == (best, without, without == 0)
+    is_best = best == 100 * len(values)
+    assert (verdict.best.step, verdict.num_without_improvement, verdict.is_best) == (best, without, is_best)
     assert ("still improving" in verdict.line) == (without == 0)
+    assert ("the best so far" in verdict.line) == is_best
 
 
 def data(num=4):
