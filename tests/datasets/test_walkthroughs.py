@@ -22,6 +22,7 @@ LESS = {
     "--mixed-precision no --num-workers 0 --evaluate-steps 2 --evaluate-images 2 --crops 1",
     "sdm_lite.judge": "--size 16 16 --num-steps 2 --num-images 4 --num-held-out 2 --batch-size 2",
     "sdm_lite.evaluate": "--num-photographs 2 --num-bound 2 --num-steps 2 --samples-per-layout 2 --batch-size 2",
+    "sdm_lite.sample": "--num-steps 2 --num-samples 1",
     "sdm_lite.datasets prepare celebamask-hq": "--expect 6",
 }
 

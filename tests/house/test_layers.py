@@ -19,7 +19,7 @@ __main__
 app  reproduce
 widgets
 baselines
-train
+sample  train
 evaluate
 bound
 cache  judge
