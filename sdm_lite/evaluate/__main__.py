@@ -54,7 +54,13 @@ SCENES_OPTIONS = {
 }
 NUM_DIVERSITY_LAYOUTS = 128
 SEEDS = {"test": TEST_SEED, "validation": VALIDATION_SEED}
-PHOTOGRAPHS_OPTIONS = {"root": None, "num_photographs": 256, "num_bound": 32, "output": Path("runs/evaluation")}
+PHOTOGRAPHS_OPTIONS = {
+    "root": None,
+    "split": "val",
+    "num_photographs": 256,
+    "num_bound": 32,
+    "output": Path("runs/evaluation"),
+}
 PHOTOGRAPHS_OPTIONS |= {"inception": None, "lpips": (), "segmenter": None, "segmenter_ids": None}
 PHOTOGRAPHS_OPTIONS |= {"segmenter_size": None, "weights": None}
 
@@ -121,8 +127,11 @@ def _parser() -> argparse.ArgumentParser:
     scenes.add_argument("--samples", type=Path, help="keep the samples in this .safetensors file, before measuring")
     scenes.add_argument("--json", type=Path, help="also write the scores to this file")
     scenes.add_argument("--card", type=Path, help="also write the model's card: how it was made, and its scores")
-    photographs = parser.add_argument_group("photographs", "at the model's size; the split val is held out")
+    photographs = parser.add_argument_group("photographs", "at the model's size")
     photographs.add_argument("--root", type=Path, help="the data set's folder")
+    photographs.add_argument(
+        "--split", help="the held-out part: val, or another that the data set has, such as test (default val)"
+    )
     photographs.add_argument("--num-photographs", type=int, help="held out, evenly spread, at most (default 256)")
     photographs.add_argument("--num-bound", type=int, help="of each split for the bound, at most (default 32)")
     photographs.add_argument("--output", type=Path, help="folder for the report (default runs/evaluation)")
@@ -181,7 +190,12 @@ def _run_photographs(arguments: argparse.Namespace) -> None:
     check_packages("PIL", "matplotlib")
     draw_for_files()
     model, facts = load_model(arguments.model, device=arguments.device), load_facts(arguments.model)
-    training, val = (open_asked(arguments, split, model.unet.config.image_size) for split in ("train", "val"))
+    if arguments.split in ("train", "all"):
+        raise ValueError(
+            f"--split must be held out, got {arguments.split}, which the model was trained on: val, or test"
+        )
+    splits = "train", arguments.split
+    training, val = (open_asked(arguments, split, model.unet.config.image_size) for split in splits)
     settings = _settings(arguments, facts)
     sizes = PhotographSizes(arguments.samples_per_layout, arguments.num_bound)
     judge = _own_judge(arguments, val)

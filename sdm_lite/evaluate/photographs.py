@@ -113,7 +113,7 @@ def evaluate_photographs(
         photographs,
         held_out,
         seconds=seconds,
-        settings={**settings.told(), **sizes._asdict(), "num_training": len(training)},
+        settings={**settings.told(), **sizes._asdict(), "split": held_out.split, "num_training": len(training)},
         bound=bound,
         judge=judge,
         more=more,

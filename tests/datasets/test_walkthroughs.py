@@ -102,7 +102,7 @@ def coco(root):
 def camvid(root):
     named = [(colour, name) for colours in COLOURS.values() for name, colour in colours.items()]
     frames = ["0001TP_006690", "0001TP_006720", "0001TP_006750", "0016E5_07959", "0016E5_07961", "0016E5_07963"]
-    for frame in [*frames, "Seq05VD_f00000"]:
+    for frame in [*frames, "Seq05VD_f00000", "Seq05VD_f00030"]:
         save(root / "701_StillsRaw_full" / f"{frame}.png", photograph())
         save(root / f"{frame}_L.png", blocks(np.array([colour for colour, _ in named], dtype=np.uint8)))
     lines = [f"{r} {g} {b}\t{name}\n" for (r, g, b), name in named]

@@ -328,6 +328,20 @@ def test_the_command_writes_report_numbers_grid_and_pictures(files, root, tmp_pa
     ]
 
 
+def test_the_command_scores_the_split_that_is_asked_for(files, root, tmp_path, capsys):
+    root = shutil.copytree(root, tmp_path / "photographs")
+    for kind in ("images", "labels", "instances"):
+        shutil.copytree(root / kind / "val", root / kind / "test")
+        for path in sorted((root / kind / "test").iterdir())[3:]:
+            path.unlink()
+    words = ["--dataset", "folder", "--root", str(root), "--split", "test", "--output", str(tmp_path / "report")]
+    few = ["--num-steps", "2", "--samples-per-layout", "2", "--num-bound", "2"]
+    assert evaluate_command.main([str(files / "model.safetensors"), *words, *few]) == 0
+    told = json.loads((tmp_path / "report" / "scores.json").read_text())
+    assert told["num_held_out"] == 3 and told["settings"]["split"] == "test"
+    assert "split test" in capsys.readouterr().out
+
+
 def test_the_numbers_are_on_the_disk_before_anything_is_drawn(files, root, tmp_path, capsys, monkeypatch):
     def fail(*_, **__):
         raise ValueError("no screen")
@@ -345,6 +359,9 @@ def test_the_numbers_are_on_the_disk_before_anything_is_drawn(files, root, tmp_p
         (["--dataset", "folder"], "--dataset folder needs --root"),
         (["--dataset", "foldr", "--root", "ROOT"], "did you mean folder"),
         (["--dataset", "folder", "--root", "ROOT", "--num-layouts", "8"], "--num-layouts is an option of Scenes"),
+        (["--dataset", "folder", "--root", "ROOT", "--split", "train"], "--split must be held out, got train"),
+        (["--dataset", "folder", "--root", "ROOT", "--split", "tset"], "tset"),
+        (["--split", "test"], "--split is an option of photographs"),
         (["--root", "ROOT"], "--root is an option of photographs, and --dataset is scenes"),
         (["--dataset", "folder", "--root", "ROOT", "--judge", "judge-32"], "got judge-32, trained on Scenes"),
         (["--dataset", "folder", "--root", "ROOT", "--num-photographs", "0"], "must be at least 1, got 0"),
