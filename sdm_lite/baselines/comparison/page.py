@@ -230,9 +230,10 @@ is best in the end.
 {not_run(stored)}
 
 The steps are those that one thread takes in the time, wherever they were taken, which stands below each table: on a GPU
-convolutions are in TF32, as torch has it, and the stored runs replayed captured CUDA graphs; over 30 steps these
-differed from plain steps no more than two runs of plain steps from each other. A time a picture is of one thread, by
-the processor's own clock on a machine with other work.
+convolutions are in TF32, as torch has it, and the stored runs replayed captured CUDA graphs: the same operations, and
+no repeat of plain steps is exact there either (at the 30th step figures were apart by 0.7 to 2.2 of their size in three
+systems, two runs of plain steps by 2.6 to 4.5; at the 15th, by 0.002 to 0.68 and 0.002 to 0.67). A time a
+picture is of one thread, by the processor's own clock on a machine with other work.
 
 A system without noise draws one look of each layout, where Scenes has many (an hour, a season, colours): its diversity
 is 0. FID compares all pictures with all. It is high where a system draws most layouts alike, all at one hour for
