@@ -10,7 +10,7 @@ from sdm_lite.baselines.ablation.command import add_table4
 from sdm_lite.baselines.comparison.command import add_table1
 from sdm_lite.baselines.gan.command import add_train
 from sdm_lite.baselines.gan.evaluating import add_evaluate
-from sdm_lite.baselines.gan.perceptual_command import add_perceptual
+from sdm_lite.baselines.gan.perceptual.command import add_perceptual
 from sdm_lite.command import run as run_command
 
 

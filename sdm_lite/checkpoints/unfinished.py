@@ -20,11 +20,18 @@ CHECKPOINT_FAMILY = "sdm_lite training checkpoint"
 CHECKPOINT_FORMAT = f"{CHECKPOINT_FAMILY} 2"
 
 
-def read_checkpoint(path: Path) -> dict[str, object]:
+def read_checkpoint(
+    path: Path, expected_format: str = CHECKPOINT_FORMAT, *, what: str = "training checkpoint"
+) -> dict[str, object]:
     """Read a checkpoint into memory, every byte checked against the checksums in the file.
 
+    Args:
+        path: of the file.
+        expected_format: what it says of itself.
+        what: to call it in an error.
+
     Raises:
-        ValueError: if it is damaged, or no checkpoint of this package.
+        ValueError: if it is damaged, or no checkpoint of this format.
     """
     try:
         with zipfile.ZipFile(path) as archive:  # torch.load skips the checksums that torch.save has written
@@ -32,11 +39,11 @@ def read_checkpoint(path: Path) -> dict[str, object]:
         if damaged is not None:
             raise ValueError(f"checksum of {damaged}")
         state = torch.load(path, weights_only=True, map_location="cpu")
-        if state["format"] != CHECKPOINT_FORMAT:
+        if state["format"] != expected_format:
             raise ValueError(f"format {state['format']!r}")
     except Exception as error:  # a damaged file fails in many ways
         reason = (str(error).splitlines() or [""])[0]
-        raise ValueError(f"{path} is not a whole training checkpoint ({type(error).__name__}: {reason})") from None
+        raise ValueError(f"{path} is not a whole {what} ({type(error).__name__}: {reason})") from None
     return state
 
 

@@ -19,7 +19,7 @@ from sdm_lite.checkpoints import load_facts, load_model, save_tensors
 from sdm_lite.command import check_device, check_packages, default_device, run
 from sdm_lite.datasets import DATASETS, Photographs
 from sdm_lite.datasets.options import add_treatment, open_asked
-from sdm_lite.evaluate.drawing import SampleSettings, default_guidance_scale
+from sdm_lite.evaluate.drawing import SAMPLER_WORDS, SampleSettings, default_guidance_scale
 from sdm_lite.evaluate.folders import command as folders
 from sdm_lite.evaluate.measures import Scores, format_scores, scores_json
 from sdm_lite.evaluate.photographs import MoreMeasures, PhotographSizes, evaluate_photographs
@@ -36,11 +36,9 @@ from sdm_lite.judge.network import Judge, load_judge
 from sdm_lite.judge.photographs import load_own_judge
 from sdm_lite.judge.segmenter import load_segmenter
 from sdm_lite.progress import progress
-from sdm_lite.sampling import SAMPLERS
 from sdm_lite.scenes.dataset import TEST_SEED, VALIDATION_SEED, Scenes
 from sdm_lite.viz import draw_for_files
 
-SAMPLER_WORDS = {sampler.__name__.removeprefix("sample_"): sampler for sampler in SAMPLERS.values()}
 # Options that only one of the two kinds of data has; None on the command line, these where it applies.
 SCENES_OPTIONS = {
     "layouts": "test",

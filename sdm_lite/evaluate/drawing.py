@@ -21,8 +21,11 @@ from sdm_lite.datasets import DATASETS
 from sdm_lite.diffusion import Denoiser, GaussianDiffusion
 from sdm_lite.guidance import check_guidance_interval, check_guidance_scale, denoiser
 from sdm_lite.progress import ShowProgress, silently
-from sdm_lite.sampling import SampleNoise, Sampler, last, sample_ddim, timestep_pairs
+from sdm_lite.sampling import SAMPLERS, SampleNoise, Sampler, last, sample_ddim, timestep_pairs
 from sdm_lite.scenes.dataset import Scenes
+
+SAMPLER_WORDS = {sampler.__name__.removeprefix("sample_"): sampler for sampler in SAMPLERS.values()}
+"""What a command calls each sampler."""
 
 MakeDenoiser = Callable[..., Denoiser]  # (unet, diffusion, condition, guidance_scale) -> Denoiser
 

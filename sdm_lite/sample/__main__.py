@@ -8,13 +8,11 @@ from pathlib import Path
 
 from sdm_lite.checkpoints import load_facts, load_model
 from sdm_lite.command import check_device, check_seed, default_device, run
-from sdm_lite.evaluate.drawing import SampleSettings, default_guidance_scale
+from sdm_lite.evaluate.drawing import SAMPLER_WORDS, SampleSettings, default_guidance_scale
 from sdm_lite.files import check_writable_folder, expanded
 from sdm_lite.progress import progress
 from sdm_lite.sample import find_maps, palette_of, read_maps, write_samples
-from sdm_lite.sampling import SAMPLERS
 
-SAMPLER_WORDS = {sampler.__name__.removeprefix("sample_"): sampler for sampler in SAMPLERS.values()}
 EXAMPLE = """\
 examples:
   python -m sdm_lite.sample scenes-64 map.png --output pictures             # four pictures of one label map

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +20,7 @@ from torch.nn.utils import parametrize
 from sdm_lite.baselines.gan.system import Generator, Layout, LayoutForm, System, draw_noise
 from sdm_lite.baselines.gan.training import GanConfig, Players, is_finite
 from sdm_lite.checkpoints import load_exactly, load_tensors, resolve, save_tensors
+from sdm_lite.checkpoints.unfinished import read_checkpoint
 from sdm_lite.files import to_json, write_whole
 from sdm_lite.train.resume import checkpoint_path, list_checkpoints
 
@@ -94,26 +94,6 @@ def save_checkpoint(folder: Path, players: Players, identity: Identity, progress
     return path
 
 
-def read_checkpoint(path: Path) -> dict[str, object]:
-    """Read a checkpoint, every byte checked against the checksums in the file.
-
-    Raises:
-        ValueError: if it is damaged, or no checkpoint of a GAN of this version.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:  # torch.load skips the checksums that torch.save has written
-            damaged = archive.testzip()
-        if damaged is not None:
-            raise ValueError(f"checksum of {damaged}")
-        state = torch.load(path, weights_only=True, map_location="cpu")
-        if state["format"] != CHECKPOINT_FORMAT:
-            raise ValueError(f"format {state['format']!r}")
-    except Exception as error:  # a damaged file fails in many ways
-        reason = (str(error).splitlines() or [""])[0]
-        raise ValueError(f"{path} is no whole checkpoint of a GAN ({type(error).__name__}: {reason})") from None
-    return state
-
-
 def resume(folder: Path, players: Players, identity: Identity, tell: Callable[[str], None]) -> Progress:
     """Take up a run from its newest whole checkpoint; from the start where there is none.
 
@@ -129,7 +109,7 @@ def resume(folder: Path, players: Players, identity: Identity, tell: Callable[[s
     paths = list_checkpoints(folder)
     for path in reversed(paths):
         try:
-            state = read_checkpoint(path)
+            state = read_checkpoint(path, CHECKPOINT_FORMAT, what="checkpoint of a GAN")
         except ValueError as error:
             tell(f"{error}; trying the one before")
             continue

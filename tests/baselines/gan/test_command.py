@@ -17,8 +17,9 @@ from tiny_gan import TINY, same
 
 from sdm_lite.baselines import __main__ as baselines
 from sdm_lite.baselines.gan import command
-from sdm_lite.baselines.gan.runs import load_gan, read_checkpoint
+from sdm_lite.baselines.gan.runs import CHECKPOINT_FORMAT, load_gan
 from sdm_lite.baselines.gan.system import layout_of
+from sdm_lite.checkpoints.unfinished import read_checkpoint
 from sdm_lite.train.resume import list_checkpoints
 
 OPTIONS = "--num-images 12 --batch-size 4 --num-samples 2 --device cpu --log-steps 1 --checkpoint-minutes 0".split()
@@ -40,7 +41,7 @@ def log_of(folder):
 
 
 def newest(folder):
-    state = read_checkpoint(list_checkpoints(folder)[-1])
+    state = read_checkpoint(list_checkpoints(folder)[-1], CHECKPOINT_FORMAT)
     return {name: value for name, value in state.items() if name != "progress"}
 
 
