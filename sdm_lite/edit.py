@@ -40,7 +40,7 @@ def changed_region(old: Tensor, new: Tensor, *, margin: int = 4) -> Tensor:
     Args:
         old: label maps (B, H, W) of an integer dtype, or conditions (B, K, H, W), of the image that exists.
         new: the same of the image wanted.
-        margin: in pixels, at least 0; as far as shadows reach. At 32 x 32 pixels 1 or 2 are enough (notebook 08).
+        margin: in pixels, at least 0; as far as shadows reach. At 32 x 32 pixels 1 or 2 are enough (notebook 11).
 
     Returns:
         (B, 1, H, W) bool, true where the image is to be redrawn.

@@ -1,6 +1,6 @@
 """Table 4 on photographs: labels through SPADE against labels at the input. Writes docs/photograph_ablation.md.
 
-It also writes the stored run photograph_ablation, which docs/scripts/where_spade_pays.py and notebook 09 read.
+It also writes the stored run photograph_ablation, which docs/scripts/where_spade_pays.py and notebook 12 read.
 
 Both networks are trained on the training photographs, three seeds each, at equal weights and equal steps or equal time
 (STEP_TIME); every held-out label map is drawn twice, unguided and guided; a judge of one's own, trained on the training

@@ -2,7 +2,7 @@
 
 Every row trains a fresh network on Scenes for the same time with one number of the recipe changed, and scores its
 averaged weights. Time is the processor time of one thread, so that a row hardly depends on what else the machine
-does: more weights or a larger batch mean fewer steps. Labels are dropped from the start, as in notebook 03. Finished
+does: more weights or a larger batch mean fewer steps. Labels are dropped from the start, as in notebook 04. Finished
 rows are kept in --output and are not measured again, so it can be stopped at any time; their weights and samples too,
 so that another ruler can be laid on them. Those of FINALS come first, and train three times as long.
 

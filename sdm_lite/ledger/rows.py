@@ -94,7 +94,7 @@ ROWS: tuple[Row, ...] = (
             "": Rule(
                 "mIoU (Scenes judge) at s = 1.5 less s = 1",
                 low=0,
-                source="stored runs table4, guidance_sweep; notebooks 04, 05",
+                source="stored runs table4, guidance_sweep; notebooks 05, 07",
             )
         },
         scale=SHIPPED,
@@ -121,7 +121,7 @@ ROWS: tuple[Row, ...] = (
             "": Rule(
                 "diversity (Scenes judge) at s = 1.5 less s = 1",
                 high=0,
-                source="stored runs table4, guidance_sweep; notebook 05",
+                source="stored runs table4, guidance_sweep; notebook 07",
             )
         },
         scale=SHIPPED,
@@ -341,7 +341,7 @@ ROWS: tuple[Row, ...] = (
                 source="arithmetic",
             ),
             "scenes": Rule(
-                "mIoU (Scenes judge) of guided samples by that of true pictures", high=1, source="notebook 03"
+                "mIoU (Scenes judge) of guided samples by that of true pictures", high=1, source="notebook 04"
             ),
         },
         scale=SHIPPED,
@@ -391,13 +391,13 @@ ROWS: tuple[Row, ...] = (
                 "bits saved over the lower bound of the variance",
                 low=0,
                 unit="bits/dim",
-                source="stored run likelihood; notebook 03",
+                source="stored run likelihood; notebook 04",
             ),
             "upper": Rule(
                 "bits saved over the upper bound of the variance",
                 low=0,
                 unit="bits/dim",
-                source="stored run likelihood; notebook 03",
+                source="stored run likelihood; notebook 04",
             ),
         },
         scale=SHIPPED,
@@ -427,15 +427,15 @@ ROWS: tuple[Row, ...] = (
             "null-error": Rule(
                 "held-out error under the null label, after by before",
                 high=1,
-                source="notebook 04; stored run likelihood",
+                source="notebook 05; stored run likelihood",
             ),
             "label-error": Rule(
-                "held-out error under labels, after by before", high=1.1, source="notebook 04; stored run likelihood"
+                "held-out error under labels, after by before", high=1.1, source="notebook 05; stored run likelihood"
             ),
             "guidance": Rule(
                 "mIoU (Scenes judge) at s = 3, fine-tuned less before",
                 low=0,
-                source="notebook 04; stored run likelihood",
+                source="notebook 05; stored run likelihood",
             ),
         },
         scale=SHIPPED,
@@ -468,17 +468,17 @@ ROWS: tuple[Row, ...] = (
                 "how far off 0.5 it ends, alpha_t the product, as defined",
                 high=0.01,
                 needs="nothing",
-                source="notebook 05",
+                source="notebook 07",
             ),
             "line-5-one-step": Rule(
-                "how far off 0.5 it ends, alpha_t read as one step's", high=0.01, needs="nothing", source="notebook 05"
+                "how far off 0.5 it ends, alpha_t read as one step's", high=0.01, needs="nothing", source="notebook 07"
             ),
             "line-3": Rule(
                 "noise that the last step leaves on the picture",
                 high=0.5,
                 needs="nothing",
                 unit="of 255 grey levels",
-                source="notebook 05",
+                source="notebook 07",
             ),
         },
         scale="exact",
@@ -492,7 +492,7 @@ ROWS: tuple[Row, ...] = (
         tested="The noise guided by Eq. 16 and by line 4 of Algorithm 2 at the same s = 1.5.",
         rules={
             "": Rule(
-                "largest difference of the two, at the same s = 1.5", high=1e-5, needs="nothing", source="notebook 05"
+                "largest difference of the two, at the same s = 1.5", high=1e-5, needs="nothing", source="notebook 07"
             )
         },
         scale="exact",
@@ -515,7 +515,7 @@ ROWS: tuple[Row, ...] = (
                 low=0.98,
                 high=1.02,
                 needs="nothing",
-                source="notebook 03",
+                source="notebook 04",
             ),
             "eq13": Rule(
                 "weight of one drawn term as printed, by its weight in the bound that lambda belongs to",
@@ -542,7 +542,7 @@ ROWS: tuple[Row, ...] = (
                 "largest weight that attention gives to one pixel of 64",
                 high=0.105,
                 needs="nothing",
-                source="notebook 02",
+                source="notebook 03",
             )
         },
         scale=SHIPPED,
@@ -557,15 +557,15 @@ ROWS: tuple[Row, ...] = (
             "hours": Rule(
                 "total variation distance (Scenes judge) of the hours of samples and of true pictures, s = 1.5",
                 high=0.1,
-                source="notebook 06",
+                source="notebook 09",
             ),
             "seasons": Rule(
                 "total variation distance (Scenes judge) of the seasons of samples and of true pictures, s = 1.5",
                 high=0.1,
-                source="notebook 06",
+                source="notebook 09",
             ),
             "spread": Rule(
-                "diversity (Scenes judge) by that of true pictures, s = 1.5", low=0.95, high=1.05, source="notebook 06"
+                "diversity (Scenes judge) by that of true pictures, s = 1.5", low=0.95, high=1.05, source="notebook 09"
             ),
         },
         scale=SHIPPED,
@@ -625,10 +625,10 @@ ROWS: tuple[Row, ...] = (
         ),
         rules={
             "border": Rule(
-                "seam of cut and paste less that of the edit, in seams of right answers", low=0, source="notebook 08"
+                "seam of cut and paste less that of the edit, in seams of right answers", low=0, source="notebook 11"
             ),
-            "no-border": Rule("seam of the edit by that of the right answer", high=1.1, source="notebook 08"),
-            "right": Rule("rms error of cut and paste less that of the edit", low=0, source="notebook 08"),
+            "no-border": Rule("seam of the edit by that of the right answer", high=1.1, source="notebook 11"),
+            "right": Rule("rms error of cut and paste less that of the edit", low=0, source="notebook 11"),
         },
         scale=SHIPPED,
         known_before=True,

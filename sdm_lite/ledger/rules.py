@@ -23,7 +23,7 @@ class Rule:
         high: the greatest.
         needs: one of NEEDS.
         unit: of the quantity.
-        source: what measures it: "notebook 05", "stored run table4", "arithmetic".
+        source: what measures it: "notebook 07", "stored run table4", "arithmetic".
     """
 
     quantity: str

@@ -33,7 +33,7 @@ class Record:
         value: of the rule's quantity.
         interval: (low, high), or None.
         interval_kind: in words, what the interval covers.
-        source: who measured: "notebook 05_guided_sampling", "stored run table4", "arithmetic".
+        source: who measured: "notebook 07_guided_sampling", "stored run table4", "arithmetic".
         scale: at which scale, in words.
         stale: why a stored run is not of the code and weights that are here; "" where it is.
     """

@@ -153,7 +153,7 @@ def number(record: Record) -> str:
 
 
 def who(record: Record) -> str:
-    """Who measured, and on how much: "notebook 05, 20 layouts"."""
+    """Who measured, and on how much: "notebook 07, 20 layouts"."""
     source = record.source.removeprefix("stored run ")
     counted = num_measured(record.interval_kind)
     told = [source.split("_")[0] if source.startswith("notebook") else source]

@@ -102,17 +102,17 @@ def test_parts_that_differ_are_partly_and_it_says_which():
 
 
 def test_two_records_that_disagree_are_partly_whoever_made_them():
-    found = of("one", record(), record("one", -2, -1, source="notebook 05"))
+    found = of("one", record(), record("one", -2, -1, source="notebook 07"))
     assert found.verdict == "partly" and found.notes == ("one: records disagree",)
     assert of("one", record(), record("one", -2, -1)).verdict == "partly"
 
 
 def test_a_stored_run_decides_over_a_notebook_that_measures_less():
-    unsure = record("one", -1, 1, source="notebook 05")
+    unsure = record("one", -1, 1, source="notebook 07")
     assert of("one", unsure).verdict == "inconclusive"
     found = of("one", unsure, record())
     assert found.verdict == "reproduced" and len(found.records) == 2
-    assert of("one", record("one", -1, 1), record(source="notebook 05")).verdict == "inconclusive"
+    assert of("one", record("one", -1, 1), record(source="notebook 07")).verdict == "inconclusive"
 
 
 def test_two_scales_that_differ_are_partly():

@@ -81,7 +81,7 @@ def test_the_kind_of_an_interval_says_how_many():
 
 
 def test_a_notebook_does_not_decide_where_a_stored_run_does():
-    notebook = Record("guidance-miou", 0.1, (-0.1, 0.3), OF, "notebook 05_guided_sampling")
+    notebook = Record("guidance-miou", 0.1, (-0.1, 0.3), OF, "notebook 07_guided_sampling")
     stored = Record("guidance-miou", 0.1, (-0.05, 0.25), OF, "stored run a")
     given = verdicts([notebook, stored])
     assert [one for one, _ in measured(given)] == [stored, notebook] or [one for one, _ in measured(given)] == [

@@ -27,7 +27,7 @@ def stored(folder, value=-1.0, *, id="structure-fid", name="table4", kind="layou
     return write_evidence(name, **given, claims=[claim], folder=folder)
 
 
-def ran(folder, *entries, profile="quick", stem="05_guided_sampling", failure=None):
+def ran(folder, *entries, profile="quick", stem="07_guided_sampling", failure=None):
     """A run's folder with what a notebook recorded in it."""
     (folder / "claims").mkdir(parents=True, exist_ok=True)
     bare = {"interval_kind": "95 % over 20 layouts", "scale": "Scenes 32 px"}
@@ -42,7 +42,7 @@ def verdict(given, id):
     return next(one for one in given if one.row.id == id)
 
 
-NOW = {"05_guided_sampling": "as now"}
+NOW = {"07_guided_sampling": "as now"}
 GUIDED = {"id": "guidance-miou", "value": 0.03, "interval": [0.02, 0.04]}
 OWN = {"id": "", "claim": "Our own", "value": 1, "interval": None, "verdict": "holds"}
 
@@ -56,20 +56,20 @@ def test_notebooks_stored_runs_and_arithmetic_meet(tmp_path):
         verdict(given, "structure-fid").records[0].interval_kind == "95 % over 512 layouts, 3 seeds: layouts and seeds"
     )
     assert verdict(given, "guidance-miou").verdict == "reproduced"
-    assert verdict(given, "guidance-miou").records[0].source == "notebook 05_guided_sampling"
+    assert verdict(given, "guidance-miou").records[0].source == "notebook 07_guided_sampling"
     assert verdict(given, "margins").verdict == "reproduced"
     assert sum(len(one.records) for one in given) == 2 + len(arithmetic_records())
 
 
 def test_a_notebook_that_did_not_run_keeps_what_it_last_said(tmp_path):
     first = ran(tmp_path / "first", GUIDED)
-    path = write_ledger(joined(NOTHING, [], first, ["05_guided_sampling"]), tmp_path / "ledger.json")
+    path = write_ledger(joined(NOTHING, [], first, ["07_guided_sampling"]), tmp_path / "ledger.json")
     committed = read_ledger(path)
-    other = ran(tmp_path / "other", {"id": "attention-eq7", "value": 0.9, "interval": None}, stem="02_unet")
-    now = joined(committed, [], other, ["02_unet"])
+    other = ran(tmp_path / "other", {"id": "attention-eq7", "value": 0.9, "interval": None}, stem="03_unet")
+    now = joined(committed, [], other, ["03_unet"])
     assert [verdict(now, id).verdict for id in ("guidance-miou", "attention-eq7")] == ["reproduced", "contradicted"]
     again = ran(tmp_path / "again", OWN)  # it ran, and no longer records the claim
-    now = joined(committed, [], again, ["05_guided_sampling"])
+    now = joined(committed, [], again, ["07_guided_sampling"])
     assert worse_than(committed, now) == ["guidance-miou: was reproduced, is not attempted"]
 
 
@@ -115,8 +115,8 @@ def test_a_run_of_the_shortest_profile_decides_nothing(tmp_path):
 
 
 def test_only_notebooks_that_ran_through_as_they_are_now_count(tmp_path):
-    assert notebooks_that_ran(ran(tmp_path, GUIDED), NOW) == ["05_guided_sampling"]
-    assert notebooks_that_ran(ran(tmp_path, GUIDED), {"05_guided_sampling": "changed since"}) == []
+    assert notebooks_that_ran(ran(tmp_path, GUIDED), NOW) == ["07_guided_sampling"]
+    assert notebooks_that_ran(ran(tmp_path, GUIDED), {"07_guided_sampling": "changed since"}) == []
     assert notebooks_that_ran(ran(tmp_path, GUIDED, failure={"cell": 1}), NOW) == []
     assert notebooks_that_ran(tmp_path / "nowhere", NOW) == []
 

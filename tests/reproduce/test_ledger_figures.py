@@ -58,7 +58,7 @@ def test_every_interval_is_a_line_true_to_the_right(axes):
     records = [
         made("guidance-fid", 2.0),  # at most 0: two half-widths on the wrong side
         made("multimodal/spread", 1.0, 0.1),  # from 0.95 to 1.05: half a half-width in
-        made("guidance-miou", 0.3, 0.1, "notebook 05_guided_sampling"),
+        made("guidance-miou", 0.3, 0.1, "notebook 07_guided_sampling"),
         made("guidance-miou", 500.0),
     ]
     given = verdicts(records)
@@ -85,20 +85,20 @@ def test_the_witness_is_told_with_a_scale_that_is_not_the_rows():
     assert witness(made("guidance-miou", 1.0)) == "a, 20 layouts, Scenes 32 px, x"
     row = next(row for row in ROWS if row.id == "guidance-miou")
     kind = "95 % percentile bootstrap over 16 layouts"
-    here = Record("guidance-miou", 1.0, (0.5, 1.5), kind, "notebook 04_null_label", row.scale)
-    assert witness(here) == "notebook 04, 16 layouts" and number(here) == "1 [0.5, 1.5]"
+    here = Record("guidance-miou", 1.0, (0.5, 1.5), kind, "notebook 05_null_label", row.scale)
+    assert witness(here) == "notebook 05, 16 layouts" and number(here) == "1 [0.5, 1.5]"
 
 
 def test_cards_are_picked_by_rule():
-    exact = [Record(f"algorithm-2/{part}", 1.0, source="notebook 05", scale="exact") for part in ("line-5", "line-3")]
+    exact = [Record(f"algorithm-2/{part}", 1.0, source="notebook 07", scale="exact") for part in ("line-5", "line-3")]
     records = [
         made("guidance-fid", 9.0),
         made("structure-fid", 7.0, kind="95 % over 20 layouts, 3 seeds: layouts and seeds"),
         made("learned-variance/lower", 3.0),
         made("guidance-miou", 8.0),
         made("guidance-lpips", 0.5),
-        made("guidance-lpips", 0.01, source="notebook 05_guided_sampling"),  # closer, and decides nothing
-        Record("eq16-s", 1.0, source="notebook 05", scale="exact"),
+        made("guidance-lpips", 0.01, source="notebook 07_guided_sampling"),  # closer, and decides nothing
+        Record("eq16-s", 1.0, source="notebook 07", scale="exact"),
         *exact,
     ]
     cards = telling(verdicts(records))

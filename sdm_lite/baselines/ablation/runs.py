@@ -5,7 +5,7 @@ The networks have as many weights, within 2 %. A step of SDM takes longer, so th
     parameters  equal weights, equal steps: both have seen the same examples, SDM has computed longer
     time        equal weights, equal time on one thread: the concatenation network takes more steps
 
-Labels are dropped from the start (one phase, as notebook 03 and scenes-64), so that one network serves both scales of
+Labels are dropped from the start (one phase, as notebook 04 and scenes-64), so that one network serves both scales of
 guidance; the paper fine-tunes. All else is the lite recipe, made for SDM: docs/recipe.md.
 """
 
