@@ -468,17 +468,17 @@ ROWS: tuple[Row, ...] = (
                 "how far off 0.5 it ends, alpha_t the product, as defined",
                 high=0.01,
                 needs="nothing",
-                source="notebook 07",
+                source="notebook 08",
             ),
             "line-5-one-step": Rule(
-                "how far off 0.5 it ends, alpha_t read as one step's", high=0.01, needs="nothing", source="notebook 07"
+                "how far off 0.5 it ends, alpha_t read as one step's", high=0.01, needs="nothing", source="notebook 08"
             ),
             "line-3": Rule(
                 "noise that the last step leaves on the picture",
                 high=0.5,
                 needs="nothing",
                 unit="of 255 grey levels",
-                source="notebook 07",
+                source="notebook 08",
             ),
         },
         scale="exact",
