@@ -69,14 +69,19 @@ def find_maps(given: Sequence[Path]) -> list[Path]:
 
 
 def read_maps(
-    paths: Sequence[Path], model: Model, *, instances: Path | None = None, unlabelled: int | None = None
+    paths: Sequence[Path],
+    model: Model,
+    *,
+    instances: Path | Sequence[Path] | None = None,
+    unlabelled: int | None = None,
 ) -> Maps:
     """Label maps from files, each pixel of the model's size that of the nearest in the file.
 
     Args:
         paths: of PNG or TIFF files of ids 0 .. number of classes - 1.
         model: says classes and size.
-        instances: folder of id maps of the same names, for models that read edges; None = edges between classes.
+        instances: id maps, for models that read edges: a folder in which they have the same names, or a file for each;
+            None = edges between classes.
         unlabelled: an id of the files that means the model's last class, as 255 does in CamVid; None = there is none.
 
     Raises:
@@ -86,12 +91,14 @@ def read_maps(
     size, num_classes = model.unet.config.image_size, model.unet.config.num_classes
     labels, objects, stretched = [], [], []
     faults: dict[str, list[str]] = {}  # equal but for the name of the file
-    for path in paths:
+    for number, path in enumerate(paths):
         try:
             ids = read_ids(path).astype(np.int64)
             if unlabelled is not None:
                 ids = np.where(ids == unlabelled, num_classes - 1, ids)
-            own = ids if instances is None else read_ids(_instances_of(path, instances))
+            own = ids
+            if instances is not None:
+                own = read_ids(_instances_of(path, instances) if isinstance(instances, Path) else instances[number])
             if own.shape != ids.shape:
                 raise ValueError(f"expected an instance map of {path.name}'s size, {ids.shape}, got {own.shape}")
             if ids.min() < 0 or ids.max() >= num_classes:
@@ -117,12 +124,12 @@ def read_maps(
     return Maps([path.stem for path in paths], torch.stack(labels), torch.stack(objects), stretched)
 
 
-def _instances_of(path: Path, folder: Path) -> Path:
-    """The instance map of a label map; ValueError if there is none."""
+def _instances_of(path: Path, instances: Path) -> Path:
+    """The instance map of a label map in a folder; ValueError if there is none."""
     for suffix in (path.suffix, *SUFFIXES):
-        if (found := folder / f"{path.stem}{suffix}").is_file():
+        if (found := instances / f"{path.stem}{suffix}").is_file():
             return found
-    raise ValueError(f"expected an instance map called {path.stem} in {folder}, got none")
+    raise ValueError(f"expected an instance map called {path.stem} in {instances}, got none")
 
 
 def palette_of(facts: dict[str, object], num_classes: int) -> np.ndarray:

@@ -19,6 +19,7 @@ __main__
 app  reproduce
 widgets
 baselines
+edit
 sample  train
 evaluate
 bound
@@ -26,7 +27,7 @@ cache  judge
 datasets  __init__
 guidance  checkpoints  plan
 modulation  concat
-unet  edit  scenes
+unet  scenes
 spade  sampling  batches  viz  ledger
 labels  diffusion  pyramid  presets  metrics  pictures  progress  command  files
 """

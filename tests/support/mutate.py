@@ -29,15 +29,15 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 # Which tests answer for a module. Its own first; others where it is what they are about.
 TESTS = {
-    "labels": ["test_labels", "test_batches", "test_edit"],
+    "labels": ["test_labels", "test_batches", "edit/test_repaint"],
     "diffusion": ["test_diffusion", "test_sampling", "bound/test_bound", "test_guidance"],
     "pyramid": ["test_pyramid", "test_unet"],
     "modulation": ["test_modulation", "test_guidance"],
     "spade": ["test_spade", "test_unet", "test_modulation", "test_guidance"],
     "unet": ["test_unet", "test_modulation", "test_guidance", "checkpoints/test_checkpoints"],
     "guidance": ["test_guidance"],
-    "sampling": ["test_sampling", "test_edit"],
-    "edit": ["test_edit"],
+    "sampling": ["test_sampling", "edit/test_repaint"],
+    "edit/repaint": ["edit/test_repaint"],
     "batches": ["test_batches", "cache/test_loading"],
     "metrics/conditional": ["metrics/test_conditional"],
     "metrics/diversity": ["metrics/test_diversity"],

@@ -1,4 +1,4 @@
-"""Redraw a region under a new label map and keep the rest of the image.
+"""The equations of editing: the changed region, what is kept outside it, resampling, and whether the border shows.
 
 Apart because it is no sampler of its own: `keep_outside` is one function that any sampler applies after every step.
 Wherever the label map did not change, the running sample is replaced by the known image with the noise of that

@@ -1,0 +1,91 @@
+"""How commands that draw for label maps in files are told with what and how: the model, the settings of a sample.
+
+Apart from the commands so that `sample` and `edit` ask in the same words and mean the same by them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import NamedTuple
+
+from sdm_lite.checkpoints import Model, load_facts, load_model
+from sdm_lite.command import check_device, check_seed, default_device
+from sdm_lite.evaluate.drawing import SAMPLER_WORDS, SampleSettings, default_guidance_scale
+from sdm_lite.files import expanded
+from sdm_lite.sample import Maps
+from sdm_lite.sampling import Sampler
+
+
+class Asked(NamedTuple):
+    """What a command line asks for: the model, what its file says of its making, and checked settings."""
+
+    model: Model
+    facts: dict[str, object]
+    settings: SampleSettings
+
+
+def add_settings(parser: argparse.ArgumentParser, *, samplers: dict[str, Sampler] = SAMPLER_WORDS) -> None:
+    """Add all that a sample depends on besides its label map, and where to compute.
+
+    Args:
+        parser: to add to.
+        samplers: by the word of each; ddim is the default.
+    """
+    parser.add_argument("--num-samples", type=int, default=4, help="pictures of each map (default %(default)s)")
+    parser.add_argument(
+        "--guidance-scale",
+        type=float,
+        help="s >= 0 (default: that of the data set that the model was trained on; 1 if no labels were dropped)",
+    )
+    parser.add_argument("--guidance-interval", type=int, nargs=2, metavar=("FIRST", "LAST"), help="timesteps (all)")
+    parser.add_argument("--num-steps", type=int, default=25, help="of the sampler (default %(default)s)")
+    parser.add_argument("--sampler", choices=list(samplers), default="ddim", help="default ddim")
+    parser.add_argument("--seed", type=int, default=0, help="of the pictures (default %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=16, help="pictures at a time (default %(default)s)")
+    parser.add_argument("--device", default=default_device(), help="where to compute (default %(default)s)")
+
+
+def check_numbers(args: argparse.Namespace) -> None:
+    """Raise ValueError if the device, the seed or the number of samples cannot be; needs no model."""
+    check_device(args.device)
+    check_seed(args.seed)
+    if args.num_samples < 1:
+        raise ValueError(f"--num-samples must be at least 1, got {args.num_samples}")
+
+
+def load_asked(args: argparse.Namespace, *, samplers: dict[str, Sampler] = SAMPLER_WORDS) -> Asked:
+    """The model and the settings of a command line with `model` and what `add_settings` adds.
+
+    The folder of a finished run means its averaged weights.
+
+    Raises:
+        FileNotFoundError: if there are no such weights.
+        ValueError: if the file is no model, or a setting cannot be.
+    """
+    source = expanded(args.model) / "model.safetensors"
+    source = source if source.is_file() else args.model
+    model, facts = load_model(source, device=args.device), load_facts(source)
+    dropped = facts.get("train_config", {}).get("null_probability", 1.0)  # unknown: as if it had been
+    scale = args.guidance_scale
+    settings = SampleSettings(
+        guidance_scale=default_guidance_scale(facts.get("dataset", "scenes"), dropped) if scale is None else scale,
+        num_steps=args.num_steps,
+        sampler=samplers[args.sampler],
+        guidance_interval=None if args.guidance_interval is None else tuple(args.guidance_interval),
+        seed=args.seed,
+        batch_size=args.batch_size,
+    )
+    return Asked(model, facts, settings.check(model.diffusion))
+
+
+def tell_stretched(maps: Maps, size: tuple[int, int]) -> None:
+    """Print a line for each label map whose sides had another ratio than the model's, the first three of them."""
+    for name in maps.stretched[:3]:
+        print(f"note: {name} has sides of another ratio than {size[0]} x {size[1]} and is stretched to it")
+    if len(maps.stretched) > 3:
+        print(f"note: the same of {len(maps.stretched) - 3} more")
+
+
+def in_words(settings: SampleSettings) -> str:
+    """The settings in a line: "sampler sample_ddim, num_steps 25, ..."."""
+    return ", ".join(f"{name} {value}" for name, value in settings.told().items())
