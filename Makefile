@@ -23,7 +23,7 @@ LOWEST := .venv-lowest
 LOWEST_INSTALL := $(BIN)/uv pip install --quiet --python $(LOWEST) --resolution lowest-direct
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce ledger test soak mutants lab app notebooks lint format tree benchmark lower-bounds clean
+.PHONY: help install reproduce site ledger test soak mutants lab app notebooks lint format tree benchmark lower-bounds clean
 
 help: ## list these commands
 	@echo "sdm_lite: make COMMAND, of which"
@@ -58,6 +58,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 reproduce: $(STAMP) ## run the notebooks in order and write the report (PROFILE=quick, cpu or gpu)
 	$(BIN)/python -m sdm_lite.reproduce --profile $(PROFILE)
+
+site: $(STAMP) ## write the course as pages into site/: with search and a slider, no kernel, no server, no network
+	$(BIN)/python -m sdm_lite.reproduce --site site
 
 ledger: $(STAMP) ## join the last run and the stored runs: docs/ledger.md, data/ledger.json, the README's table
 	$(BIN)/python -m sdm_lite.reproduce --ledger
@@ -110,6 +113,6 @@ lower-bounds: $(STAMP) ## install the lowest promised versions into .venv-lowest
 	$(LOWEST)/bin/python -m pytest -W default -m "not slow and not notebooks and not browser" $(PYTEST_ARGS) \
 	  --ignore tests/house --ignore tests/browser tests
 
-clean: ## remove caches, builds and what notebooks wrote (not .venv, .venv-lowest, runs/ or reports/)
-	rm -rf build dist sdm_lite.egg-info .pytest_cache .ruff_cache .hypothesis notebooks/output output
+clean: ## remove caches, builds, pages and what notebooks wrote (not .venv, .venv-lowest, runs/ or reports/)
+	rm -rf build dist site sdm_lite.egg-info .pytest_cache .ruff_cache .hypothesis notebooks/output output
 	find sdm_lite tests notebooks benchmarks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf

@@ -26,6 +26,8 @@ def _reproduce(arguments: list[str] | None) -> int:
     options = _parser().parse_args(arguments)
     if options.ledger or options.crate:
         return _ledger(options.output, options.crate)
+    if options.site:
+        return _site(options.site, options.notebooks)
     check_packages("papermill", "nbformat", "nbconvert", "jupyter_client", "jinja2")
     from sdm_lite.reproduce.runner import run_course
 
@@ -71,6 +73,21 @@ def _ledger(output: Path, crate: Path | None) -> int:
     return int(worse)
 
 
+def _site(folder: Path, notebooks: Path | None) -> int:
+    """Write the course as pages, without running anything: the notebooks as they are committed."""
+    check_packages("nbformat", "nbconvert", "jinja2")
+    import nbformat
+
+    from sdm_lite.reproduce.course import find_notebooks
+    from sdm_lite.reproduce.site import write_site
+
+    check_writable_folder(folder, option="--site")
+    paths = find_notebooks(notebooks)
+    index = write_site(expanded(folder), {path.stem: nbformat.read(path, as_version=4) for path in paths})
+    print(f"{len(paths)} notebooks as pages: {index}")
+    return 0
+
+
 class _Parser(argparse.ArgumentParser):
     """argparse with errors of one line, raised where the other bad input is reported too."""
 
@@ -109,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
         " and the README's table",
     )
     add("--crate", type=Path, metavar="FOLDER", help="run nothing: write the ledger and its stored runs as an RO-Crate")
+    add("--site", type=Path, metavar="FOLDER", help="run nothing: write the committed notebooks as pages with search")
     add("--open", action="store_true", help="open the report in a browser")
     return parser
 

@@ -71,7 +71,7 @@ def make_course(
         raise ValueError(f"--refresh: expected profile quick, got {profile!r}: use --times to write its time alone")
     if not timeout > 0:
         raise ValueError(f"timeout: expected seconds above 0, got {timeout:g}: give a longer limit")
-    chosen = _choose(_find(expanded(notebooks or NOTEBOOKS)), only, start)
+    chosen = _choose(find_notebooks(notebooks), only, start)
     _check_parameters(chosen, parameters or {})
     _check_kernel(kernel)
     check_writable_folder(output)
@@ -135,7 +135,9 @@ def _check_value(name: str, value: Any, default: Any) -> None:
         raise ValueError(f"parameter: SEED must be in 0..{2**32 - 1}, got {value!r}")
 
 
-def _find(folder: Path) -> list[Path]:
+def find_notebooks(folder: Path | None = None) -> list[Path]:
+    """The notebooks NN_*.ipynb of a folder in order, None being the course's own; ValueError where there are none."""
+    folder = expanded(folder or NOTEBOOKS)
     if folder == NOTEBOOKS and not folder.is_dir():
         raise ValueError(
             "notebooks: expected those of a checkout, and an installed package has none: git clone "

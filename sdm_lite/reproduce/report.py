@@ -56,6 +56,7 @@ def write_course_report(output: Path, state: dict[str, Any], ledger: Sequence[Ro
             "verdict_of": verdict_of,
             "seconds": sum(seconds),
             "longest": max(seconds, default=0) or 1,
+            "site": (output / "site" / "index.html").exists(),
         },
     )
     return write_whole(output / "report.html", page)

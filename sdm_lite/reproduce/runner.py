@@ -23,11 +23,12 @@ from sdm_lite.ledger import Record, RowVerdict
 from sdm_lite.progress import duration
 from sdm_lite.reproduce import committed
 from sdm_lite.reproduce.claims import CLAIMS_VARIABLE
-from sdm_lite.reproduce.course import NOTEBOOKS, Course, parameter_names
+from sdm_lite.reproduce.course import NOTEBOOKS, Course, find_notebooks, parameter_names
 from sdm_lite.reproduce.execute import Failure, execute
 from sdm_lite.reproduce.joining import joined, read_ledger, stored_records, tell_worse, write_ledger
 from sdm_lite.reproduce.pages import notebook_page
 from sdm_lite.reproduce.report import read_claims, write_course_report
+from sdm_lite.reproduce.site import write_site
 
 
 def run_course(course: Course, *, resume: bool = False) -> int:
@@ -69,6 +70,7 @@ def run_course(course: Course, *, resume: bool = False) -> int:
     except KeyboardInterrupt:
         interrupted = True
     state["finished"] = _now()
+    _write_pages(course)
     now = _save(course, state, ledger)
     if ledger and not interrupted:
         failed |= tell_worse(ledger.committed, now)
@@ -116,6 +118,14 @@ def _keep(course: Course, stem: str, executed) -> None:
             cell.source = committed.scrub(cell.source)
     write_whole(course.output / "executed" / f"{stem}.ipynb", committed.to_text(kept))
     write_whole(course.output / "executed" / f"{stem}.html", notebook_page(kept, title=title(kept, stem)))
+
+
+def _write_pages(course: Course) -> None:
+    """The whole course as pages beside the report: what ran as it was executed, all else as it is committed."""
+    if course.notebooks[0].parent == NOTEBOOKS:
+        kept = course.output / "executed"
+        paths = [kept / path.name if (kept / path.name).exists() else path for path in find_notebooks()]
+        write_site(course.output / "site", {path.stem: nbformat.read(path, as_version=4) for path in paths})
 
 
 def _kept(course: Course, stem: str) -> nbformat.NotebookNode:
