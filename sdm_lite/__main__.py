@@ -26,6 +26,7 @@ COMMANDS = {
     "evaluate": "score a model, next to what the truth itself scores",
     "baselines": "train and score what the paper compares with",
     "checkpoints": "turn published weights into ours, or show what a file holds",
+    "course": "copy the notebooks to a folder of one's own",
     "reproduce": "run the notebooks in order and write the report",
     "app": "paint label maps and see pictures: a page without code",
 }

@@ -21,7 +21,12 @@ from sdm_lite.files import check_writable_folder, expanded
 PROFILES = ("test", "quick", "cpu", "gpu")
 REQUIRED_PARAMETERS = ("PROFILE", "SEED", "OUTPUT_DIR")
 REPOSITORY_URL = "https://github.com/sdm-lite/sdm_lite"
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+"""The address of the package. Everything else that names it is written from here: `make address`."""
+
+_INSTALLED = Path(__file__).resolve().parents[1] / "_notebooks"
+NOTEBOOKS = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).resolve().parents[2] / "notebooks"
+"""The notebooks of the course: in an installed package, or in `notebooks/` of a checkout."""
+
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,8 @@ def make_course(
     """
     if profile not in PROFILES:
         raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, got {profile!r}: choose one of these")
+    if write_back and notebooks is None and NOTEBOOKS == _INSTALLED:
+        raise ValueError("--refresh, --times: expected notebooks of one's own, got an installed package: give --notebooks")
     if write_back == "notebook" and profile != "quick":
         raise ValueError(f"--refresh: expected profile quick, got {profile!r}: use --times to write its time alone")
     if not timeout > 0:
@@ -140,7 +147,7 @@ def find_notebooks(folder: Path | None = None) -> list[Path]:
     folder = expanded(folder or NOTEBOOKS)
     if folder == NOTEBOOKS and not folder.is_dir():
         raise ValueError(
-            "notebooks: expected those of a checkout, and an installed package has none: git clone "
+            f"notebooks: expected those of a checkout or of an installed package, got none in {folder}: git clone "
             f"{REPOSITORY_URL}, then give its notebooks/ as --notebooks"
         )
     found = sorted(path.resolve() for path in folder.glob("[0-9][0-9]_*.ipynb"))

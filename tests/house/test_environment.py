@@ -201,7 +201,7 @@ def test_every_import_of_a_notebook_is_declared():
 
 
 def test_the_source_distribution_has_no_tests_that_would_not_run(tmp_path):
-    for name in ("sdm_lite", "data", "tests"):
+    for name in ("sdm_lite", "data", "notebooks", "tests"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE", "MANIFEST.in"):
         shutil.copy(ROOT / name, tmp_path)
@@ -221,8 +221,8 @@ def test_a_package_index_is_told_where_everything_is():
 def build_wheel(folder: Path) -> Path:
     """Build the wheel from a copy of the sources, with no network."""
     source = folder / "source"
-    for name in ("sdm_lite", "data"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("sdm_lite", "data", "notebooks"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "output"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
@@ -257,6 +257,8 @@ def files_in(folder: Path) -> set[str]:
 
 def test_a_wheel_holds_every_module_every_file_beside_one_and_the_weights(site):
     in_checkout = files_in(ROOT / "sdm_lite") | {f"_data/{name}" for name in files_in(ROOT / "data")}
+    in_checkout |= {f"_notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
+    in_checkout |= {f"_notebooks/answers/{path.name}" for path in (ROOT / "notebooks").glob("answers/*.py")}
     assert files_in(site / "sdm_lite") == in_checkout
     assert in_checkout >= {"widgets/painter.js", "widgets/painter.css", "widgets/names.js", "app/app.ipynb"}
     assert in_checkout >= {"train/recipes/scenes-32.yaml", "_data/scenes-32.safetensors"}
@@ -269,6 +271,24 @@ def test_an_installed_wheel_finds_its_weights_and_recipes(site):
     data, recipes = said_by(FIND, site).splitlines()
     assert Path(data).samefile(site / "sdm_lite" / "_data")
     assert recipes == str(sorted(path.stem for path in (ROOT / "sdm_lite" / "train" / "recipes").iterdir()))
+
+
+COPY = "import sdm_lite.course.__main__ as course; print(course.main([{!r}]))"
+
+
+def test_an_installed_wheel_hands_out_the_course_with_links_that_lead_somewhere(site, tmp_path):
+    assert said_by(COPY.format(str(tmp_path / "mine")), site).endswith("begin with 00_start_here.ipynb\n0")
+    names = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert files_in(tmp_path / "mine") == names
+    for name in names:
+        cells = json.loads((tmp_path / "mine" / name).read_text(encoding="utf-8"))["cells"]
+        text = "".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+        links = {link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text)} - {""}
+        assert {link for link in links if "://" not in link} <= names
+        inside = {link.partition("/main/")[2] for link in links if link.startswith(PROJECT["urls"]["Homepage"])}
+        assert [link for link in inside if not (ROOT / link).exists()] == []
+    again = said_by(f"import sys; sys.stderr = sys.stdout; {COPY.format(str(tmp_path / 'mine'))}", site)
+    assert again.startswith("error: ") and again.endswith("give another folder\n2")
 
 
 def test_a_checkout_finds_its_own_data():

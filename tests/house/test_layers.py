@@ -16,7 +16,8 @@ PACKAGE = Path(__file__).resolve().parents[2] / "sdm_lite"
 # the bodies of functions included. `__init__` is `from sdm_lite import ...`.
 LAYERS = """
 __main__
-app  reproduce
+app  course
+reproduce
 widgets
 baselines
 edit
@@ -47,7 +48,7 @@ DOORS = {
     "matplotlib": {"viz"},
     "nbclient": {"reproduce"},
     "nbconvert": {"reproduce"},
-    "nbformat": {"reproduce"},
+    "nbformat": {"course", "reproduce"},
     "papermill": {"reproduce"},
     "PIL": {"pictures", "datasets"},
     "psutil": {"progress"},
