@@ -39,7 +39,8 @@ class Step(NamedTuple):
     x0: Tensor
 
 
-# (denoiser, diffusion, x_T, num_steps, *, noise, project) -> steps: those here, `edit.sample_repaint`, a partial.
+# (denoiser, diffusion, x_T, num_steps, *, noise, project, timesteps) -> steps: those here, `edit.sample_repaint`, a
+# partial. Without timesteps they are those of `timestep_pairs`.
 Sampler = Callable[..., Iterator[Step]]
 
 
@@ -70,20 +71,31 @@ class SampleNoise:
         return torch.stack([torch.randn(tuple(shape), generator=one, **settings) for one in self.generators])
 
 
-def timestep_pairs(num_timesteps: int, num_steps: int) -> list[tuple[int, int]]:
+def timestep_pairs(num_timesteps: int, num_steps: int, timesteps: Sequence[int] | None = None) -> list[tuple[int, int]]:
     """The (t, s) of every step, from T down to 0 in equal strides, rounded ("trailing" spacing: it starts at T).
 
     Args:
         num_timesteps: T.
         num_steps: in 1..T.
+        timesteps: num_steps whole numbers in 1..T, each below the one before, to start the steps at instead; the last
+            step goes to 0. `timesteps.py` makes such lists.
 
     Raises:
-        ValueError: if num_steps lies outside 1..T.
+        ValueError: if num_steps lies outside 1..T, or the timesteps are not such a list.
     """
     if isinstance(num_steps, bool) or not isinstance(num_steps, int) or not 1 <= num_steps <= num_timesteps:
         raise ValueError(f"num_steps must be a whole number in 1..{num_timesteps}, got {num_steps!r}")
-    times = [round(num_timesteps * (num_steps - i) / num_steps) for i in range(num_steps + 1)]
-    return list(zip(times[:-1], times[1:], strict=True))
+    if timesteps is None:
+        times = [round(num_timesteps * (num_steps - i) / num_steps) for i in range(num_steps + 1)]
+        return list(zip(times[:-1], times[1:], strict=True))
+    bounds = [num_timesteps + 1, *timesteps, 0]
+    whole = all(isinstance(t, int) and not isinstance(t, bool) for t in bounds)
+    if len(timesteps) != num_steps or not whole or any(s >= t for t, s in zip(bounds[:-1], bounds[1:], strict=True)):
+        raise ValueError(
+            f"timesteps must be {num_steps} (num_steps) falling whole numbers in 1..{num_timesteps}, "
+            f"got {list(timesteps)!r}"
+        )
+    return list(zip(bounds[1:-1], bounds[2:], strict=True))
 
 
 def times(x: Tensor, *timesteps: int) -> list[Tensor]:
@@ -127,6 +139,7 @@ def sample_ddpm(
     *,
     noise: SampleNoise | None = None,
     project: Projection = unchanged,
+    timesteps: Sequence[int] | None = None,
 ) -> Iterator[Step]:
     """Sample by ancestral steps with the learned variance.
 
@@ -142,14 +155,16 @@ def sample_ddpm(
         num_steps: in 1..T; the paper takes all T = 1000.
         noise: called with (3, H, W) for fresh noise (B, 3, H, W) at every step.
         project: applied to x_s after every step.
+        timesteps: where each step starts, num_steps falling numbers in 1..T; None = equal strides from T.
 
     Yields:
         A Step after each of num_steps steps.
 
     Raises:
-        ValueError: before the first step, if num_steps lies outside 1..T or there is no noise to draw from.
+        ValueError: before the first step, if num_steps lies outside 1..T, the timesteps are no such list or there is
+            no noise to draw from.
     """
-    pairs = timestep_pairs(diffusion.num_timesteps, num_steps)
+    pairs = timestep_pairs(diffusion.num_timesteps, num_steps, timesteps)
     noise = fresh_noise(noise, "sample_ddpm")
 
     def steps(x: Tensor) -> Iterator[Step]:
@@ -171,6 +186,7 @@ def sample_ddim(
     *,
     noise: SampleNoise | None = None,
     project: Projection = unchanged,
+    timesteps: Sequence[int] | None = None,
 ) -> Iterator[Step]:
     """Sample by deterministic DDIM steps.
 
@@ -180,7 +196,7 @@ def sample_ddim(
 
     Arguments, steps and errors are those of `sample_ddpm`; as no noise is added on the way, none is needed.
     """
-    pairs = timestep_pairs(diffusion.num_timesteps, num_steps)
+    pairs = timestep_pairs(diffusion.num_timesteps, num_steps, timesteps)
 
     def steps(x: Tensor) -> Iterator[Step]:
         for now, then in pairs:
@@ -201,6 +217,7 @@ def sample_dpmpp_2m(
     *,
     noise: SampleNoise | None = None,
     project: Projection = unchanged,
+    timesteps: Sequence[int] | None = None,
 ) -> Iterator[Step]:
     """Sample by DPM-Solver++(2M): second order, one network evaluation a step.
 
@@ -213,7 +230,7 @@ def sample_dpmpp_2m(
 
     Arguments, steps and errors are those of `sample_ddpm`; as no noise is added on the way, none is needed.
     """
-    pairs = timestep_pairs(diffusion.num_timesteps, num_steps)
+    pairs = timestep_pairs(diffusion.num_timesteps, num_steps, timesteps)
 
     def steps(x: Tensor) -> Iterator[Step]:
         x0_before = lambda_before = None

@@ -1,10 +1,10 @@
 """How many network evaluations a good sample needs, measured: writes docs/few_steps.md and its plot.
 
 The shipped scenes-32 draws one picture of each test layout with every sampler at growing numbers of steps, all guided
-at one scale and from the same noise, and with two refinements from later papers (guidance in an interval of noise
-levels only; dynamic thresholding of the predicted image). Each row is compared with another one by resampling layouts
-once for both. A row takes a minute or several; its pictures are kept in --output before anything is measured
-and are not drawn again, so it can be stopped at any time.
+at one scale and from the same noise, on three grids of timesteps, and with two refinements from later papers (guidance
+in an interval of noise levels only; dynamic thresholding of the predicted image). Each row is compared with another one
+by resampling layouts once for both. A row takes a minute or several; its pictures are kept in --output before anything
+is measured and are not drawn again, so it can be stopped at any time.
 
     python docs/scripts/few_steps.py                   # draw what is missing, measure, write
     python docs/scripts/few_steps.py --write           # only measure and write, from the rows that are there
@@ -42,16 +42,19 @@ from sdm_lite.judge import Judge, load_judge
 from sdm_lite.metrics import verdict
 from sdm_lite.progress import progress
 from sdm_lite.sampling import sample_ddim, sample_ddpm, sample_dpmpp_2m
+from sdm_lite.timesteps import TIME_GRIDS
 from sdm_lite.unet import SDMUNet
 
 FOLDER = Path(__file__).parents[1]
 GUIDANCE_SCALE = 1.5
 SAMPLERS = {"ancestral": sample_ddpm, "DDIM": sample_ddim, "DPM-Solver++(2M)": sample_dpmpp_2m}
 NUM_STEPS = {
-    "DDIM": (5, 10, 15, 25, 50),
+    "DDIM": (4, 5, 8, 10, 15, 25, 50),
     "DPM-Solver++(2M)": (5, 8, 10, 15, 25),
     "ancestral": (10, 25, 50, 100),
 }
+GRIDS = {"karras": "rho = 7", "uniform-lambda": "uniform lambda"}  # beside equal strides of t, as tables call them
+GRID_STEPS = {"DDIM": (4, 5, 8, 10, 25), "DPM-Solver++(2M)": (5, 8, 10, 15)}  # on each
 REFINED_STEPS = 25  # of DDIM, for each refinement
 # How far two rows may lie apart and be called as good, fixed before anything was drawn: FID by as much as the floor is,
 # the two ratios by a hundredth and a twentieth of the truth's.
@@ -65,18 +68,21 @@ class Row(NamedTuple):
     sampler: str
     num_steps: int
     refinement: str = "none"
+    grid: str = "trailing"
 
     @property
     def file_name(self) -> str:
         """Where its pictures are kept."""
-        words = f"{self.sampler} {self.num_steps} {self.refinement}".lower()
+        grid = "" if self.grid == "trailing" else self.grid
+        words = f"{self.sampler} {self.num_steps} {self.refinement} {grid}".lower()
         return "-".join("".join(c if c.isalnum() else " " for c in words).split()) + ".safetensors"
 
     @property
     def words(self) -> str:
         """What it is called on the page."""
         refinement = "" if self.refinement == "none" else f", {self.refinement}"
-        return f"{self.num_steps} steps of {self.sampler}{refinement}"
+        grid = "" if self.grid == "trailing" else f" on {GRIDS[self.grid]}"
+        return f"{self.num_steps} steps of {self.sampler}{grid}{refinement}"
 
 
 def dynamic_thresholding(quantile: float) -> Callable[..., Denoiser]:
@@ -109,7 +115,8 @@ def rows() -> list[Row]:
     """All measurements, quick ones first."""
     plain = [Row(sampler, n) for sampler, numbers in NUM_STEPS.items() for n in numbers]
     refined = [Row("DDIM", REFINED_STEPS, name) for name in REFINEMENTS if name != "none"]
-    return sorted(plain + refined, key=lambda row: row.num_steps)
+    gridded = [Row(sampler, n, grid=grid) for grid in GRIDS for sampler in GRID_STEPS for n in GRID_STEPS[sampler]]
+    return sorted(plain + refined + gridded, key=lambda row: row.num_steps)
 
 
 class Scored(NamedTuple):
@@ -127,7 +134,13 @@ def draw(folder: Path, sizes: Sizes) -> None:
         if path.exists():
             continue
         refinement = REFINEMENTS[row.refinement]
-        settings = SampleSettings(GUIDANCE_SCALE, row.num_steps, SAMPLERS[row.sampler], make_denoiser=refinement)
+        settings = SampleSettings(
+            GUIDANCE_SCALE,
+            row.num_steps,
+            SAMPLERS[row.sampler],
+            make_denoiser=refinement,
+            grid=TIME_GRIDS[row.grid],
+        )
         start = time.perf_counter()
         groups = draw_groups(model, *layouts, sizes.samples_of, settings, progress=progress)
         tensors = {"first": torch.stack([group[0] for group in groups]), "several": torch.stack(groups[:several])}
@@ -164,16 +177,17 @@ def apart(scored: Scored, name: str) -> Measure:
 
 def table(found: dict[Row, Scored]) -> list[str]:
     """The rows as lines of Markdown."""
-    lines = [f"| sampler | steps | refinement | {' | '.join(NAMES.values())} |", "|---|---|---|---|---|---|"]
+    lines = [f"| sampler | steps | grid | refinement | {' | '.join(NAMES.values())} |", "|---|---|---|---|---|---|---|"]
     ordered = [row for sampler in SAMPLERS for row in found if row.sampler == sampler]
-    for row in sorted(ordered, key=lambda row: row.refinement != "none"):
-        cells = [row.sampler, str(row.num_steps), row.refinement, *(told(apart(found[row], name)) for name in NAMES)]
+    for row in sorted(ordered, key=lambda row: (row.refinement != "none", [*TIME_GRIDS].index(row.grid))):
+        asked = [row.sampler, str(row.num_steps), GRIDS.get(row.grid, "equal strides of t"), row.refinement]
+        cells = [*asked, *(told(apart(found[row], name)) for name in NAMES)]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
 
 def compared(found: dict[Row, Scored], standard: Row, num_resamples: int) -> dict[Row, dict[str, Measure]]:
-    """By how much each row lies farther from the truth than the standard: the same sampler's of a refinement."""
+    """By how much each row lies farther from the truth than the standard: of a refinement, than itself without it."""
     differences = {}
     for row in found:
         other = row._replace(refinement="none") if row.refinement != "none" else standard
@@ -203,16 +217,17 @@ def comparison_table(differences: dict[Row, dict[str, Measure]]) -> list[str]:
 
 
 def sentences(differences: dict[Row, dict[str, Measure]], standard: Row) -> list[str]:
-    """What the comparisons allow to be said, one line a sampler and one a refinement."""
+    """What the comparisons allow to be said, one line a sampler and grid, and one a refinement."""
     lines = []
-    for sampler in SAMPLERS:
-        plain = [row for row in differences if row.sampler == sampler and row.refinement == "none"]
+    for sampler, grid in dict.fromkeys((row.sampler, row.grid) for row in sorted(differences, key=lines_first)):
+        plain = [row for row in differences if (row.sampler, row.grid, row.refinement) == (sampler, grid, "none")]
+        where = f"{sampler} steps" + ("" if grid == "trailing" else f" on {GRIDS[grid]}")
         good = [row.num_steps for row in plain if said(differences[row])[0] in ("as good", "better")]
         if good:
-            lines.append(f"* **{min(good)} steps of {sampler} are as good as {standard.words}** within the margins.")
+            lines.append(f"* **{min(good)} {where} are as good as {standard.words}** within the margins.")
         else:
             numbers = ", ".join(f"{row.num_steps} {said(differences[row])[0]}" for row in plain)
-            lines.append(f"* No number of {sampler} steps is shown to be as good as {standard.words}: {numbers}.")
+            lines.append(f"* No number of {where} is shown to be as good as {standard.words}: {numbers}.")
     for row in differences:
         if row.refinement != "none":
             name = row.refinement[0].upper() + row.refinement[1:]
@@ -220,8 +235,28 @@ def sentences(differences: dict[Row, dict[str, Measure]], standard: Row) -> list
     return lines
 
 
+def lines_first(row: Row) -> tuple[int, int]:
+    """The order of what is said and drawn: samplers, then grids."""
+    return [*TIME_GRIDS].index(row.grid), [*SAMPLERS].index(row.sampler)
+
+
+def against_trailing(found: dict[Row, Scored], num_resamples: int) -> list[str]:
+    """Each row of another grid against the same steps in equal strides, as lines of Markdown."""
+    lines = [f"| row | {' | '.join(NAMES.values())} | in all |", "|---|---|---|---|---|"]
+    for row in sorted(found, key=lambda row: (*lines_first(row), row.num_steps)):
+        other = row._replace(grid="trailing")
+        if row == other or other not in found:
+            continue
+        one, two = found[row].statistics, found[other].statistics
+        measures = {name: compare(one[name], two[name], num_resamples=num_resamples) for name in NAMES}
+        whole, verdicts = said(measures)
+        cells = [f"{told(measures[name])} {verdicts[name]}" for name in NAMES]
+        lines.append(f"| {row.words} | {' | '.join(cells)} | **{whole}** |")
+    return lines
+
+
 def plot(found: dict[Row, Scored], path: Path) -> None:
-    """FID less its floor, mIoU and diversity over the number of steps, one line a sampler, with intervals."""
+    """FID less its floor, mIoU and diversity over the number of steps, a line a sampler and grid, with intervals."""
     import matplotlib.pyplot as plt
 
     from sdm_lite.viz import save_png, use_style
@@ -229,18 +264,19 @@ def plot(found: dict[Row, Scored], path: Path) -> None:
     use_style()
     figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
     for panel, (name, label) in zip(axes, NAMES.items(), strict=True):
-        for sampler in SAMPLERS:
-            line = sorted(row for row in found if row.sampler == sampler and row.refinement == "none")
+        for sampler, grid in dict.fromkeys((row.sampler, row.grid) for row in sorted(found, key=lines_first)):
+            line = sorted(row for row in found if (row.sampler, row.grid, row.refinement) == (sampler, grid, "none"))
             numbers, points = [row.num_steps for row in line], [apart(found[row], name) for row in line]
-            panel.plot(numbers, [point.value for point in points], marker="o", markersize=4, label=sampler)
+            label = sampler if grid == "trailing" else f"{sampler}, {GRIDS[grid]}"
+            panel.plot(numbers, [point.value for point in points], marker="o", markersize=4, label=label)
             panel.fill_between(numbers, *zip(*(point.interval[:2] for point in points), strict=True), alpha=0.15)
         panel.set_xscale("log")
-        panel.set_xticks([5, 10, 25, 50, 100], ["5", "10", "25", "50", "100"])
+        panel.set_xticks([4, 10, 25, 50, 100], ["4", "10", "25", "50", "100"])
         panel.minorticks_off()
         panel.axhline(0 if name == "frechet" else 1, color="0.5", linewidth=1)
         panel.set_xlabel("network evaluations")
         panel.set_title(label, loc="left")
-    axes[0].legend(loc="upper right")
+    axes[0].legend(loc="upper right", fontsize=7)
     save_png(path, figure)
     plt.close(figure)
 
@@ -256,7 +292,9 @@ def write(found: dict[Row, Scored], sizes: Sizes, num_resamples: int) -> None:
 
 Written by `python docs/scripts/few_steps.py`: the shipped `scenes-32`, guided at s = {GUIDANCE_SCALE:g}, on
 {sizes.num_layouts} test layouts, Scenes(seed={sizes.scenes_seed}), one picture of each
-from the same noise; diversity from {sizes.samples_per_layout} samples of each of {sizes.num_diversity_layouts} layouts.
+from the same noise; timesteps in equal strides from T where nothing else is said, else on the
+grids of `sdm_lite/timesteps.py` with their defaults; diversity from {sizes.samples_per_layout} samples of each of
+{sizes.num_diversity_layouts} layouts.
 All scores are by the Scenes judge, a small network of this package; FID is told as what is above its floor,
 which is what true pictures of the same layouts score; the ratios are to true pictures.
 
@@ -271,6 +309,10 @@ diversity over {sizes.num_diversity_layouts} of the layouts).
 three, and worse if it is worse in one and better in none.
 
 {chr(10).join(comparison_table(differences))}
+
+The same steps on another grid against equal strides of t, by the same rule:
+
+{chr(10).join(against_trailing(found, num_resamples))}
 
 ![FID less its floor, mIoU and diversity against network evaluations](images/few_steps.png)
 

@@ -12,7 +12,7 @@ Shapes: B batch, H x W pixels, T training timesteps.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -103,7 +103,14 @@ def keep_outside(
     return project
 
 
-def repaint_pairs(num_timesteps: int, num_steps: int, *, jump_length: int, num_resamples: int) -> list[tuple[int, int]]:
+def repaint_pairs(
+    num_timesteps: int,
+    num_steps: int,
+    *,
+    jump_length: int,
+    num_resamples: int,
+    timesteps: Sequence[int] | None = None,
+) -> list[tuple[int, int]]:
     """The (t, s) of every move of a resampled walk: s < t is a step of the sampler, s > t a jump back into the noise.
 
     The steps are cut into stretches of `jump_length`, and each stretch is walked `num_resamples` times. The network is
@@ -115,6 +122,7 @@ def repaint_pairs(num_timesteps: int, num_steps: int, *, jump_length: int, num_r
         num_steps: in 1..T, of one walk from T to 0.
         jump_length: steps in a stretch, at least 1.
         num_resamples: how often each stretch is walked, at least 1; at 1 there are no jumps.
+        timesteps: where each step starts, as for `timestep_pairs`.
 
     Raises:
         ValueError: if a number is out of its range.
@@ -124,7 +132,7 @@ def repaint_pairs(num_timesteps: int, num_steps: int, *, jump_length: int, num_r
             f"jump_length and num_resamples must be at least 1, got {jump_length} and {num_resamples}: "
             "num_resamples=1 is sampling without jumps"
         )
-    pairs = timestep_pairs(num_timesteps, num_steps)
+    pairs = timestep_pairs(num_timesteps, num_steps, timesteps)
     moves = []
     for start in range(0, num_steps, jump_length):
         stretch = pairs[start : start + jump_length]
@@ -141,6 +149,7 @@ def sample_repaint(
     *,
     noise: SampleNoise | None = None,
     project: Projection = unchanged,
+    timesteps: Sequence[int] | None = None,
     jump_length: int = 5,
     num_resamples: int = 2,
 ) -> Iterator[Step]:
@@ -155,7 +164,8 @@ def sample_repaint(
     Arguments, steps and errors are those of `sample_ddpm`, but that no step is told after a jump. A stretch has
     `jump_length` steps and is walked `num_resamples` times: the network is called num_steps * num_resamples times.
     """
-    moves = repaint_pairs(diffusion.num_timesteps, num_steps, jump_length=jump_length, num_resamples=num_resamples)
+    stretches = {"jump_length": jump_length, "num_resamples": num_resamples, "timesteps": timesteps}
+    moves = repaint_pairs(diffusion.num_timesteps, num_steps, **stretches)
     noise = fresh_noise(noise, "sample_repaint")
 
     def steps(x: Tensor) -> Iterator[Step]:

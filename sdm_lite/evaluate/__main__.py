@@ -37,6 +37,7 @@ from sdm_lite.judge.photographs import load_own_judge
 from sdm_lite.judge.segmenter import load_segmenter
 from sdm_lite.progress import progress
 from sdm_lite.scenes.dataset import TEST_SEED, VALIDATION_SEED, Scenes
+from sdm_lite.timesteps import TIME_GRIDS
 from sdm_lite.viz import draw_for_files
 
 # Options that only one of the two kinds of data has; None on the command line, these where it applies.
@@ -108,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--num-steps", type=int, default=25, help="of the sampler (default 25)")
     parser.add_argument("--sampler", choices=list(SAMPLER_WORDS), default="ddim", help="default ddim")
+    parser.add_argument("--grid", choices=list(TIME_GRIDS), default="trailing", help="timesteps visited (trailing)")
     parser.add_argument("--samples-per-layout", type=int, default=4, help="for diversity (default 4)")
     parser.add_argument("--seed", type=int, default=0, help="of the samples (default 0)")
     parser.add_argument("--batch-size", type=int, default=32, help="samples at a time (default 32)")
@@ -177,6 +179,7 @@ def _settings(arguments: argparse.Namespace, facts: dict[str, object]) -> Sample
         None if arguments.guidance_interval is None else tuple(arguments.guidance_interval),
         arguments.seed,
         arguments.batch_size,
+        grid=TIME_GRIDS[arguments.grid],
     )
 
 
@@ -320,7 +323,7 @@ def _asked(arguments: argparse.Namespace, settings: SampleSettings) -> str:
     chosen = [f"--guidance-scale {settings.guidance_scale}"]
     if settings.guidance_interval is not None:
         chosen.append("--guidance-interval {} {}".format(*settings.guidance_interval))
-    names = ("judge", "num_steps", "sampler", "samples_per_layout", "seed")
+    names = ("judge", "num_steps", "sampler", "grid", "samples_per_layout", "seed")
     defaults = {name: _parser().get_default(name) for name in names}
     counted = ("layouts", "num_layouts", "num_renders", "num_diversity_layouts", "num_repeats")
     defaults |= {name: SCENES_OPTIONS[name] for name in counted}

@@ -7,7 +7,7 @@ Shapes: B batch, L label maps, N samples of each, H x W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral
@@ -21,8 +21,19 @@ from sdm_lite.datasets import DATASETS
 from sdm_lite.diffusion import Denoiser, GaussianDiffusion
 from sdm_lite.guidance import check_guidance_interval, check_guidance_scale, denoiser
 from sdm_lite.progress import ShowProgress, silently
-from sdm_lite.sampling import SAMPLERS, SampleNoise, Sampler, last, sample_ddim, timestep_pairs
+from sdm_lite.sampling import (
+    SAMPLERS,
+    Projection,
+    SampleNoise,
+    Sampler,
+    Step,
+    last,
+    sample_ddim,
+    timestep_pairs,
+    unchanged,
+)
 from sdm_lite.scenes.dataset import Scenes
+from sdm_lite.timesteps import TimeGrid, trailing
 
 SAMPLER_WORDS = {sampler.__name__.removeprefix("sample_"): sampler for sampler in SAMPLERS.values()}
 """What a command calls each sampler."""
@@ -63,6 +74,7 @@ class SampleSettings:
         batch_size: samples at a time, at least 1; changes nothing but memory and time.
         make_denoiser: `guidance.denoiser`, or any other function of its form, to try another kind of guidance; it gets
             guidance_interval as a keyword where there is one.
+        grid: which timesteps the sampler visits, of `timesteps.TIME_GRIDS` or any other function of that form.
     """
 
     guidance_scale: float = 1.5
@@ -72,6 +84,7 @@ class SampleSettings:
     seed: int = 0
     batch_size: int = 32
     make_denoiser: MakeDenoiser = denoiser
+    grid: TimeGrid = trailing
 
     def check(self, diffusion: GaussianDiffusion) -> SampleSettings:
         """The settings, with the scale as a float.
@@ -83,7 +96,7 @@ class SampleSettings:
             ValueError: in one line, if one of them cannot be.
         """
         scale = check_guidance_scale(self.guidance_scale)
-        timestep_pairs(diffusion.num_timesteps, self.num_steps)
+        timestep_pairs(diffusion.num_timesteps, self.num_steps, self.grid(diffusion, self.num_steps))
         if self.guidance_interval is not None:
             check_guidance_interval(self.guidance_interval, diffusion.num_timesteps)
         if not callable(self.sampler):
@@ -98,9 +111,11 @@ class SampleSettings:
         """What the samples depend on, in words and numbers, for reports: what is left at "all" or "as usual" is not."""
         interval = {} if self.guidance_interval is None else {"guidance_interval": self.guidance_interval}
         guidance = {} if self.make_denoiser is denoiser else {"make_denoiser": name_of(self.make_denoiser)}
+        grid = {} if self.grid is trailing else {"grid": name_of(self.grid)}
         return {
             "sampler": name_of(self.sampler),
             "num_steps": self.num_steps,
+            **grid,
             "guidance_scale": self.guidance_scale,
             **interval,
             **guidance,
@@ -111,6 +126,21 @@ class SampleSettings:
         """The denoiser that these settings ask for, for a condition (B, K, H, W)."""
         interval = {} if self.guidance_interval is None else {"guidance_interval": self.guidance_interval}
         return self.make_denoiser(model.unet, model.diffusion, condition, self.guidance_scale, **interval)
+
+    def steps(
+        self,
+        denoiser: Denoiser,
+        diffusion: GaussianDiffusion,
+        x_T: Tensor,
+        noise: SampleNoise,
+        *,
+        project: Projection = unchanged,
+    ) -> Iterator[Step]:
+        """The sampler's steps on the grid, from x_T (B, 3, H, W): `sampling.last` runs them."""
+        # Only what differs from the default: a partial may hold a projection of its own, a sampler know no grids.
+        grid = {} if self.grid is trailing else {"timesteps": self.grid(diffusion, self.num_steps)}
+        more = grid if project is unchanged else {**grid, "project": project}
+        return self.sampler(denoiser, diffusion, x_T, self.num_steps, noise=noise, **more)
 
 
 def name_of(function: Callable) -> str:
@@ -146,7 +176,7 @@ def draw_samples(
     noise = SampleNoise(seeds)
     x_T = noise((3, *label_maps.shape[1:])).to(condition)
     draw = settings.guided(model, condition)
-    return last(settings.sampler(draw, model.diffusion, x_T, settings.num_steps, noise=noise)).clamp(-1, 1)
+    return last(settings.steps(draw, model.diffusion, x_T, noise)).clamp(-1, 1)
 
 
 def painter(model: Model, settings: SampleSettings) -> Painter:

@@ -14,6 +14,7 @@ from sdm_lite.evaluate.drawing import SAMPLER_WORDS, SampleSettings, default_gui
 from sdm_lite.files import expanded
 from sdm_lite.sample import Maps
 from sdm_lite.sampling import Sampler
+from sdm_lite.timesteps import TIME_GRIDS
 
 
 class Asked(NamedTuple):
@@ -40,6 +41,7 @@ def add_settings(parser: argparse.ArgumentParser, *, samplers: dict[str, Sampler
     parser.add_argument("--guidance-interval", type=int, nargs=2, metavar=("FIRST", "LAST"), help="timesteps (all)")
     parser.add_argument("--num-steps", type=int, default=25, help="of the sampler (default %(default)s)")
     parser.add_argument("--sampler", choices=list(samplers), default="ddim", help="default ddim")
+    parser.add_argument("--grid", choices=list(TIME_GRIDS), default="trailing", help="timesteps visited (trailing)")
     parser.add_argument("--seed", type=int, default=0, help="of the pictures (default %(default)s)")
     parser.add_argument("--batch-size", type=int, default=16, help="pictures at a time (default %(default)s)")
     parser.add_argument("--device", default=default_device(), help="where to compute (default %(default)s)")
@@ -74,6 +76,7 @@ def load_asked(args: argparse.Namespace, *, samplers: dict[str, Sampler] = SAMPL
         guidance_interval=None if args.guidance_interval is None else tuple(args.guidance_interval),
         seed=args.seed,
         batch_size=args.batch_size,
+        grid=TIME_GRIDS[args.grid],
     )
     return Asked(model, facts, settings.check(model.diffusion))
 

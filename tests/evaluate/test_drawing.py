@@ -11,6 +11,7 @@ from sdm_lite import DiffusionConfig, Model, Scenes, denoiser, sample_ddim, samp
 from sdm_lite.edit import sample_repaint
 from sdm_lite.evaluate import SampleSettings, draw_groups, draw_samples
 from sdm_lite.evaluate.drawing import sample_seed
+from sdm_lite.timesteps import karras, trailing
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +130,13 @@ def test_settings_are_checked_against_a_process(wrong, message):
 
 def test_a_scale_that_was_typed_is_a_number():
     assert SampleSettings(" 2.5 ").check(DiffusionConfig().build()) == SampleSettings(2.5)
+
+
+def test_settings_reach_the_timesteps(model, maps):
+    default, moved = drawn(model, maps), drawn(model, maps, grid=karras)
+    assert torch.equal(default, drawn(model, maps, grid=trailing)) and not torch.allclose(default, moved, atol=1e-3)
+    by_hand = partial(sample_ddim, timesteps=karras(model.diffusion, 2))
+    assert torch.equal(moved, drawn(model, maps, sampler=by_hand))
+    assert "grid" not in SampleSettings().told() and SampleSettings(grid=karras).told()["grid"] == "karras"
+    with pytest.raises(ValueError, match="timesteps must be 25"):
+        SampleSettings(grid=lambda diffusion, num_steps: [5, 4]).check(model.diffusion)

@@ -28,7 +28,7 @@ cache  judge
 datasets  __init__
 guidance  checkpoints  plan
 modulation  concat
-unet  scenes
+unet  scenes  timesteps
 spade  sampling  batches  viz  ledger
 labels  diffusion  pyramid  presets  metrics  pictures  progress  command  files
 """

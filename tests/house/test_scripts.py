@@ -46,14 +46,18 @@ def loaded(monkeypatch, tmp_path):
 
 def test_few_steps(loaded, tmp_path, monkeypatch):
     steps = {"DDIM": (2,), "DPM-Solver++(2M)": (2,), "ancestral": (2, 3)}
-    script = loaded("few_steps", NUM_STEPS=steps, REFINED_STEPS=2)
+    script = loaded("few_steps", NUM_STEPS=steps, GRID_STEPS={"DDIM": (2,)}, REFINED_STEPS=2)
     rows = tmp_path / "rows"
     options = ["--num-layouts", "4", "--num-diversity-layouts", "2", "--num-resamples", "4", "--output", str(rows)]
     monkeypatch.setattr(sys, "argv", ["few_steps.py", *options])
     script.main()
     assert {path.name for path in rows.iterdir()} == {row.file_name for row in script.rows()}
     page = (tmp_path / "few_steps.md").read_text()
-    assert page.count("\n| ") == 2 * (1 + len(script.rows())) - 1, "the standard is compared with nothing"
+    gridded = [row for row in script.rows() if row.grid != "trailing"]
+    assert page.count("\n| ") == 2 * (1 + len(script.rows())) - 1 + 1 + len(gridded), (
+        "the standard is compared with nothing"
+    )
+    assert page.count("\n| 2 steps of DDIM on rho = 7 | ") == 2 and "| uniform lambda | none |" in page
     assert page.count(", against guidance as it is: ") == 4 and "on\n4 test layouts, Scenes(seed=2)" in page
     assert (tmp_path / "images" / "few_steps.png").exists()
 
