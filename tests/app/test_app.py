@@ -39,7 +39,7 @@ def test_options_of_voila_are_handed_on(monkeypatch, started):
     assert started[0][3:] == ["--no-browser", "--Voila.ip=127.0.0.1"]
 
 
-@pytest.mark.parametrize("word", ["--nonsense", "page.ipynb"])
+@pytest.mark.parametrize("word", ["--nonsense", "--port1"])
 def test_what_is_no_option_is_one_line_and_not_voilas_whole_usage(started, capsys, word):
     assert app_command.main([word]) == 2 and started == []
     told = capsys.readouterr().err
