@@ -5,6 +5,8 @@
 # TORCH_INDEX_URL  where torch comes from, if not from pip's usual index (the CPU build, or another CUDA)
 # PYTEST_ARGS      more for pytest, for instance PYTEST_ARGS="-m 'not slow'"
 # MUTANTS          more for tests/support/mutate.py, for instance MUTANTS="labels guidance --most 30"
+# PYTHONS          the Pythons that `make anywhere` tries
+# URL              for `make address`
 # LOWEST_PYTHON    the lowest Python that is promised, as a version or a path, for `make lower-bounds`
 
 PYTHON ?= python3
@@ -13,6 +15,8 @@ TORCH_INDEX_URL ?=
 PYTEST_ARGS ?=
 MUTANTS ?=
 LOWEST_PYTHON ?= 3.10
+PYTHONS ?= 3.10 3.11 3.12 3.13
+URL ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,7 +27,7 @@ LOWEST := .venv-lowest
 LOWEST_INSTALL := $(BIN)/uv pip install --quiet --python $(LOWEST) --resolution lowest-direct
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce site ledger test soak mutants lab app notebooks lint format tree benchmark lower-bounds clean
+.PHONY: help install reproduce site wheel anywhere address ledger test soak mutants lab app notebooks lint format tree benchmark lower-bounds clean
 
 help: ## list these commands
 	@echo "sdm_lite: make COMMAND, of which"
@@ -112,6 +116,17 @@ lower-bounds: $(STAMP) ## install the lowest promised versions into .venv-lowest
 	$(BIN)/uv pip list --quiet --python $(LOWEST)
 	$(LOWEST)/bin/python -m pytest -W default -m "not slow and not notebooks and not browser" $(PYTEST_ARGS) \
 	  --ignore tests/house --ignore tests/browser tests
+
+wheel: $(STAMP) ## build dist/sdm_lite-*.whl: put it beside a notebook where the repository is not public (Colab)
+	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+# Not part of `make test`: it fetches a torch for each Python. TORCH, ONLY, LIKE_COLAB: tests/support/anywhere.sh.
+anywhere: $(STAMP) ## run the notebooks from a wheel, from another folder, in a fresh environment for each of PYTHONS
+	@$(PIP_INSTALL) uv
+	TORCH_INDEX_URL="$(TORCH_INDEX_URL)" tests/support/anywhere.sh runs/anywhere $(BIN)/uv $(PYTHONS)
+
+address: $(STAMP) ## write another address of the package wherever it stands (URL=https://github.com/OWNER/NAME)
+	$(BIN)/python tests/support/address.py $(URL)
 
 clean: ## remove caches, builds, pages and what notebooks wrote (not .venv, .venv-lowest, runs/ or reports/)
 	rm -rf build dist site sdm_lite.egg-info .pytest_cache .ruff_cache .hypothesis notebooks/output output

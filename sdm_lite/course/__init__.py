@@ -1,4 +1,4 @@
-"""The course in a folder of one's own: notebooks copied, from an installed package too. `python -m sdm_lite.course`."""
+"""The course in a folder of one's own: `python -m sdm_lite.course DIR` copies its notebooks."""
 
 from sdm_lite.course.copying import copy_course
 

@@ -28,7 +28,6 @@ NOTEBOOKS = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).resolve().pare
 """The notebooks of the course: in an installed package, or in `notebooks/` of a checkout."""
 
 
-
 @dataclass(frozen=True)
 class Course:
     """Which notebooks to run, how, and where to; `make_course` makes it."""
@@ -73,7 +72,9 @@ def make_course(
     if profile not in PROFILES:
         raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, got {profile!r}: choose one of these")
     if write_back and notebooks is None and NOTEBOOKS == _INSTALLED:
-        raise ValueError("--refresh, --times: expected notebooks of one's own, got an installed package: give --notebooks")
+        raise ValueError(
+            "--refresh, --times: expected notebooks of one's own, got an installed package: give --notebooks"
+        )
     if write_back == "notebook" and profile != "quick":
         raise ValueError(f"--refresh: expected profile quick, got {profile!r}: use --times to write its time alone")
     if not timeout > 0:

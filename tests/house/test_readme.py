@@ -11,7 +11,17 @@ TEXTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *s
 
 # The user's top level, and what tools look for there. Everything else has a room.
 FOR_READERS = {"README.md", "environment.yml", "sdm_lite", *BESIDE}
-FOR_TOOLS = {".ci", ".gitattributes", ".github", ".gitignore", "CITATION.cff", "LICENSE", "Makefile"}
+FOR_TOOLS = {
+    ".binder",
+    ".ci",
+    ".devcontainer",
+    ".gitattributes",
+    ".github",
+    ".gitignore",
+    "CITATION.cff",
+    "LICENSE",
+    "Makefile",
+}
 FOR_TOOLS |= {"CHANGELOG.md", "CONTRIBUTING.md", "MANIFEST.in", "constraints.txt", "pyproject.toml"}
 # Where a package index, which shows the README alone, finds its pictures.
 PICTURES = "https://raw.githubusercontent.com/sdm-lite/sdm_lite/main/"
