@@ -3,7 +3,7 @@
 Apart from the network so that each equation stands in exactly one function and can be held against numbers.
 Ho et al. (2020, DDPM), Nichol & Dhariwal (2021, improved DDPM), Wang et al. (2022, SDM), section 3.
 
-Timesteps are 1..T and alpha_bar_0 = 1: t = 0 is the clean image. A step goes from t to some s < t, and all it needs is
+Timesteps are 1..T and alpha_bar_0 = 1: t = 0 is the clean image. A step goes from t to some r < t, and all it needs is
 alpha_bar at its two ends, so a sampler of 25 steps uses the same functions as one of 1000.
 
 Shapes: B batch, C channels (3), H x W pixels, T training timesteps. "output" is what the network says, (B, 2 C, H, W):
@@ -125,11 +125,11 @@ class GaussianDiffusion(nn.Module):
         for name, table in tables.items():
             self.register_buffer(name, table.float()[:, None, None, None], persistent=False)
 
-    def log_alpha_bar(self, t: Tensor, s: Tensor | None = None) -> Tensor:
-        """Log alpha_bar_t, or log (alpha_bar_t / alpha_bar_s), as (B, 1, 1, 1), for t and s (B,) int64 in 0..T."""
+    def log_alpha_bar(self, t: Tensor, r: Tensor | None = None) -> Tensor:
+        """Log alpha_bar_t, or log (alpha_bar_t / alpha_bar_r), as (B, 1, 1, 1), for t and r (B,) int64 in 0..T."""
         high, low = self.log_alpha_bar_high[t], self.log_alpha_bar_low[t]
-        if s is not None:
-            high, low = high - self.log_alpha_bar_high[s], low - self.log_alpha_bar_low[s]
+        if r is not None:
+            high, low = high - self.log_alpha_bar_high[r], low - self.log_alpha_bar_low[r]
         return (high + low)[:, None, None, None]
 
     def alpha_bar(self, t: Tensor) -> Tensor:
@@ -198,50 +198,50 @@ class GaussianDiffusion(nn.Module):
             eps, x0 = mean_part, self.x0_from_eps(mean_part, x_t, t)
         return Prediction(eps, x0.clamp(-1, 1) if clip else x0, (variance_part + 1) / 2)
 
-    def posterior(self, x0: Tensor, x_t: Tensor, t: Tensor, s: Tensor) -> Gaussian:
-        """The forward process seen backwards, q(x_s | x_t, x_0).
+    def posterior(self, x0: Tensor, x_t: Tensor, t: Tensor, r: Tensor) -> Gaussian:
+        """The forward process seen backwards, q(x_r | x_t, x_0).
 
-            mean = (sqrt(alpha_bar_s) beta x_0 + sqrt(1 - beta) (1 - alpha_bar_s) x_t) / (1 - alpha_bar_t)
-            var  = beta~ = beta (1 - alpha_bar_s) / (1 - alpha_bar_t),    beta = 1 - alpha_bar_t / alpha_bar_s
+            mean = (sqrt(alpha_bar_r) beta x_0 + sqrt(1 - beta) (1 - alpha_bar_r) x_t) / (1 - alpha_bar_t)
+            var  = beta~ = beta (1 - alpha_bar_r) / (1 - alpha_bar_t),    beta = 1 - alpha_bar_t / alpha_bar_r
 
-        Ho et al. (2020), Eqs. 6 and 7, there for s = t - 1. At s = 0 the variance is 0; its logarithm is replaced by
+        Ho et al. (2020), Eqs. 6 and 7, there for r = t - 1. At r = 0 the variance is 0; its logarithm is replaced by
         that of the step (2, 1), as in the published code, so that it stays finite (exactly: `log_variance_bounds`).
 
         Args:
             x0: (B, C, H, W).
             x_t: (B, C, H, W).
             t: (B,) int64 in 1..T.
-            s: (B,) int64 in 0..t-1.
+            r: (B,) int64 in 0..t-1.
 
         Returns:
             Mean (B, C, H, W) and log-variance (B, 1, 1, 1).
 
         Raises:
-            ValueError: if some s is not below its t.
+            ValueError: if some r is not below its t.
         """
-        check_step(t, s)
-        beta = -torch.expm1(self.log_alpha_bar(t, s))  # (B, 1, 1, 1), as all weights below
-        noise_t, noise_s = -torch.expm1(self.log_alpha_bar(t)), -torch.expm1(self.log_alpha_bar(s))
-        of_x0 = torch.exp(self.log_alpha_bar(s) / 2) * beta / noise_t
-        of_x_t = torch.exp(self.log_alpha_bar(t, s) / 2) * noise_s / noise_t
+        check_step(t, r)
+        beta = -torch.expm1(self.log_alpha_bar(t, r))  # (B, 1, 1, 1), as all weights below
+        noise_t, noise_r = -torch.expm1(self.log_alpha_bar(t)), -torch.expm1(self.log_alpha_bar(r))
+        of_x0 = torch.exp(self.log_alpha_bar(r) / 2) * beta / noise_t
+        of_x_t = torch.exp(self.log_alpha_bar(t, r) / 2) * noise_r / noise_t
         mean = of_x0 * x0 + of_x_t * x_t  # (B, C, H, W)
-        return Gaussian(mean, self.log_variance_bounds(t, s)[0])
+        return Gaussian(mean, self.log_variance_bounds(t, r)[0])
 
-    def log_variance_bounds(self, t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
-        """Log beta~ and log beta of the step from t to s, each (B, 1, 1, 1): the bounds of Wang et al. (2022), Eq. 11.
+    def log_variance_bounds(self, t: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
+        """Log beta~ and log beta of the step from t to r, each (B, 1, 1, 1): the bounds of Wang et al. (2022), Eq. 11.
 
-        At s = 0, where beta~ is zero, the lower bound is that of the step (2, 1), as in Nichol & Dhariwal's code. It is
+        At r = 0, where beta~ is zero, the lower bound is that of the step (2, 1), as in Nichol & Dhariwal's code. It is
         below the upper of any step to 0: beta_1 beta_2 / (beta_1 + beta_2 - beta_1 beta_2) <= beta_1.
         """
-        upper = torch.log(-torch.expm1(self.log_alpha_bar(t, s)))  # (B, 1, 1, 1)
-        first = s == 0
-        t_, s_ = torch.where(first, torch.full_like(t, 2), t), torch.where(first, torch.ones_like(s), s)
-        beta = -torch.expm1(self.log_alpha_bar(t_, s_))
-        lower = torch.log(beta * torch.expm1(self.log_alpha_bar(s_)) / torch.expm1(self.log_alpha_bar(t_)))
+        upper = torch.log(-torch.expm1(self.log_alpha_bar(t, r)))  # (B, 1, 1, 1)
+        first = r == 0
+        t_, r_ = torch.where(first, torch.full_like(t, 2), t), torch.where(first, torch.ones_like(r), r)
+        beta = -torch.expm1(self.log_alpha_bar(t_, r_))
+        lower = torch.log(beta * torch.expm1(self.log_alpha_bar(r_)) / torch.expm1(self.log_alpha_bar(t_)))
         return lower, upper
 
-    def reverse(self, prediction: Prediction, x_t: Tensor, t: Tensor, s: Tensor) -> Gaussian:
-        """The model's p(x_s | x_t), one step of the reverse process.
+    def reverse(self, prediction: Prediction, x_t: Tensor, t: Tensor, r: Tensor) -> Gaussian:
+        """The model's p(x_r | x_t), one step of the reverse process.
 
         The mean is the posterior's with the predicted x_0 for the true one. The log-variance lies between its bounds,
         log var = f log beta + (1 - f) log beta~. Nichol & Dhariwal (2021), Eq. 15; Wang et al. (2022), Eq. 11.
@@ -251,16 +251,16 @@ class GaussianDiffusion(nn.Module):
             prediction: what the network said.
             x_t: (B, C, H, W).
             t: (B,) int64 in 1..T.
-            s: (B,) int64 in 0..t-1.
+            r: (B,) int64 in 0..t-1.
 
         Returns:
             Mean and log-variance, each (B, C, H, W), both finite.
 
         Raises:
-            ValueError: if some s is not below its t.
+            ValueError: if some r is not below its t.
         """
-        mean = self.posterior(prediction.x0, x_t, t, s).mean  # (B, C, H, W)
-        lower, upper = self.log_variance_bounds(t, s)  # (B, 1, 1, 1) each
+        mean = self.posterior(prediction.x0, x_t, t, r).mean  # (B, C, H, W)
+        lower, upper = self.log_variance_bounds(t, r)  # (B, 1, 1, 1) each
         return Gaussian(mean, lower + prediction.variance_fraction * (upper - lower))
 
     def losses(
@@ -315,18 +315,18 @@ class GaussianDiffusion(nn.Module):
             x_t: (B, C, H, W).
             t: (B,) int64 in 1..T.
         """
-        s = t - 1
-        truth = self.posterior(x0, x_t, t, s)
-        model = self.reverse(prediction._replace(x0=prediction.x0.detach()), x_t, t, s)
+        r = t - 1
+        truth = self.posterior(x0, x_t, t, r)
+        model = self.reverse(prediction._replace(x0=prediction.x0.detach()), x_t, t, r)
         kl = mean_flat(normal_kl(truth, model))  # (B,)
         likelihood = mean_flat(-discretized_log_likelihood(x0, model))  # (B,)
-        return torch.where(s == 0, likelihood, kl) / LOG_2
+        return torch.where(r == 0, likelihood, kl) / LOG_2
 
 
-def check_step(t: Tensor, s: Tensor) -> None:
-    """Raise ValueError unless every step goes down: 0 <= s < t."""
-    if not bool(((s < t) & (s >= 0)).all()):
-        raise ValueError(f"a step goes from t to s with t > s >= 0, got t = {t.tolist()} and s = {s.tolist()}")
+def check_step(t: Tensor, r: Tensor) -> None:
+    """Raise ValueError unless every step goes down: 0 <= r < t."""
+    if not bool(((r < t) & (r >= 0)).all()):
+        raise ValueError(f"a step goes from t to r with t > r >= 0, got t = {t.tolist()} and r = {r.tolist()}")
 
 
 def mean_flat(x: Tensor) -> Tensor:

@@ -17,12 +17,12 @@ from torch import Tensor
 
 from sdm_lite.diffusion import Denoiser, GaussianDiffusion
 
-Projection = Callable[[Tensor, Tensor], Tensor]  # (x_s, s (B,)) -> x_s, applied after every step: see edit.py
+Projection = Callable[[Tensor, Tensor], Tensor]  # (x_r, r (B,)) -> x_r, applied after every step: see edit/
 
 
-def unchanged(x_s: Tensor, s: Tensor) -> Tensor:
+def unchanged(x_r: Tensor, r: Tensor) -> Tensor:
     """The projection that projects nothing: a sample as the sampler made it."""
-    return x_s
+    return x_r
 
 
 class Step(NamedTuple):
@@ -72,7 +72,7 @@ class SampleNoise:
 
 
 def timestep_pairs(num_timesteps: int, num_steps: int, timesteps: Sequence[int] | None = None) -> list[tuple[int, int]]:
-    """The (t, s) of every step, from T down to 0 in equal strides, rounded ("trailing" spacing: it starts at T).
+    """The (t, r) of every step, from T down to 0 in equal strides, rounded ("trailing" spacing: it starts at T).
 
     Args:
         num_timesteps: T.
@@ -90,7 +90,7 @@ def timestep_pairs(num_timesteps: int, num_steps: int, timesteps: Sequence[int] 
         return list(zip(times[:-1], times[1:], strict=True))
     bounds = [num_timesteps + 1, *timesteps, 0]
     whole = all(isinstance(t, int) and not isinstance(t, bool) for t in bounds)
-    if len(timesteps) != num_steps or not whole or any(s >= t for t, s in zip(bounds[:-1], bounds[1:], strict=True)):
+    if len(timesteps) != num_steps or not whole or any(r >= t for t, r in zip(bounds[:-1], bounds[1:], strict=True)):
         raise ValueError(
             f"timesteps must be {num_steps} (num_steps) falling whole numbers in 1..{num_timesteps}, "
             f"got {list(timesteps)!r}"
@@ -111,24 +111,24 @@ def fresh_noise(noise: SampleNoise | None, sampler: str) -> SampleNoise:
 
 
 def ancestral_step(
-    denoiser: Denoiser, diffusion: GaussianDiffusion, x_t: Tensor, t: Tensor, s: Tensor, z: Tensor
+    denoiser: Denoiser, diffusion: GaussianDiffusion, x_t: Tensor, t: Tensor, r: Tensor, z: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """One step of ancestral sampling, x_s = mean + exp(log_variance / 2) z, without z where s = 0. See `sample_ddpm`.
+    """One step of ancestral sampling, x_r = mean + exp(log_variance / 2) z, without z where r = 0. See `sample_ddpm`.
 
     Args:
         denoiser: guided or not.
         diffusion: the process.
         x_t: (B, 3, H, W).
         t: (B,) int64 in 1..T.
-        s: (B,) int64 in 0..t - 1.
+        r: (B,) int64 in 0..t - 1.
         z: (B, 3, H, W), standard normal.
 
     Returns:
-        x_s and the predicted x0, (B, 3, H, W) each.
+        x_r and the predicted x0, (B, 3, H, W) each.
     """
     prediction = denoiser(x_t, t)
-    mean, log_variance = diffusion.reverse(prediction, x_t, t, s)  # (B, 3, H, W) each
-    return mean + torch.exp(log_variance / 2) * (z * (s > 0)[:, None, None, None]), prediction.x0
+    mean, log_variance = diffusion.reverse(prediction, x_t, t, r)  # (B, 3, H, W) each
+    return mean + torch.exp(log_variance / 2) * (z * (r > 0)[:, None, None, None]), prediction.x0
 
 
 def sample_ddpm(
@@ -143,7 +143,7 @@ def sample_ddpm(
 ) -> Iterator[Step]:
     """Sample by ancestral steps with the learned variance.
 
-        x_s = mean + exp(log_variance / 2) z,    z ~ N(0, I) for s > 0 and 0 for s = 0
+        x_r = mean + exp(log_variance / 2) z,    z ~ N(0, I) for r > 0 and 0 for r = 0
 
     Ho et al. (2020), Algorithm 2; Wang et al. (2022), Algorithm 2, whose line 5 is wrong in three places and whose line
     3 never stops the noise (docs/errata.md). With fewer than T steps each step uses alpha_bar at its own two ends.
@@ -154,7 +154,7 @@ def sample_ddpm(
         x_T: (B, 3, H, W), standard normal.
         num_steps: in 1..T; the paper takes all T = 1000.
         noise: called with (3, H, W) for fresh noise (B, 3, H, W) at every step.
-        project: applied to x_s after every step.
+        project: applied to x_r after every step.
         timesteps: where each step starts, num_steps falling numbers in 1..T; None = equal strides from T.
 
     Yields:
@@ -169,10 +169,10 @@ def sample_ddpm(
 
     def steps(x: Tensor) -> Iterator[Step]:
         for now, then in pairs:
-            t, s = times(x, now, then)  # (B,) each
+            t, r = times(x, now, then)  # (B,) each
             z = noise(x.shape[1:]).to(x)  # (B, 3, H, W)
-            x, x0 = ancestral_step(denoiser, diffusion, x, t, s, z)
-            x = project(x, s)
+            x, x0 = ancestral_step(denoiser, diffusion, x, t, r, z)
+            x = project(x, r)
             yield Step(then, x, x0)
 
     return steps(x_T)
@@ -190,7 +190,7 @@ def sample_ddim(
 ) -> Iterator[Step]:
     """Sample by deterministic DDIM steps.
 
-        x_s = sqrt(alpha_bar_s) x_0 + sqrt(1 - alpha_bar_s) eps
+        x_r = sqrt(alpha_bar_r) x_0 + sqrt(1 - alpha_bar_r) eps
 
     Song et al. (2020), Eq. 12 with sigma = 0. `eps` is taken from the clipped x_0, so that the two agree with x_t.
 
@@ -200,10 +200,10 @@ def sample_ddim(
 
     def steps(x: Tensor) -> Iterator[Step]:
         for now, then in pairs:
-            t, s = times(x, now, then)  # (B,) each
+            t, r = times(x, now, then)  # (B,) each
             x0 = denoiser(x, t).x0  # (B, 3, H, W)
             eps = diffusion.eps_from_x0(x0, x, t)  # (B, 3, H, W)
-            x = project(diffusion.q_sample(x0, s, eps), s)
+            x = project(diffusion.q_sample(x0, r, eps), r)
             yield Step(then, x, x0)
 
     return steps(x_T)
@@ -221,9 +221,9 @@ def sample_dpmpp_2m(
 ) -> Iterator[Step]:
     """Sample by DPM-Solver++(2M): second order, one network evaluation a step.
 
-        x_s = sigma_s / sigma_t x_t + signal_s (1 - exp(-h)) D
+        x_r = sigma_r / sigma_t x_t + signal_r (1 - exp(-h)) D
         D   = x_0 + h / (2 h_before) (x_0 - x_0_before)
-        h   = lambda_s - lambda_t,    lambda = log(signal / sigma)
+        h   = lambda_r - lambda_t,    lambda = log(signal / sigma)
 
     Lu et al. (2022, DPM-Solver++), Algorithm 2. The first step has no past and the last no finite lambda: both are of
     first order.
@@ -235,16 +235,16 @@ def sample_dpmpp_2m(
     def steps(x: Tensor) -> Iterator[Step]:
         x0_before = lambda_before = None
         for now, then in pairs:
-            t, s = times(x, now, then)  # (B,) each
+            t, r = times(x, now, then)  # (B,) each
             x0 = denoiser(x, t).x0  # (B, 3, H, W)
-            (signal_t, sigma_t), (signal_s, sigma_s) = diffusion.signal_and_noise(t), diffusion.signal_and_noise(s)
-            lambda_t, lambda_s = torch.log(signal_t / sigma_t), torch.log(signal_s / sigma_s)  # (B, 1, 1, 1); inf at 0
+            (signal_t, sigma_t), (signal_r, sigma_r) = diffusion.signal_and_noise(t), diffusion.signal_and_noise(r)
+            lambda_t, lambda_r = torch.log(signal_t / sigma_t), torch.log(signal_r / sigma_r)  # (B, 1, 1, 1); inf at 0
             direction = x0
             if x0_before is not None and then > 0:
-                direction = x0 + (lambda_s - lambda_t) / (2 * (lambda_t - lambda_before)) * (x0 - x0_before)
+                direction = x0 + (lambda_r - lambda_t) / (2 * (lambda_t - lambda_before)) * (x0 - x0_before)
             x0_before, lambda_before = x0, lambda_t
-            decay = torch.exp(lambda_t - lambda_s)  # exp(-h), 0 at s = 0
-            x = project(sigma_s / sigma_t * x + signal_s * (1 - decay) * direction, s)
+            decay = torch.exp(lambda_t - lambda_r)  # exp(-h), 0 at r = 0
+            x = project(sigma_r / sigma_t * x + signal_r * (1 - decay) * direction, r)
             yield Step(then, x, x0)
 
     return steps(x_T)

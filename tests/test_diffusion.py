@@ -81,14 +81,14 @@ def test_float32_coefficients_keep_double_precision_differences(betas):
 
 
 def test_posterior_is_bayes_rule(diffusion):
-    """Product of the two normals q(x_s | x_0) and q(x_t | x_s), written out for one pixel, for a wide step."""
-    t, s = torch.tensor([700]), torch.tensor([300])
-    a_t, a_s = diffusion.alpha_bar(t).double(), diffusion.alpha_bar(s).double()
+    """Product of the two normals q(x_r | x_0) and q(x_t | x_r), written out for one pixel, for a wide step."""
+    t, r = torch.tensor([700]), torch.tensor([300])
+    a_t, a_r = diffusion.alpha_bar(t).double(), diffusion.alpha_bar(r).double()
     x0, x_t = torch.full((1, 1, 1, 1), 0.3), torch.full((1, 1, 1, 1), -0.8)
-    ratio = a_t / a_s
-    precision = 1 / (1 - a_s) + ratio / (1 - ratio)
-    mean = (a_s.sqrt() * x0 / (1 - a_s) + ratio.sqrt() * x_t / (1 - ratio)) / precision
-    got = diffusion.posterior(x0, x_t, t, s)
+    ratio = a_t / a_r
+    precision = 1 / (1 - a_r) + ratio / (1 - ratio)
+    mean = (a_r.sqrt() * x0 / (1 - a_r) + ratio.sqrt() * x_t / (1 - ratio)) / precision
+    got = diffusion.posterior(x0, x_t, t, r)
     torch.testing.assert_close(got.mean.double(), mean, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(got.log_variance.double().exp(), 1 / precision, rtol=1e-5, atol=0)
 
@@ -96,31 +96,31 @@ def test_posterior_is_bayes_rule(diffusion):
 @given(processes(), st.integers(0, 2**31), st.data())
 def test_the_algebra_of_any_step_of_any_process(diffusion, seed, data):
     t = data.draw(st.integers(1, diffusion.num_timesteps))
-    s = data.draw(st.integers(0, t - 1))
-    t, s = torch.tensor([t]), torch.tensor([s])
+    r = data.draw(st.integers(0, t - 1))
+    t, r = torch.tensor([t]), torch.tensor([r])
     x0, eps = torch.randn(2, 1, 3, 4, 4, generator=torch.Generator().manual_seed(seed))
     x_t = diffusion.q_sample(x0, t, eps)
     torch.testing.assert_close(diffusion.eps_from_x0(x0, x_t, t), eps, atol=1e-4, rtol=0)
     if diffusion.signal[t] > 0.01:  # at the end, where the image is next to gone, rounding decides
         torch.testing.assert_close(diffusion.x0_from_eps(eps, x_t, t), x0, atol=1e-4, rtol=0)
-    # Of what q(x_t | x_0) can be, q(x_s | x_t, x_0) makes what q(x_s | x_0) can be: its mean, and its variance.
-    (signal_t, sigma_t), (signal_s, sigma_s) = diffusion.signal_and_noise(t), diffusion.signal_and_noise(s)
-    mean, log_variance = diffusion.posterior(x0, signal_t * x0, t, s)
-    torch.testing.assert_close(mean, signal_s * x0, atol=1e-5, rtol=1e-4)
-    of_x_t = diffusion.posterior(torch.zeros_like(x0), torch.ones_like(x0), t, s).mean[:, :1, :1, :1]
-    variance = (of_x_t * sigma_t) ** 2 + (log_variance.exp() if s > 0 else 0)
-    torch.testing.assert_close(variance, sigma_s**2, atol=1e-6, rtol=1e-4)
-    lower, upper = diffusion.log_variance_bounds(t, s)
+    # Of what q(x_t | x_0) can be, q(x_r | x_t, x_0) makes what q(x_r | x_0) can be: its mean, and its variance.
+    (signal_t, sigma_t), (signal_r, sigma_r) = diffusion.signal_and_noise(t), diffusion.signal_and_noise(r)
+    mean, log_variance = diffusion.posterior(x0, signal_t * x0, t, r)
+    torch.testing.assert_close(mean, signal_r * x0, atol=1e-5, rtol=1e-4)
+    of_x_t = diffusion.posterior(torch.zeros_like(x0), torch.ones_like(x0), t, r).mean[:, :1, :1, :1]
+    variance = (of_x_t * sigma_t) ** 2 + (log_variance.exp() if r > 0 else 0)
+    torch.testing.assert_close(variance, sigma_r**2, atol=1e-6, rtol=1e-4)
+    lower, upper = diffusion.log_variance_bounds(t, r)
     assert lower <= upper and torch.isfinite(lower) and torch.isfinite(upper)
 
 
 def test_two_steps_of_the_forward_process_are_one(diffusion):
     generator = torch.Generator().manual_seed(0)
     x0 = torch.full((200_000, 1, 1, 1), 0.5)
-    t, s = torch.full((len(x0),), 400), torch.full((len(x0),), 150)
-    x_s = diffusion.q_sample(x0, s, torch.randn(x0.shape, generator=generator))
-    ratio = diffusion.alpha_bar(t) / diffusion.alpha_bar(s)
-    x_t = ratio.sqrt() * x_s + (1 - ratio).sqrt() * torch.randn(x0.shape, generator=generator)
+    t, r = torch.full((len(x0),), 400), torch.full((len(x0),), 150)
+    x_r = diffusion.q_sample(x0, r, torch.randn(x0.shape, generator=generator))
+    ratio = diffusion.alpha_bar(t) / diffusion.alpha_bar(r)
+    x_t = ratio.sqrt() * x_r + (1 - ratio).sqrt() * torch.randn(x0.shape, generator=generator)
     alpha_bar = diffusion.alpha_bar(t)[0].item()
     assert abs(x_t.mean().item() - 0.5 * alpha_bar**0.5) < 4 * (1 - alpha_bar) ** 0.5 / len(x0) ** 0.5
     assert abs(x_t.var().item() / (1 - alpha_bar) - 1) < 4 * (2 / len(x0)) ** 0.5
@@ -145,10 +145,10 @@ def test_v_and_eps_say_the_same(diffusion):
 def test_the_variance_is_not_held_between_its_bounds(diffusion):
     # Nothing clamps the network's channels: a fraction beyond 0..1 has a gradient back to it and is sampled as it is.
     raw = torch.tensor([-2.0, -1.0, 0.0, 1.0, 3.0]).expand(1, 3, 1, 5)
-    x_t, t, s = torch.zeros(1, 3, 1, 5), torch.tensor([500]), torch.tensor([400])
+    x_t, t, r = torch.zeros(1, 3, 1, 5), torch.tensor([500]), torch.tensor([400])
     prediction = diffusion.predict(torch.cat([x_t, raw], 1), x_t, t)
-    log_variance = diffusion.reverse(prediction, x_t, t, s).log_variance
-    lower, upper = diffusion.log_variance_bounds(t, s)
+    log_variance = diffusion.reverse(prediction, x_t, t, r).log_variance
+    lower, upper = diffusion.log_variance_bounds(t, r)
     expected = torch.tensor([-0.5, 0.0, 0.5, 1.0, 2.0]).expand(1, 3, 1, 5)
     torch.testing.assert_close((log_variance - lower) / (upper - lower), expected)
 
@@ -223,18 +223,18 @@ def test_reverse_is_finite_at_every_end(betas):
     diffusion = GaussianDiffusion(betas)
     x = torch.zeros(1, 3, 2, 2)
     prediction = Prediction(x, x, x + 0.5)
-    for t, s in [(1, 0), (2, 1), (2, 0), (1000, 0), (1000, 999), (1000, 1)]:
-        mean, log_variance = diffusion.reverse(prediction, x, torch.tensor([t]), torch.tensor([s]))
+    for t, r in [(1, 0), (2, 1), (2, 0), (1000, 0), (1000, 999), (1000, 1)]:
+        mean, log_variance = diffusion.reverse(prediction, x, torch.tensor([t]), torch.tensor([r]))
         assert torch.isfinite(mean).all() and torch.isfinite(log_variance).all()
-        lower, upper = diffusion.log_variance_bounds(torch.tensor([t]), torch.tensor([s]))
+        lower, upper = diffusion.log_variance_bounds(torch.tensor([t]), torch.tensor([r]))
         assert (lower <= upper).all()
 
 
-@pytest.mark.parametrize(("t", "s"), [(5, 5), (5, 7), (5, -1)])
-def test_steps_that_do_not_go_down_are_rejected(diffusion, t, s):
+@pytest.mark.parametrize(("t", "r"), [(5, 5), (5, 7), (5, -1)])
+def test_steps_that_do_not_go_down_are_rejected(diffusion, t, r):
     x = torch.zeros(1, 3, 2, 2)
-    with pytest.raises(ValueError, match="t > s >= 0"):
-        diffusion.posterior(x, x, torch.tensor([t]), torch.tensor([s]))
+    with pytest.raises(ValueError, match="t > r >= 0"):
+        diffusion.posterior(x, x, torch.tensor([t]), torch.tensor([r]))
 
 
 def test_a_process_has_no_weights_and_its_description_cannot_change():

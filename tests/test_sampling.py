@@ -182,14 +182,14 @@ def test_pairs_cover_the_way_from_T_to_0(data, num_timesteps):
     num_steps = data.draw(st.integers(1, num_timesteps))
     pairs = timestep_pairs(num_timesteps, num_steps)
     assert len(pairs) == num_steps and pairs[0][0] == num_timesteps and pairs[-1][1] == 0
-    assert all(t > s for t, s in pairs) and [s for _, s in pairs[:-1]] == [t for t, _ in pairs[1:]]
+    assert all(t > r for t, r in pairs) and [r for _, r in pairs[:-1]] == [t for t, _ in pairs[1:]]
     strides = [t - s for t, s in pairs]
     assert max(strides) - min(strides) <= 1, "even, but for rounding"
 
 
 @given(processes(), st.integers(0, 2**31), st.data())
 def test_ddim_with_the_true_image_for_a_prediction_walks_along_one_noise(diffusion, seed, data):
-    """Each x_s is what the forward process makes of the image and of the noise in x_T, whatever the steps."""
+    """Each x_r is what the forward process makes of the image and of the noise in x_T, whatever the steps."""
     x0, eps = torch.randn(2, 1, 3, 4, 4, generator=torch.Generator().manual_seed(seed)).clamp(-1, 1)
     num_steps = data.draw(st.integers(1, min(diffusion.num_timesteps, 20)))
 

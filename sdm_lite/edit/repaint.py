@@ -2,7 +2,7 @@
 
 Apart because it is no sampler of its own: `keep_outside` is one function that any sampler applies after every step.
 Wherever the label map did not change, the running sample is replaced by the known image with the noise of that
-timestep. So the network always sees surroundings that fit, and at s = 0 they are the image itself. Lugmayr et al.
+timestep. So the network always sees surroundings that fit, and at r = 0 they are the image itself. Lugmayr et al.
 (2022), "RePaint", Eq. 8; `sample_repaint` adds their resampling, and `seam` measures whether the border shows.
 
 Wang et al. (2022), section 4.4, erase the region and "inpaint" it; how is not said, and no code for it is published.
@@ -64,8 +64,8 @@ def keep_outside(
 ) -> Projection:
     """The projection that holds everything outside a region to a known image.
 
-        x_s <- x_s                                            inside the region
-        x_s <- sqrt(alpha_bar_s) image + sqrt(1 - alpha_bar_s) noise     outside
+        x_r <- x_r                                            inside the region
+        x_r <- sqrt(alpha_bar_r) image + sqrt(1 - alpha_bar_r) noise     outside
 
     Lugmayr et al. (2022), Eq. 8. They draw new noise at each step, which fits ancestral sampling: hand over the
     SampleNoise that it draws from. Deterministic samplers (DDIM, DPM-Solver++) need one noise for all steps, so that
@@ -78,7 +78,7 @@ def keep_outside(
         noise: (B, 3, H, W), standard normal, for all steps; or a SampleNoise for new noise at every step.
 
     Returns:
-        A callable (x_s, s) -> x_s for the samplers' `project`. At s = 0 its result outside the region is the image,
+        A callable (x_r, r) -> x_r for the samplers' `project`. At r = 0 its result outside the region is the image,
         exactly.
 
     Raises:
@@ -96,9 +96,9 @@ def keep_outside(
             "make it with changed_region(old_label_map, new_label_map)"
         )
 
-    def project(x_s: Tensor, s: Tensor) -> Tensor:
+    def project(x_r: Tensor, r: Tensor) -> Tensor:
         eps = noise if isinstance(noise, Tensor) else noise(image.shape[1:]).to(image)
-        return torch.where(region, x_s, diffusion.q_sample(image, s, eps))
+        return torch.where(region, x_r, diffusion.q_sample(image, r, eps))
 
     return project
 
@@ -111,7 +111,7 @@ def repaint_pairs(
     num_resamples: int,
     timesteps: Sequence[int] | None = None,
 ) -> list[tuple[int, int]]:
-    """The (t, s) of every move of a resampled walk: s < t is a step of the sampler, s > t a jump back into the noise.
+    """The (t, r) of every move of a resampled walk: r < t is a step of the sampler, r > t a jump back into the noise.
 
     The steps are cut into stretches of `jump_length`, and each stretch is walked `num_resamples` times. The network is
     evaluated num_steps * num_resamples times: jumps cost nothing. Lugmayr et al. (2022), Algorithm 1, where a stretch
@@ -155,7 +155,7 @@ def sample_repaint(
 ) -> Iterator[Step]:
     """Sample by ancestral steps with resampling: walk down a stretch of steps, jump back up, and walk it again.
 
-        x_t = sqrt(alpha_bar_t / alpha_bar_s) x_s + sqrt(1 - alpha_bar_t / alpha_bar_s) z,    z ~ N(0, I)
+        x_t = sqrt(alpha_bar_t / alpha_bar_r) x_r + sqrt(1 - alpha_bar_t / alpha_bar_r) z,    z ~ N(0, I)
 
     A region sees its surroundings through the noise of each step, and what it decides early it cannot take back. After
     a jump it is decided again, from a start that quieter surroundings have shaped. Lugmayr et al. (2022), section 4.2
@@ -170,22 +170,22 @@ def sample_repaint(
 
     def steps(x: Tensor) -> Iterator[Step]:
         for now, then in moves:
-            t, s = times(x, now, then)  # (B,) each
+            t, r = times(x, now, then)  # (B,) each
             z = noise(x.shape[1:]).to(x)  # (B, 3, H, W)
             if then > now:  # a jump back into the noise
-                x = project(q_between(diffusion, x, t, s, z), s)
+                x = project(q_between(diffusion, x, t, r, z), r)
             else:
-                x, x0 = ancestral_step(denoiser, diffusion, x, t, s, z)
-                x = project(x, s)
+                x, x0 = ancestral_step(denoiser, diffusion, x, t, r, z)
+                x = project(x, r)
                 yield Step(then, x, x0)
 
     return steps(x_T)
 
 
-def q_between(diffusion: GaussianDiffusion, x_t: Tensor, t: Tensor, s: Tensor, noise: Tensor) -> Tensor:
-    """Noise an image further, from t up to s: a sample of q(x_s | x_t).
+def q_between(diffusion: GaussianDiffusion, x_t: Tensor, t: Tensor, r: Tensor, noise: Tensor) -> Tensor:
+    """Noise an image further, from t up to r: a sample of q(x_r | x_t).
 
-        x_s = sqrt(alpha_bar_s / alpha_bar_t) x_t + sqrt(1 - alpha_bar_s / alpha_bar_t) noise,    s >= t
+        x_r = sqrt(alpha_bar_r / alpha_bar_t) x_t + sqrt(1 - alpha_bar_r / alpha_bar_t) noise,    r >= t
 
     Ho et al. (2020), Eq. 2, over any number of steps.
 
@@ -193,13 +193,13 @@ def q_between(diffusion: GaussianDiffusion, x_t: Tensor, t: Tensor, s: Tensor, n
         diffusion: the process.
         x_t: (B, 3, H, W).
         t: (B,) int64 in 0..T.
-        s: (B,) int64 in t..T.
+        r: (B,) int64 in t..T.
         noise: (B, 3, H, W), standard normal.
 
     Returns:
         (B, 3, H, W).
     """
-    log_ratio = diffusion.log_alpha_bar(s, t)
+    log_ratio = diffusion.log_alpha_bar(r, t)
     return torch.exp(log_ratio / 2) * x_t + torch.sqrt(-torch.expm1(log_ratio)) * noise
 
 

@@ -60,12 +60,12 @@ def test_bad_maps(old, new, margin, message):
 
 def test_at_the_end_the_outside_is_the_image_exactly(diffusion):
     torch.manual_seed(0)
-    image, noise, x_s = torch.rand(2, 3, 8, 8) * 2 - 1, torch.randn(2, 3, 8, 8), torch.randn(2, 3, 8, 8)
+    image, noise, x_r = torch.rand(2, 3, 8, 8) * 2 - 1, torch.randn(2, 3, 8, 8), torch.randn(2, 3, 8, 8)
     region = torch.rand(2, 1, 8, 8) < 0.5
-    kept = keep_outside(diffusion, image, region, noise)(x_s, torch.zeros(2, dtype=torch.int64))
+    kept = keep_outside(diffusion, image, region, noise)(x_r, torch.zeros(2, dtype=torch.int64))
     inside = region.expand_as(image)
     assert torch.equal(kept[~inside], image[~inside])
-    assert torch.equal(kept[inside], x_s[inside])
+    assert torch.equal(kept[inside], x_r[inside])
 
 
 def test_an_empty_region_gives_the_image_back(diffusion):
@@ -80,10 +80,10 @@ def test_on_the_way_the_outside_has_the_noise_of_its_timestep(diffusion):
     image, noise = torch.rand(2, 3, 8, 8) * 2 - 1, torch.randn(2, 3, 8, 8)
     project = keep_outside(diffusion, image, torch.zeros(2, 1, 8, 8, dtype=torch.bool), noise)
     betas = linear_betas(1000)
-    for s in (1, 400, 1000):
-        alpha_bar = torch.prod(1 - betas[:s])
+    for r in (1, 400, 1000):
+        alpha_bar = torch.prod(1 - betas[:r])
         by_hand = alpha_bar.sqrt() * image.double() + (1 - alpha_bar).sqrt() * noise.double()
-        kept = project(torch.zeros(2, 3, 8, 8), torch.full((2,), s))
+        kept = project(torch.zeros(2, 3, 8, 8), torch.full((2,), r))
         torch.testing.assert_close(kept.double(), by_hand, rtol=1e-5, atol=1e-5)
 
 
@@ -185,7 +185,7 @@ def test_moves_are_connected_and_cost_what_is_said(data, num_timesteps, jump_len
     moves = repaint_pairs(num_timesteps, num_steps, jump_length=jump_length, num_resamples=num_resamples)
     assert moves[0][0] == num_timesteps and moves[-1][1] == 0
     assert all(before[1] == after[0] for before, after in zip(moves, moves[1:], strict=False))
-    steps = [(t, s) for t, s in moves if s < t]
+    steps = [(t, r) for t, r in moves if r < t]
     assert len(steps) == num_steps * num_resamples and set(steps) == set(timestep_pairs(num_timesteps, num_steps))
 
 
@@ -199,16 +199,16 @@ def test_numbers_out_of_range_are_told_before_the_first_step(diffusion, wrong):
 
 
 def test_a_jump_undoes_nothing_but_the_noise_level(diffusion):
-    """Noise up to t and then up to s is noise up to s: signal and noise have the weights of s."""
+    """Noise up to t and then up to r is noise up to r: signal and noise have the weights of r."""
     one, zero = torch.ones(1, 3, 1, 1), torch.zeros(1, 3, 1, 1)
     for now, then in ((0, 300), (10, 11), (200, 1000)):
-        t, s = torch.tensor([now]), torch.tensor([then])
-        of_x0 = q_between(diffusion, diffusion.q_sample(one, t, zero), t, s, zero)
+        t, r = torch.tensor([now]), torch.tensor([then])
+        of_x0 = q_between(diffusion, diffusion.q_sample(one, t, zero), t, r, zero)
         of_old, of_new = (
-            q_between(diffusion, diffusion.q_sample(zero, t, one), t, s, zero),
-            q_between(diffusion, zero, t, s, one),
+            q_between(diffusion, diffusion.q_sample(zero, t, one), t, r, zero),
+            q_between(diffusion, zero, t, r, one),
         )
-        signal, sigma = diffusion.signal_and_noise(s)
+        signal, sigma = diffusion.signal_and_noise(r)
         torch.testing.assert_close(of_x0, signal.expand_as(one))
         torch.testing.assert_close(of_old**2 + of_new**2, (sigma**2).expand_as(one))
         assert (of_new > 0).all() and (of_old >= 0).all()
