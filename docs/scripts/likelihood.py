@@ -234,6 +234,16 @@ def quantities(folder: Path) -> dict[str, Found]:
     }
 
 
+def start_or_second_phase(folder: Path) -> str:
+    """Dropping labels in a second phase alone beside dropping them from the start, equal steps in all."""
+    later, start = (readings(folder, way, "averaged") for way in (FINE_TUNED, DROPPED))
+    words = [
+        f"{words} {told(over(quotient, later[error], start[error], same_runs=False))}"
+        for error, words in (("error with labels", "with labels"), ("error without labels", "without"))
+    ]
+    return f"Dropped in a second phase by dropped from the start, equal steps in all: error {', '.join(words)}."
+
+
 def table(folder: Path) -> tuple[list[str], list[dict[str, object]]]:
     """All rows, as lines of Markdown and as they are stored."""
     names = {
@@ -289,6 +299,9 @@ trained for three minutes.
 from the averaged weights; "before" are the averaged weights between the two. "{NO_LABELS}": every label
 dropped; both its errors are without labels. The gradient norm is that before clipping, over the
 second half of the steps.
+
+{start_or_second_phase(folder)}
+Each of the two phases has a learning rate that rises and falls; no claim of the paper is about that.
 
 What decides claims of the paper, with the rule that was fixed before:
 

@@ -445,7 +445,10 @@ ROWS: tuple[Row, ...] = (
         "zero-null",
         "Section 3.4",
         "The all-zero condition can stand for no label.",
-        tested="It takes a network of the same size trained without labels: none is here yet.",
+        tested=(
+            "A network that saw its null label in one example of five, beside one of the same size that never saw "
+            "labels, trained for as many steps: it had five times as many examples without labels."
+        ),
         rules={
             "": Rule(
                 "held-out error under the null label by that of a network without labels",
@@ -638,7 +641,10 @@ ROWS: tuple[Row, ...] = (
         "Section 4.1",
         "Weights averaged over training are used in place of the last ones.",
         figures="0.9999",
-        tested="The averaged weights beside the last ones of the same training run.",
+        tested=(
+            "The averaged weights beside the last ones of the same training run, whose learning rate falls to zero, "
+            "which leaves little to average; the paper's rate is constant."
+        ),
         rules={
             "": Rule(
                 "held-out simple loss of the averaged weights by that of the last",
