@@ -1,7 +1,8 @@
 """Figures: grids of images with names, denoising strips, legends, curves.
 
 Apart because it is the one door of matplotlib, and knows no model. Functions return a matplotlib Figure, which a
-notebook shows as the last expression of a cell or by `display(figure)`. What `sdm_lite.pictures` makes of arrays can be
+notebook shows as the last expression of a cell or by `display(figure)`; after `use_style()` it is shown with words for
+those who cannot see it. What `sdm_lite.pictures` makes of arrays can be
 had from here too.
 
 Shapes: B batch, H x W pixels.
@@ -16,6 +17,7 @@ from sdm_lite.pictures import (
     png_bytes,
     to_uint8,
 )
+from sdm_lite.viz.alt import alt_text, describe
 from sdm_lite.viz.differences import Difference, plot_differences
 from sdm_lite.viz.files import figure_png, save_png
 from sdm_lite.viz.grids import denoising_strip, legend, show_grid
@@ -27,9 +29,11 @@ __all__ = [
     "Difference",
     "OKABE_ITO",
     "Row",
+    "alt_text",
     "colorize",
     "default_palette",
     "denoising_strip",
+    "describe",
     "draw_for_files",
     "figure_png",
     "image_grid",

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from sdm_lite.pictures import Row, as_tiles, image_grid, tile_size
+from sdm_lite.progress import counted
+from sdm_lite.viz.alt import describe
 from sdm_lite.viz.style import FAINT, image_axes
 from sdm_lite.viz.words import drawable, held, write_name
 
@@ -67,7 +69,10 @@ def show_grid(
             _add_legend(axes, *legend, columns=max(1, grid.shape[1] // 120))
         if caption is not None:
             _add_caption(figure, axes, textwrap.fill(held(drawable(caption)), max(32, grid.shape[1] // 7)))
-    return figure
+    size = f"Pictures in {counted(len(tiles), 'row')} of {counted(num_columns, 'column')}"
+    names = {"Rows": row_labels, "Columns": column_labels, "Legend": legend and legend[0]}
+    told = [f"{kind}: {'; '.join(name for name in of if name)}" for kind, of in names.items() if of and any(of)]
+    return describe(figure, ". ".join(part for part in (title, size, *told, caption) if part))
 
 
 def legend(class_names: Sequence[str], palette: np.ndarray, *, label_map: Tensor | None = None) -> Figure:
@@ -89,7 +94,7 @@ def legend(class_names: Sequence[str], palette: np.ndarray, *, label_map: Tensor
     names, colours = [class_names[i] for i in present], np.asarray(palette)[list(present)]
     with image_axes(np.full((1, 1, 3), 255, dtype=np.uint8)) as (figure, axes):
         _add_legend(axes, names, colours, columns=6)
-    return figure
+    return describe(figure, f"Classes and their colours: {'; '.join(names)}")
 
 
 def denoising_strip(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sdm_lite.pictures import OKABE_ITO
+from sdm_lite.viz.alt import show_with_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,10 +20,14 @@ TEXT, FAINT = "#1c2430", "#5c6773"
 
 
 def use_style() -> None:
-    """Sets matplotlib's defaults for a notebook's own plots to those of this module."""
+    """Sets matplotlib's defaults for a notebook's own plots to those of this module, and shows figures with words.
+
+    Every figure of the notebook then has its text alternative (`alt_text`) in the metadata of its PNG.
+    """
     import matplotlib
 
     matplotlib.rcParams.update(settings())
+    show_with_words()
 
 
 def draw_for_files() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sdm_lite.progress import is_static
-from sdm_lite.viz import figure_png, png_bytes
+from sdm_lite.viz import alt_text, figure_png, png_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,10 +24,12 @@ class LiveImage:
 
     Attributes:
         png: bytes of the last picture, or None before the first.
+        alt: the last picture in words, which its PNG carries.
     """
 
     def __init__(self):
         self.png: bytes | None = None
+        self.alt = ""
         self._handle: Any = None
         self._shown: bytes | None = None
 
@@ -37,7 +39,9 @@ class LiveImage:
         Args:
             picture: uint8 (H, W, 3), or a figure.
         """
-        self.png = png_bytes(picture) if isinstance(picture, np.ndarray) else figure_png(picture)
+        is_array = isinstance(picture, np.ndarray)
+        self.png = png_bytes(picture) if is_array else figure_png(picture)
+        self.alt = "a picture that is replaced while something runs" if is_array else alt_text(picture)
         if not is_static():
             self._show()
 
@@ -59,7 +63,8 @@ class LiveImage:
             return
         if get_ipython() is None:
             return
+        image = Image(data=self.png, metadata={"alt": self.alt})
         if self._handle is None:
-            self._handle = display(Image(data=self.png), display_id=True)
+            self._handle = display(image, display_id=True)
         else:
-            self._handle.update(Image(data=self.png))
+            self._handle.update(image)

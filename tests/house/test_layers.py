@@ -39,7 +39,7 @@ DOORS = {
     "accelerate": {"train"},
     "anywidget": {"widgets"},
     "filelock": {"files"},
-    "IPython": {"widgets"},
+    "IPython": {"viz", "widgets"},
     "ipywidgets": {"widgets"},
     "jinja2": {"reproduce"},
     "jupyter_client": {"reproduce"},
