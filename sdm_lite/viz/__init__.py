@@ -22,6 +22,7 @@ from sdm_lite.viz.differences import Difference, plot_differences
 from sdm_lite.viz.files import figure_png, save_png
 from sdm_lite.viz.grids import denoising_strip, legend, show_grid
 from sdm_lite.viz.lines import plot_lines
+from sdm_lite.viz.panels import plot_panels
 from sdm_lite.viz.plane import plot_plane
 from sdm_lite.viz.style import draw_for_files, use_style
 
@@ -40,6 +41,7 @@ __all__ = [
     "legend",
     "plot_differences",
     "plot_lines",
+    "plot_panels",
     "plot_plane",
     "png_bytes",
     "save_png",

@@ -29,7 +29,7 @@ datasets  __init__
 guidance  checkpoints  plan
 modulation  concat
 unet  scenes  timesteps
-spade  sampling  batches  viz  ledger
+spade  sampling  mixture  batches  viz  ledger
 labels  diffusion  pyramid  presets  metrics  pictures  progress  command  files
 """
 HEIGHT = {room: -i for i, line in enumerate(LAYERS.strip().splitlines()) for room in line.split()}

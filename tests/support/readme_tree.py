@@ -12,7 +12,7 @@ PACKAGE = ROOT / "sdm_lite"
 
 # How one reads the package: the paper, then the rooms as one comes to need them. The only list there is to keep.
 READING_ORDER = """
-labels diffusion pyramid spade presets unet concat modulation guidance sampling timesteps edit batches metrics
+labels diffusion pyramid spade presets unet concat modulation guidance sampling mixture timesteps edit batches metrics
 pictures viz progress command files
 train bound plan checkpoints scenes datasets cache judge evaluate sample baselines widgets ledger reproduce
 course app __main__
