@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from sdm_lite import metrics
 from sdm_lite.datasets import open_dataset
-from sdm_lite.evaluate.photographs import halvings
+from sdm_lite.evaluate.photographs.measures import halvings
 from sdm_lite.judge import efficientnet
 
 SIDES = (48, 96, 128)  # LEAST_SIDE

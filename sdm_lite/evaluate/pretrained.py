@@ -18,7 +18,7 @@ from torch import Tensor
 
 from sdm_lite import metrics
 from sdm_lite.evaluate.measures import Measure
-from sdm_lite.evaluate.photographs import (
+from sdm_lite.evaluate.photographs.measures import (
     LEAST_FOR_HALVES,
     Examples,
     above_floor,

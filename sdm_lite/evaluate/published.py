@@ -19,7 +19,7 @@ from torch import Tensor
 from sdm_lite import metrics
 from sdm_lite.batches import Example
 from sdm_lite.evaluate.measures import Measure
-from sdm_lite.evaluate.photographs import LEAST_FOR_HALVES, above_floor, halved_distances, mean_of, resampled
+from sdm_lite.evaluate.photographs.measures import LEAST_FOR_HALVES, above_floor, halved_distances, mean_of, resampled
 from sdm_lite.judge.inception import Inception
 from sdm_lite.judge.lpips import LPIPS_BACKBONES, load_lpips, normalised_twice
 from sdm_lite.judge.network import metric_name

@@ -22,16 +22,10 @@ from sdm_lite.datasets.export import render_scenes
 from sdm_lite.diffusion import DiffusionConfig
 from sdm_lite.evaluate import SampleSettings, draw_groups, format_scores, mean_absolute_laplacian
 from sdm_lite.evaluate import __main__ as evaluate_command
-from sdm_lite.evaluate import photographs as photographs_module
 from sdm_lite.evaluate import report as report_module
-from sdm_lite.evaluate.photographs import (
-    PhotographSizes,
-    bound_measure,
-    detail_measure,
-    evaluate_photographs,
-    find_lpips,
-    judge_measures,
-)
+from sdm_lite.evaluate.photographs import PhotographSizes, evaluate_photographs
+from sdm_lite.evaluate.photographs import measures as measures_module
+from sdm_lite.evaluate.photographs.measures import bound_measure, detail_measure, find_lpips, judge_measures
 from sdm_lite.evaluate.pretrained import pretrained_measures
 from sdm_lite.evaluate.report import caveats, photograph_report
 from sdm_lite.judge import Judge, save_judge
@@ -152,7 +146,7 @@ def test_the_frechet_distance_is_of_samples_to_photographs_of_other_maps(judge, 
     assert found["frechet"].value > 1.5 * found["frechet"].yardstick.value
     assert "frechet" not in judge_measures(judge, noise[:3], first(held_out, 3))
     # One halving by hand.
-    monkeypatch.setattr(photographs_module, "NUM_HALVINGS", 1)
+    monkeypatch.setattr(measures_module, "NUM_HALVINGS", 1)
     order = torch.randperm(8, generator=torch.Generator().manual_seed(0))
     features, true = judge.features(noise[:, 0]), judge.features(held_out.image)
     by_hand = metrics.frechet_distance(features[order[:4]], true[order[4:]])
@@ -202,8 +196,8 @@ def test_lpips_is_used_where_its_weights_are_and_never_downloads(monkeypatch, tm
     assert "--lpips" not in why_not, "advice that ends in the next error"
     assert "at least 32 pixels" in find_lpips((16, 64), torch.device("cpu"))[1]
     judge = SimpleNamespace(perceptual_distance=lambda a, b: (a - b).abs().mean((1, 2, 3)))
-    monkeypatch.setattr(photographs_module, "load_lpips", lambda **_: judge)
-    monkeypatch.setattr(photographs_module, "LEAST_SIDE", 16)
+    monkeypatch.setattr(measures_module, "load_lpips", lambda **_: judge)
+    monkeypatch.setattr(measures_module, "LEAST_SIDE", 16)
     scores, samples = evaluate_photographs(model, val, training, SETTINGS, SIZES)
     expected = (samples[:, 0] - samples[:, 1]).abs().mean().item()
     assert scores.measures["lpips"].value == pytest.approx(expected, rel=1e-4)

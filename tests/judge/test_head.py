@@ -8,7 +8,7 @@ from torch.utils.data import default_collate
 from sdm_lite import checkpoints
 from sdm_lite.datasets import open_dataset
 from sdm_lite.datasets.export import render_scenes
-from sdm_lite.evaluate.photographs import judge_measures
+from sdm_lite.evaluate.photographs.measures import judge_measures
 from sdm_lite.judge import HeadConfig, HeadJudge, head, load_judge, save_judge
 from sdm_lite.judge import __main__ as judge_command
 from sdm_lite.judge import photographs as judge_photographs

@@ -14,7 +14,8 @@ from sdm_lite.batches import Batch, Example
 from sdm_lite.datasets import open_dataset
 from sdm_lite.datasets.export import export_folder
 from sdm_lite.evaluate import SampleSettings, evaluate_images
-from sdm_lite.evaluate.photographs import PhotographSizes, evaluate_photographs, judge_measures, void_counts
+from sdm_lite.evaluate.photographs import PhotographSizes, evaluate_photographs
+from sdm_lite.evaluate.photographs.measures import judge_measures, void_counts
 from sdm_lite.judge import Judge, JudgeConfig, load_judge, save_judge
 from sdm_lite.judge import __main__ as judge_command
 from sdm_lite.judge import training as judge_training

@@ -1,53 +1,43 @@
-"""Score a model on held-out photographs, where each label map has one true picture, and a judge may be one's own.
+"""Draw for held-out photographs' label maps, each of which has one true picture, and score what was drawn.
 
 Apart from `evaluate_model`, which has the true distribution of pictures of a layout to compare with: here every
-yardstick is made of the held-out photographs themselves.
+yardstick is made of the held-out photographs themselves. A judge may be one's own.
 
-    bound      bits per dimension of held-out photographs, beside that of training ones: the gap was learned by heart
-    floor      Frechet distance of one half of the held-out photographs to the other half
-    ceiling    mIoU of the judge on the held-out photographs; both over labelled pixels alone, void is ignored
-
-Ho et al. (2020, the bound); Heusel et al. (2017, FID); Zhang et al. (2018, LPIPS); Wang et al. (2022), section 4.1.
-
-Shapes: L label maps, N samples of each, C features, H x W pixels.
+Shapes: L label maps, N samples of each, H x W pixels.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import default_collate
 
 from sdm_lite import metrics
-from sdm_lite.batches import Example
-from sdm_lite.bound import evaluate_bound, learned
 from sdm_lite.checkpoints import Model
 from sdm_lite.datasets.photographs import Photographs, spread
 from sdm_lite.evaluate.drawing import Painter, SampleSettings, draw_groups, paint_groups
 from sdm_lite.evaluate.measures import Measure, Scores
-from sdm_lite.evaluate.scenes import evaluate_images, layout_diversity, mean_absolute_laplacian
-from sdm_lite.guidance import denoiser
+from sdm_lite.evaluate.photographs.measures import (
+    LEAST_FOR_HALVES,
+    Examples,
+    MoreMeasures,
+    bound_measure,
+    detail_measure,
+    find_lpips,
+    judge_measures,
+    mean_of,
+    void_counts,
+)
 from sdm_lite.judge.efficientnet import GET_IT
 from sdm_lite.judge.efficientnet import NAME as EFFICIENTNET
 from sdm_lite.judge.head import HeadJudge
-from sdm_lite.judge.lpips import LEAST_SIDE, load_lpips
 from sdm_lite.judge.network import Judge, metric_name
 from sdm_lite.judge.photographs import OWN_JUDGE, check_void
-from sdm_lite.judge.weights import JudgeUnavailableError
 from sdm_lite.progress import ShowProgress, silently
-
-Examples = Example  # as default_collate makes one of L: (L, 3, H, W), (L, H, W), (L, H, W)
-MoreMeasures = Callable[[Tensor, Examples], dict[str, Measure]]  # (L, N, 3, H, W), L photographs -> measures by key
-
-NUM_HALVINGS = 100
-NUM_RESAMPLES = 200
-LEAST_FOR_HALVES = 4  # photographs: a half needs two for a covariance
 
 
 class PhotographSizes(NamedTuple):
@@ -272,145 +262,3 @@ def _check_judge(judge: Judge | None, dataset: Photographs) -> None:
         )
     if judge is not None:
         check_void(judge, dataset)
-
-
-def void_counts(dataset: Photographs, label_maps: Tensor) -> dict[str, int]:
-    """How many pixels of label maps (L, H, W) mIoU is not of, and of how many; nothing where nothing can be void."""
-    if dataset.void_id is None:
-        return {}
-    return {"num_void_pixels": int((label_maps == dataset.void_id).sum()), "num_pixels": label_maps.numel()}
-
-
-# One measure after the other.
-
-
-def bound_measure(
-    model: Model,
-    held_out: Examples,
-    training: Examples,
-    settings: SampleSettings,
-    *,
-    num_strata: int = 16,
-    progress: ShowProgress = silently,
-) -> Measure:
-    """The variational bound of held-out photographs, bits per dimension, beside that of training photographs.
-
-    Args:
-        model: network and process.
-        held_out: photographs that it was not trained on.
-        training: photographs that it was trained on.
-        settings: their seed, of timesteps and noise, and their batch size; the bound knows no guidance.
-        num_strata: timesteps besides t = 1, see `bound.evaluate_bound`.
-        progress: shows how far it is.
-    """
-    values = []
-    for name, photographs in (("held-out", held_out), ("training", training)):
-        batches = list(zip(*(part.split(settings.batch_size) for part in photographs), strict=True))
-        totals: list[Tensor] = []
-        for image, label_map, instance_map in progress(batches, description=f"bound of {name} photographs"):
-            condition = model.unet.condition(label_map, instance_map)  # (B, K, H, W)
-            bounds = evaluate_bound(
-                denoiser(model.unet, model.diffusion, condition, 1.0),
-                model.diffusion,
-                image.to(condition),
-                variances={"learned": learned},
-                num_strata=num_strata,
-                seed=settings.seed + len(totals),
-            )
-            totals.append(bounds["learned"].total)
-        values.append(torch.cat(totals))
-    name = "variational bound of held-out photographs, bits/dim"
-    return mean_of(name, values[0], mean_of("of training photographs", values[1]))
-
-
-def detail_measure(samples: Tensor, held_out: Examples) -> Measure:
-    """How rough the first sample of each map is, beside the photographs: less is blurred, more is noisy."""
-    values, true = (mean_absolute_laplacian(images).double() for images in (samples[:, 0], held_out.image))
-    return mean_of("fine detail, mean |Laplacian|", values, mean_of("of the held-out photographs", true))
-
-
-def judge_measures(judge: Judge, samples: Tensor, held_out: Examples) -> dict[str, Measure]:
-    """mIoU, Frechet distance and diversity by a judge of one's own, beside what the held-out photographs score.
-
-    The Frechet distance is that of the samples of one half of the label maps to the photographs of the other half,
-    mean over halvings; its floor puts the photographs of the first half in the samples' place. So both are of equally
-    many pictures, of the same label maps, against the same photographs.
-
-    Args:
-        judge: in evaluation mode.
-        samples: (L, N, 3, H, W) in [-1, 1], N >= 2; all but diversity is of the first of each map.
-        held_out: L photographs.
-
-    Returns:
-        Measures by key; no "frechet" where there are fewer than LEAST_FOR_HALVES photographs; of a `HeadJudge` mIoU
-        alone, as the features of its frozen network are no judge of one's own: see `pretrained.pretrained_measures`.
-    """
-    of_samples = evaluate_images(judge, samples[:, :1], held_out.label_map)
-    of_true = evaluate_images(judge, held_out.image[:, None], held_out.label_map)
-    ceiling = _miou("of the held-out photographs", of_true.confusion)
-    found = {"miou": replace(_miou(metric_name("mIoU", OWN_JUDGE), of_samples.confusion), yardstick=ceiling)}
-    if isinstance(judge, HeadJudge):
-        return found
-    diversity = layout_diversity(judge, samples)
-    found["diversity"] = mean_of(metric_name("diversity, LPIPS' formula", OWN_JUDGE), diversity)
-    if len(samples) >= LEAST_FOR_HALVES:
-        values, floors = halved_distances(of_samples.features[:, 0], of_true.features[:, 0])
-        found["frechet"] = above_floor(metric_name("FID", OWN_JUDGE), values, floors)
-    return found
-
-
-def find_lpips(size: tuple[int, int], device: torch.device) -> tuple[metrics.Distance | None, str]:
-    """LPIPS if its weights lie on this machine already, else None and why not: nothing is downloaded."""
-    if min(size) < LEAST_SIDE:
-        return None, f"Diversity by LPIPS: takes pictures of at least {LEAST_SIDE} pixels on a side."
-    try:
-        return load_lpips(device=device).perceptual_distance, ""
-    except JudgeUnavailableError as error:
-        return None, f"Diversity by LPIPS: {error}"
-
-
-def halved_distances(features: Tensor, true: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Frechet distances of features (L, C), and of true features in their place, to true ones of the other half."""
-    values, floors = [], []
-    for one, other in halvings(len(true)):
-        for found, tested in ((values, features), (floors, true)):
-            found.append(metrics.frechet_distance(tested[one], true[other]))
-    return np.array(values), np.array(floors)
-
-
-def halvings(number: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Indices of one half of photographs and of the other, again and again; the same whenever it is asked."""
-    generator = torch.Generator("cpu").manual_seed(0)
-    for _ in range(NUM_HALVINGS):
-        order = torch.randperm(number, generator=generator, device="cpu")
-        yield order[: number // 2], order[number // 2 : 2 * (number // 2)]
-
-
-def halved(name: str, distances: np.ndarray) -> Measure:
-    """The mean of distances over halvings, and where 95 % of them lie."""
-    low, high = np.quantile(distances, [0.025, 0.975])
-    interval = metrics.Interval(float(low), float(high), f"95 % of {len(distances)} halvings of the photographs")
-    return Measure(name, float(distances.mean()), interval)
-
-
-def above_floor(name: str, values: np.ndarray, floors: np.ndarray) -> Measure:
-    """Distances over halvings, beside those of photographs in the samples' place and less them, halving by halving."""
-    floor = halved("of held-out photographs to each other (floor)", floors)
-    return replace(halved(name, values), yardstick=floor, difference=halved("less the floor", values - floors))
-
-
-def mean_of(name: str, values: Tensor, yardstick: Measure | None = None) -> Measure:
-    """The mean of a value of each photograph, (L,), bootstrapped over photographs."""
-    return resampled(name, lambda i: values[i].mean().item(), len(values), yardstick)
-
-
-def _miou(name: str, confusion: Tensor) -> Measure:
-    return resampled(name, lambda i: metrics.mean_iou(confusion[i].sum(0)), len(confusion))
-
-
-def resampled(
-    name: str, statistic: Callable[[Tensor], float], number: int, yardstick: Measure | None = None
-) -> Measure:
-    """A statistic of photographs, given by their indices, bootstrapped over photographs."""
-    interval = metrics.bootstrap_interval(statistic, number, items="photographs", num_resamples=NUM_RESAMPLES)
-    return Measure(name, statistic(torch.arange(number, device="cpu")), interval, yardstick)

@@ -1,0 +1,17 @@
+"""Scores on held-out photographs: what is drawn for their label maps, measured beside the photographs themselves."""
+
+from sdm_lite.evaluate.photographs.measures import MoreMeasures
+from sdm_lite.evaluate.photographs.scoring import (
+    PhotographSizes,
+    evaluate_photograph_painter,
+    evaluate_photographs,
+    score_photographs,
+)
+
+__all__ = [
+    "MoreMeasures",
+    "PhotographSizes",
+    "evaluate_photograph_painter",
+    "evaluate_photographs",
+    "score_photographs",
+]
