@@ -20,6 +20,8 @@ from torch import Tensor
 Row = Tensor | np.ndarray | Sequence[Tensor | np.ndarray | None]
 """One row of a grid: a batch of images, or a sequence of single ones, where None leaves a gap."""
 
+WIDTH_TO_SEE = 192  # pixels of a screen
+
 # Okabe and Ito (2008), told apart with every common colour blindness. Black is kept for text: a dark grey is last.
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#50545C")
 
@@ -122,6 +124,11 @@ def image_grid(rows: Sequence[Row], *, padding: int = 4, scale: int = 1, backgro
                 big = tile.repeat(scale, axis=0).repeat(scale, axis=1)  # (scale H, scale W, 3)
                 grid[i * step_y : i * step_y + len(big), j * step_x : j * step_x + big.shape[1]] = big
     return grid
+
+
+def scale_to_see(width: int) -> int:
+    """The whole factor that enlarges pictures of so many pixels to about 192, to be looked at; 1 of larger ones."""
+    return max(1, round(WIDTH_TO_SEE / width))
 
 
 def as_tiles(row: Row) -> list[np.ndarray | None]:

@@ -19,7 +19,7 @@ from sdm_lite.baselines.gan.runs import load_gan
 from sdm_lite.checkpoints import Model, load_facts, load_model
 from sdm_lite.command import check_device, default_device
 from sdm_lite.datasets import DATASETS, Photographs, open_dataset
-from sdm_lite.evaluate.drawing import Painter, SampleSettings, default_guidance_scale, painter
+from sdm_lite.evaluate.drawing import Painter, SampleSettings, guidance_scale_of, painter
 from sdm_lite.files import expanded, to_json
 from sdm_lite.scenes.dataset import VALIDATION_SEED, Scenes
 from sdm_lite.scenes.label_sets import LABEL_SETS
@@ -130,8 +130,7 @@ def open_page(words: Words) -> Page:
     model, facts = load_model(source, device=device), load_facts(source)
     dataset, indices = _open_data(words, model)
     model.unet.config.check_data(words.dataset, dataset.num_classes, has_instances=dataset.has_instances)
-    dropped = facts.get("train_config", {}).get("null_probability", 1.0)  # unknown: as if it had been
-    settings = replace(DEFAULT, guidance_scale=default_guidance_scale(words.dataset, dropped))
+    settings = replace(DEFAULT, guidance_scale=guidance_scale_of(facts, words.dataset))
     if model.diffusion.num_timesteps < settings.guidance_interval[1]:
         settings = replace(settings, guidance_interval=None)
     beside = {}

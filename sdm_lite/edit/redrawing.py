@@ -20,7 +20,7 @@ from sdm_lite.datasets.image_files import open_photograph, read_ids, resample
 from sdm_lite.edit.repaint import changed_region, keep_outside, sample_repaint
 from sdm_lite.evaluate.drawing import SAMPLER_WORDS, SampleSettings, paint_groups
 from sdm_lite.files import write_whole
-from sdm_lite.pictures import colorize, image_grid, png_bytes, to_uint8
+from sdm_lite.pictures import colorize, image_grid, png_bytes, scale_to_see, to_uint8
 from sdm_lite.progress import ShowProgress, silently
 from sdm_lite.sample import WHOLE, Maps, read_maps
 from sdm_lite.sampling import SampleNoise, last, sample_ddpm
@@ -168,7 +168,7 @@ def write_edit(
     image, inside = to_uint8(edit.image)[0], edit.region[0, 0].numpy()[..., None]
     pale = np.where(inside, image, 255 - OUTSIDE * (255.0 - image)).astype(np.uint8)
     rows = [[old, None, *[new] * num_samples], [image, pale, *pictures]]
-    grid = image_grid(rows, scale=max(1, 128 // image.shape[1]))
+    grid = image_grid(rows, scale=scale_to_see(image.shape[1]))
     return [*files, write_whole(output / "grid.png", png_bytes(grid))]
 
 

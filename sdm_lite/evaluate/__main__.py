@@ -19,14 +19,15 @@ from sdm_lite.checkpoints import load_facts, load_model, save_tensors
 from sdm_lite.command import check_device, check_packages, default_device, run
 from sdm_lite.datasets import DATASETS, Photographs
 from sdm_lite.datasets.options import add_treatment, open_asked
-from sdm_lite.evaluate.drawing import SAMPLER_WORDS, SampleSettings, default_guidance_scale
+from sdm_lite.evaluate.drawing import SAMPLER_WORDS, SampleSettings, guidance_scale_of
 from sdm_lite.evaluate.folders import command as folders
 from sdm_lite.evaluate.measures import Scores, format_scores, scores_json
 from sdm_lite.evaluate.photographs import MoreMeasures, PhotographSizes, evaluate_photographs
+from sdm_lite.evaluate.photographs.seen import nearest_measures, read_seen
 from sdm_lite.evaluate.pretrained import pretrained_measures
 from sdm_lite.evaluate.published import LPIPS_CHOICES, PublishedJudges, load_diversity
 from sdm_lite.evaluate.repeats import format_repeats, repeat
-from sdm_lite.evaluate.report import model_card, write_photograph_report
+from sdm_lite.evaluate.report import model_card, program, write_photograph_report
 from sdm_lite.evaluate.scene_scores import Sizes
 from sdm_lite.evaluate.scenes import check_evaluation, evaluate_model, measure_truth
 from sdm_lite.files import check_writable, check_writable_folder, write_whole
@@ -36,7 +37,7 @@ from sdm_lite.judge.network import Judge, load_judge
 from sdm_lite.judge.photographs import load_own_judge
 from sdm_lite.judge.segmenter import load_segmenter
 from sdm_lite.progress import progress
-from sdm_lite.scenes.dataset import TEST_SEED, VALIDATION_SEED, Scenes
+from sdm_lite.scenes.dataset import TEST_SEED, VALIDATION_SEED
 from sdm_lite.timesteps import TIME_GRIDS
 from sdm_lite.viz import draw_for_files
 
@@ -58,6 +59,7 @@ PHOTOGRAPHS_OPTIONS = {
     "split": "val",
     "num_photographs": 256,
     "num_bound": 32,
+    "num_nearest": 2000,
     "output": Path("runs/evaluation"),
 }
 PHOTOGRAPHS_OPTIONS |= {"inception": None, "lpips": (), "segmenter": None, "segmenter_ids": None}
@@ -73,6 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words[:1] == ["folders"]:
         return folders.main(words[1:])
     arguments = _parser().parse_args(words)
+    arguments.argv = words
     return run(lambda: _run(arguments))
 
 
@@ -97,8 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--guidance-scale",
         type=float,
-        help=f"s >= 0 (default {Scenes.guidance_scale}, of photographs the data set's; 1 if no labels were dropped in "
-        "training)",
+        help="s >= 0 (default: that of the run that trained the model; 1 if no labels were dropped)",
     )
     parser.add_argument(
         "--guidance-interval",
@@ -134,6 +136,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     photographs.add_argument("--num-photographs", type=int, help="held out, evenly spread, at most (default 256)")
     photographs.add_argument("--num-bound", type=int, help="of each split for the bound, at most (default 32)")
+    photographs.add_argument(
+        "--num-nearest", type=int, help="training photographs to look for copies in, at most; 0 = none (default 2000)"
+    )
     photographs.add_argument("--output", type=Path, help="folder for the report (default runs/evaluation)")
     add_treatment(photographs)
     published = parser.add_argument_group("photographs, by published networks", "nothing is downloaded: docs/judges.md")
@@ -170,8 +175,7 @@ def _fill_in(arguments: argparse.Namespace, defaults: dict[str, object], others:
 
 
 def _settings(arguments: argparse.Namespace, facts: dict[str, object]) -> SampleSettings:
-    null_probability = facts.get("train_config", {}).get("null_probability", 1.0)
-    usual = default_guidance_scale(arguments.dataset, null_probability)
+    usual = guidance_scale_of(facts, arguments.dataset)
     return SampleSettings(
         usual if arguments.guidance_scale is None else arguments.guidance_scale,
         arguments.num_steps,
@@ -199,14 +203,27 @@ def _run_photographs(arguments: argparse.Namespace) -> None:
     training, val = (open_asked(arguments, split, model.unet.config.image_size) for split in splits)
     settings = _settings(arguments, facts)
     sizes = PhotographSizes(arguments.samples_per_layout, arguments.num_bound)
+    _check_not_negative("--num-nearest", arguments.num_nearest)
     judge = _own_judge(arguments, val)
     more = [*_pretrained(arguments.device), *_published(arguments, val)]
     check_writable_folder(arguments.output)
     held_out = val.thinned(arguments.num_photographs)
+    seen = read_seen(training, arguments.num_nearest) if arguments.num_nearest else None
+    if seen is not None:
+        more.append(partial(nearest_measures, seen))
     scores, samples = evaluate_photographs(
         model, held_out, training, settings, sizes, judge=judge, more=more, progress=progress
     )
-    report = write_photograph_report(arguments.output, scores, held_out, samples, model=arguments.model, facts=facts)
+    report = write_photograph_report(
+        arguments.output,
+        scores,
+        held_out,
+        samples,
+        model=arguments.model,
+        facts=facts,
+        seen=seen,
+        program=program(arguments.argv),
+    )
     for line in held_out.left_out + training.left_out:
         print(f"left out: {line}")
     print(format_scores(scores))
@@ -282,7 +299,10 @@ def _run_scenes(arguments: argparse.Namespace) -> Scores:
     truth = measure_truth(reader, sizes, progress=progress)
     scores = evaluate_model(model, reader, settings, sizes, truth=truth, keep=keep, progress=progress)
     if arguments.json is not None:
-        write_whole(arguments.json, scores_json(scores, {"model": arguments.model, "judge": judge}))
+        write_whole(
+            arguments.json,
+            scores_json(scores, {"model": arguments.model, "judge": judge, "program": program(arguments.argv)}),
+        )
     again = {}
     if arguments.num_repeats:
         print(format_scores(scores) + "\n", flush=True)

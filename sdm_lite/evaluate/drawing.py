@@ -7,7 +7,7 @@ Shapes: B batch, L label maps, N samples of each, H x W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral
@@ -58,6 +58,24 @@ def default_guidance_scale(dataset: str, null_probability: float) -> float:
     """
     own = DATASETS[dataset].guidance_scale if dataset in DATASETS else Scenes.guidance_scale
     return own if null_probability > 0 else 1.0
+
+
+def guidance_scale_of(facts: Mapping[str, object], dataset: str | None = None) -> float:
+    """The scale at which a model is sampled where none is asked for: by every command, alike.
+
+    Args:
+        facts: what its file says of its making; "guidance_scale" is what its run drew its own grids at.
+        dataset: that is drawn for, where the file does not say what the model was trained on.
+
+    Returns:
+        The run's own; of files that do not say it, `default_guidance_scale`, as if labels had been dropped where that
+        is not known either.
+    """
+    own = facts.get("guidance_scale")
+    if own is not None:
+        return float(own)
+    dropped = facts.get("train_config", {}).get("null_probability", 1.0)
+    return default_guidance_scale(facts.get("dataset", dataset or "scenes"), dropped)
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ class Scores:
         seconds_per_image: of drawing.
         settings: what was asked for: sampler, steps, guidance scale, seeds, sizes.
         class_iou: behind the mIoU, by class.
+        class_iou_true: the same of true pictures, where each map has one.
         left_out: a line for each measure that could not be taken, and how to get it.
     """
 
@@ -59,6 +60,7 @@ class Scores:
     seconds_per_image: float
     settings: dict[str, object]
     class_iou: dict[str, float] = field(default_factory=dict)
+    class_iou_true: dict[str, float] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
 
 
@@ -88,7 +90,9 @@ def format_scores(scores: Scores, *, with_time: bool = True) -> str:
     lines += [f"exchange tests of {', '.join(keys)}: {rule}" for rule, keys in rules.items()]
     if scores.class_iou:
         of_classes = scores.measures["miou"].name.removeprefix("m")
-        lines.append(f"{of_classes}: " + ", ".join(f"{name} {iou:.2f}" for name, iou in scores.class_iou.items()))
+        of_true = {name: f" of {iou:.2f}" for name, iou in scores.class_iou_true.items()}
+        told = (f"{name} {iou:.2f}{of_true.get(name, '')}" for name, iou in scores.class_iou.items())
+        lines.append(f"{of_classes}{', of true pictures' * bool(of_true)}: " + ", ".join(told))
     settings = ", ".join(f"{name} {value}" for name, value in scores.settings.items())
     time = f", {1000 * scores.seconds_per_image:.0f} ms each" if with_time else ""
     lines.append(f"{scores.num_held_out} held-out {scores.held_out}, {scores.num_images} samples{time}; {settings}")

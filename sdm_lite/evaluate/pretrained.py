@@ -22,10 +22,10 @@ from sdm_lite.evaluate.photographs.measures import (
     LEAST_FOR_HALVES,
     Examples,
     above_floor,
+    diversity_measure,
     halved,
     halved_distances,
     halvings,
-    mean_of,
     resampled,
 )
 from sdm_lite.evaluate.scenes import layout_diversity
@@ -52,7 +52,8 @@ def pretrained_measures(
         Measures "kid_pretrained", "frechet_pretrained" and "diversity_pretrained"; only the last of fewer photographs
         than LEAST_FOR_HALVES.
     """
-    diversity = mean_of(metric_name("diversity, LPIPS' formula", judge.name), layout_diversity(judge, samples))
+    name = metric_name("diversity, LPIPS' formula", judge.name)
+    diversity = diversity_measure(name, partial(layout_diversity, judge), samples, held_out)
     if len(samples) < LEAST_FOR_HALVES:
         return {"diversity_pretrained": diversity}
     values, true = (_features(judge, images, batch_size) for images in (samples[:, 0], held_out.image))

@@ -19,7 +19,14 @@ from torch import Tensor
 from sdm_lite import metrics
 from sdm_lite.batches import Example
 from sdm_lite.evaluate.measures import Measure
-from sdm_lite.evaluate.photographs.measures import LEAST_FOR_HALVES, above_floor, halved_distances, mean_of, resampled
+from sdm_lite.evaluate.photographs.measures import (
+    LEAST_FOR_HALVES,
+    above_floor,
+    by_distance,
+    diversity_measure,
+    halved_distances,
+    resampled,
+)
 from sdm_lite.judge.inception import Inception
 from sdm_lite.judge.lpips import LPIPS_BACKBONES, load_lpips, normalised_twice
 from sdm_lite.judge.network import metric_name
@@ -56,9 +63,8 @@ class PublishedJudges(NamedTuple):
         if self.inception is not None:
             found |= inception_measures(self.inception, samples[:, 0], held_out.image, batch_size=self.batch_size)
         for name, distance in self.diversity.items():
-            numbers = [metrics.pairwise_diversity(distance, group) for group in samples]
-            values = torch.tensor(numbers, dtype=torch.float32, device="cpu")
-            found[f"diversity, {name}"] = mean_of(metric_name("diversity", name), values)
+            told = metric_name("diversity", name)
+            found[f"diversity, {name}"] = diversity_measure(told, by_distance(distance), samples, held_out)
         if self.segmenter is not None:
             found |= segmenter_measures(self.segmenter, samples[:, 0], held_out, batch_size=self.batch_size)
         return found

@@ -10,18 +10,24 @@ Shapes: L label maps, N samples of each, H x W pixels.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import math
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 from torch.utils.data import default_collate
 
+from sdm_lite import __version__
 from sdm_lite.datasets.photographs import Photographs, spread
 from sdm_lite.evaluate.measures import Scores, format_scores, scores_json
+from sdm_lite.evaluate.photographs.pairs import APART, LEAST_AGREEMENT, LEAST_PAIRS
+from sdm_lite.evaluate.photographs.seen import KEY, Seen, nearest_seen
 from sdm_lite.evaluate.repeats import format_repeats
 from sdm_lite.files import write_whole
-from sdm_lite.pictures import colorize, png_bytes, to_uint8
+from sdm_lite.pictures import colorize, png_bytes, scale_to_see, to_uint8
 from sdm_lite.presets import UNetConfig
 from sdm_lite.progress import counted
 from sdm_lite.viz import save_png, show_grid
@@ -31,15 +37,32 @@ if TYPE_CHECKING:
 
 NUM_COLUMNS = 8
 WEAK_JUDGE = 0.5  # mIoU on photographs: it reads less than half of what is there
+NOT_SAID = {"command": "python -m sdm_lite.evaluate", "sdm_lite": __version__, "torch": torch.__version__}
 VERY_FEW, FEW = 50, 1000  # photographs: below, the numbers are chance; below, they rank but do not measure
 
 
-def sample_figure(held_out: Photographs, samples: Tensor, *, num_columns: int = NUM_COLUMNS, title: str = "") -> Figure:
+def program(argv: Sequence[str], *, module: str = "sdm_lite.evaluate") -> dict[str, str]:
+    """Which program wrote a report: its command line, its version, and that of torch."""
+    command = shlex.join(["python", "-m", module, *argv])
+    return {"command": command, "sdm_lite": __version__, "torch": torch.__version__}
+
+
+def sample_figure(
+    held_out: Photographs,
+    samples: Tensor,
+    *,
+    seen: Seen | None = None,
+    num_columns: int = NUM_COLUMNS,
+    title: str = "",
+) -> Figure:
     """Held-out label maps, their photographs, and samples, a column each, with a legend of the classes in them.
+
+    Small pictures are enlarged until they can be looked at.
 
     Args:
         held_out: L photographs.
         samples: (L, N, 3, H, W) in [-1, 1].
+        seen: training photographs, of which the one nearest to the first sample stands below; or None.
         num_columns: how many of the L are shown, evenly spread.
         title: above everything.
     """
@@ -48,13 +71,22 @@ def sample_figure(held_out: Photographs, samples: Tensor, *, num_columns: int = 
     rows = [colorize(photographs.label_map, held_out.palette), to_uint8(photographs.image)]
     rows += [to_uint8(samples[chosen, n]) for n in range(min(samples.shape[1], 4))]
     names = ["label map", "photograph", *(f"sample {n}" for n in range(1, len(rows) - 1))]
-    seen = photographs.label_map.unique().tolist()
-    legend = [held_out.class_names[k] for k in seen], held_out.palette[seen]
-    return show_grid(rows, row_labels=names, title=title or None, legend=legend)
+    if seen is not None:
+        rows.append(nearest_seen(samples[chosen, 0], seen).image.movedim(1, -1).numpy())
+        names.append("nearest to sample 1 of what was trained on")
+    present = photographs.label_map.unique().tolist()
+    legend = [held_out.class_names[k] for k in present], held_out.palette[present]
+    return show_grid(rows, row_labels=names, title=title or None, legend=legend, scale=scale_to_see(samples.shape[-1]))
 
 
 def photograph_report(
-    scores: Scores, dataset: Photographs, *, model: str, facts: dict[str, object], bad: Sequence[str] = ()
+    scores: Scores,
+    dataset: Photographs,
+    *,
+    model: str,
+    facts: dict[str, object],
+    bad: Sequence[str] = (),
+    program: Mapping[str, str] = NOT_SAID,
 ) -> str:
     """The report, Markdown: every number in it a measured one, and what they can and cannot show.
 
@@ -64,6 +96,7 @@ def photograph_report(
         model: its name or file.
         facts: that its file holds of its making.
         bad: a line for each photograph that was left out.
+        program: which wrote it, see `program`.
     """
     made = f"\nTrained by\n\n    {facts['command']}\n" if "command" in facts else ""
     steps = f" trained for {facts['steps']:,} steps" if "steps" in facts else ""
@@ -84,13 +117,28 @@ at {dataset.size[0]} x {dataset.size[1]} pixels, by a network{steps}.
 ```
 {format_scores(dataclasses.replace(scores, left_out=[]))}
 ```
-
+{class_table(scores)}
 ## What these numbers can show, and what not
 
 {chr(10).join(f"- {line}" for line in caveats(scores))}
 {lists}
-Every number was written by `python -m sdm_lite.evaluate`.
+Every number was written by
+
+    {program["command"]}
+
+(sdm_lite {program["sdm_lite"]}, torch {program["torch"]}).
 """
+
+
+def class_table(scores: Scores) -> str:
+    """IoU of each class, of samples and of true pictures, as a Markdown table; nothing where no judge read them."""
+    if not scores.class_iou:
+        return ""
+    rows = "".join(
+        f"| {name} | {iou:.2f} | {scores.class_iou_true.get(name, math.nan):.2f} |\n"
+        for name, iou in scores.class_iou.items()
+    )
+    return f"\n| {scores.measures['miou'].name.removeprefix('m')} | samples | photographs |\n|---|---|---|\n{rows}"
 
 
 def caveats(scores: Scores) -> list[str]:
@@ -108,6 +156,23 @@ def caveats(scores: Scores) -> list[str]:
             f"The judge learned from the same {seen} photographs as the network. On held-out ones its "
             f"own mIoU is {ceiling:.3f}: what it misreads there it misreads in samples.{weak} Samples that score more "
             "than photographs look more like what it expects, not more like photographs."
+        )
+    diversity = [measure for key, measure in scores.measures.items() if key.startswith(("diversity", "lpips"))]
+    if diversity and diversity[0].yardstick is None:
+        lines.append(
+            f"Diversity has no yardstick here: fewer than {LEAST_PAIRS} pairs of these photographs are of near-equal "
+            "label maps, and of no map are there two. More is not better: noise is diverse."
+        )
+    elif diversity:
+        lines.append(
+            f"Diversity stands beside that {diversity[0].yardstick.name} ({LEAST_AGREEMENT:.0%} of pixels alike, files "
+            f"{APART} or more places apart, as neighbours may be frames of one film). Near-equal is not equal, so that "
+            "errs high; of one film it errs low, as hour and place are the same. Much more than it is noise."
+        )
+    if KEY in scores.measures:
+        lines.append(
+            "Samples much nearer to training photographs than held-out photographs are would be copies; compare with "
+            "the last row of the grid. Nearest is by pixels, mirrored or not, and a blur is near to everything."
         )
     if "num_void_pixels" in scores.settings:
         void, total = (scores.settings[key] for key in ("num_void_pixels", "num_pixels"))
@@ -147,6 +212,8 @@ def write_photograph_report(
     *,
     model: str,
     facts: dict[str, object],
+    seen: Seen | None = None,
+    program: Mapping[str, str] = NOT_SAID,
 ) -> Path:
     """Write the report, the numbers, the grid, and the single pictures that other tools measure.
 
@@ -157,6 +224,8 @@ def write_photograph_report(
         samples: (L, N, 3, H, W) in [-1, 1].
         model: its name or file.
         facts: that its file holds of its making.
+        seen: training photographs, to show the nearest; or None.
+        program: which writes it, see `program`.
 
     Returns:
         The report's path.
@@ -165,12 +234,12 @@ def write_photograph_report(
         write_whole(folder / "photographs" / f"{name}.png", png_bytes(to_uint8(example.image)))
         write_whole(folder / "samples" / f"{name}.png", png_bytes(to_uint8(sample)))
     data = {"model": model, "dataset": held_out.name, "size": held_out.size, "bad_photographs": held_out.left_out}
-    write_whole(folder / "scores.json", scores_json(scores, data | {"facts": facts}))
-    report = photograph_report(scores, held_out, model=model, facts=facts, bad=held_out.left_out)
+    write_whole(folder / "scores.json", scores_json(scores, data | {"facts": facts, "program": program}))
+    report = photograph_report(scores, held_out, model=model, facts=facts, bad=held_out.left_out, program=program)
     path = write_whole(folder / "report.md", report)
     # The numbers are on the disk before anything is drawn.
     title = f"{held_out.name}, held out: label maps, photographs, samples"
-    save_png(folder / "samples.png", sample_figure(held_out, samples, title=title))
+    save_png(folder / "samples.png", sample_figure(held_out, samples, seen=seen, title=title))
     return path
 
 

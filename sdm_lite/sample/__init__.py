@@ -21,7 +21,7 @@ from sdm_lite.datasets import DATASETS
 from sdm_lite.datasets.image_files import read_ids, resample_ids
 from sdm_lite.evaluate.drawing import SampleSettings, draw_groups
 from sdm_lite.files import write_whole
-from sdm_lite.pictures import colorize, default_palette, image_grid, png_bytes, to_uint8
+from sdm_lite.pictures import colorize, default_palette, image_grid, png_bytes, scale_to_see, to_uint8
 from sdm_lite.progress import ShowProgress, silently
 from sdm_lite.scenes.dataset import PALETTE
 
@@ -178,5 +178,5 @@ def write_samples(
             yield path
     rows = [colorize(maps.labels, palette), *torch.stack(groups).unbind(1)]
     path = output / "grid.png"
-    write_whole(path, png_bytes(image_grid(rows, scale=max(1, 128 // maps.labels.shape[-1]))))
+    write_whole(path, png_bytes(image_grid(rows, scale=scale_to_see(maps.labels.shape[-1]))))
     yield path

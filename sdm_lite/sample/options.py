@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sdm_lite.checkpoints import Model, load_facts, load_model
 from sdm_lite.command import check_device, check_seed, default_device
-from sdm_lite.evaluate.drawing import SAMPLER_WORDS, SampleSettings, default_guidance_scale
+from sdm_lite.evaluate.drawing import SAMPLER_WORDS, SampleSettings, guidance_scale_of
 from sdm_lite.files import expanded
 from sdm_lite.sample import Maps
 from sdm_lite.sampling import Sampler
@@ -36,7 +36,7 @@ def add_settings(parser: argparse.ArgumentParser, *, samplers: dict[str, Sampler
     parser.add_argument(
         "--guidance-scale",
         type=float,
-        help="s >= 0 (default: that of the data set that the model was trained on; 1 if no labels were dropped)",
+        help="s >= 0 (default: that of the run that trained the model; 1 if no labels were dropped)",
     )
     parser.add_argument("--guidance-interval", type=int, nargs=2, metavar=("FIRST", "LAST"), help="timesteps (all)")
     parser.add_argument("--num-steps", type=int, default=25, help="of the sampler (default %(default)s)")
@@ -67,10 +67,8 @@ def load_asked(args: argparse.Namespace, *, samplers: dict[str, Sampler] = SAMPL
     source = expanded(args.model) / "model.safetensors"
     source = source if source.is_file() else args.model
     model, facts = load_model(source, device=args.device), load_facts(source)
-    dropped = facts.get("train_config", {}).get("null_probability", 1.0)  # unknown: as if it had been
-    scale = args.guidance_scale
     settings = SampleSettings(
-        guidance_scale=default_guidance_scale(facts.get("dataset", "scenes"), dropped) if scale is None else scale,
+        guidance_scale=guidance_scale_of(facts) if args.guidance_scale is None else args.guidance_scale,
         num_steps=args.num_steps,
         sampler=samplers[args.sampler],
         guidance_interval=None if args.guidance_interval is None else tuple(args.guidance_interval),

@@ -20,7 +20,7 @@ from sdm_lite.batches import Example
 from sdm_lite.checkpoints import Model, load_facts, save_model
 from sdm_lite.evaluate import SampleSettings, draw_samples
 from sdm_lite.files import write_whole
-from sdm_lite.pictures import Row, colorize, image_grid, png_bytes
+from sdm_lite.pictures import Row, colorize, image_grid, png_bytes, scale_to_see
 from sdm_lite.train.config import RunConfig
 from sdm_lite.train.data import Data
 from sdm_lite.train.held_out import Evaluation, Evaluator, Verdict, judge_progress
@@ -145,6 +145,7 @@ class Results:
             "data_seed": self.config.data_seed,
             "data": self.data.fingerprint,
             "data_images": self.data.num_images,
+            "guidance_scale": self.config.sample_guidance_scale,
             "train_config": dataclasses.asdict(self.config.train),
             "diffusion": dataclasses.asdict(self.config.diffusion),
             "before": _facts_before(self.config.start_from),
@@ -175,7 +176,7 @@ def sample_grid(model: Model, examples: list[Example], palette: np.ndarray, sett
     for first_seed in (0, 1000):
         seeds = range(first_seed, first_seed + len(images))
         rows.append(draw_samples(model, label_maps, instance_maps, seeds, settings))
-    return image_grid(rows, scale=max(1, 96 // images.shape[2]))
+    return image_grid(rows, scale=scale_to_see(images.shape[3]))
 
 
 def _verdict(run: Run) -> Verdict:

@@ -10,7 +10,7 @@ from networks import LEAST, randomised
 from sdm_lite import DiffusionConfig, Model, Scenes, denoiser, sample_ddim, sample_dpmpp_2m
 from sdm_lite.edit import sample_repaint
 from sdm_lite.evaluate import SampleSettings, draw_groups, draw_samples
-from sdm_lite.evaluate.drawing import sample_seed
+from sdm_lite.evaluate.drawing import guidance_scale_of, sample_seed
 from sdm_lite.timesteps import karras, trailing
 
 
@@ -140,3 +140,12 @@ def test_settings_reach_the_timesteps(model, maps):
     assert "grid" not in SampleSettings().told() and SampleSettings(grid=karras).told()["grid"] == "karras"
     with pytest.raises(ValueError, match="timesteps must be 25"):
         SampleSettings(grid=lambda diffusion, num_steps: [5, 4]).check(model.diffusion)
+
+
+def test_the_scale_where_none_is_asked_for_is_the_runs():
+    of_run = {"guidance_scale": 3.0, "dataset": "camvid", "train_config": {"null_probability": 0.2}}
+    assert guidance_scale_of(of_run) == 3.0
+    del of_run["guidance_scale"]
+    assert guidance_scale_of(of_run) == guidance_scale_of({}, "camvid") == 2.0, "of older files: the data set's"
+    of_run["train_config"]["null_probability"] = 0.0
+    assert guidance_scale_of(of_run) == 1.0 and guidance_scale_of({}) == 1.5

@@ -32,6 +32,7 @@ from sdm_lite.judge import Judge, save_judge
 from sdm_lite.judge.efficientnet import EfficientNetLite0, Shape, Stage
 from sdm_lite.judge.lpips import LPIPS_BACKBONES
 from sdm_lite.judge.photographs import own_judge_config, own_judge_facts
+from sdm_lite.scenes import Scenes
 from sdm_lite.unet import SDMUNet
 
 Image = pytest.importorskip("PIL.Image")
@@ -307,12 +308,18 @@ def test_the_command_writes_report_numbers_grid_and_pictures(files, root, tmp_pa
         assert f"{measure['value']:.3f}" in report and f"{measure['value']:.3f}" in printed
     assert "train it" in report and "trained for 7 steps" in report and "samples.png" in report
     assert "left out: FID by Inception" in printed
+    assert f"    {told['program']['command']}\n\n(sdm_lite {told['program']['sdm_lite']}, torch " in report
+    assert told["program"]["command"].startswith("python -m sdm_lite.evaluate ") and str(root) in report
+    assert "| IoU (own judge, trained on this data set's training split) | samples | photographs |" in report
+    assert set(told["class_iou"]) == set(told["class_iou_true"]) <= set(Scenes.class_names)
+    assert told["measures"]["nearest"]["name"].startswith("distance to the nearest of 6 training photographs")
+    assert "would be copies" in report and "Diversity has no yardstick here" in report
     names = {path.name for path in (output / "photographs").iterdir()}
     assert len(names) == 5 and names <= {f"{name}.png" for name in alike}, "two photographs share a file"
     assert {"a b.png", "a_b.png"} <= names
     assert names == {path.name for path in (output / "samples").iterdir()}
     with Image.open(output / "samples.png") as picture:
-        assert picture.width > 200
+        assert picture.width > 5 * 180, "five columns, large enough to look at"
     assert sorted(path.name for path in output.iterdir()) == [
         "photographs",
         "report.md",

@@ -42,7 +42,7 @@ from sdm_lite.command import check_device, check_packages, default_device
 from sdm_lite.datasets import DATASETS
 from sdm_lite.datasets.options import add_treatment
 from sdm_lite.files import check_writable_folder, expanded, hold, remove_unused, to_json, write_whole
-from sdm_lite.pictures import Row, colorize, image_grid, png_bytes
+from sdm_lite.pictures import Row, colorize, image_grid, png_bytes, scale_to_see
 from sdm_lite.train.config import RunConfig, TrainConfig
 from sdm_lite.train.data import Data, open_data, open_splits
 from sdm_lite.train.log import Log
@@ -279,7 +279,7 @@ def sample_grid(gan: Gan, examples: list[Example], palette: np.ndarray) -> np.nd
     layout = layout_of(label_maps, gan.form.num_classes, instance_maps if gan.form.has_instances else None)
     rows: list[Row] = [colorize(label_maps, palette), images]
     rows += [gan(layout, range(first, first + len(images))).cpu() for first in (0, 1000)]
-    return image_grid(rows, scale=max(1, 96 // images.shape[2]))
+    return image_grid(rows, scale=scale_to_see(images.shape[3]))
 
 
 def finish(run: Training) -> None:

@@ -15,6 +15,7 @@ from sdm_lite.datasets.options import add_treatment, open_asked
 from sdm_lite.evaluate import Scores, Sizes, Truth, evaluate_painter, format_scores, measure_truth
 from sdm_lite.evaluate.measures import scores_json
 from sdm_lite.evaluate.photographs import evaluate_photograph_painter
+from sdm_lite.evaluate.report import program
 from sdm_lite.evaluate.scenes import check_judge
 from sdm_lite.files import check_writable, write_whole
 from sdm_lite.judge import Judge, load_judge
@@ -36,7 +37,10 @@ def add_evaluate(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("runs", nargs="+", metavar="RUN", help="folder of a finished run, or its model.safetensors")
     parser.add_argument("--dataset", default="scenes", help=f"scenes, {', '.join(DATASETS)} (default scenes)")
-    parser.add_argument("--root", type=Path, help="folder of the photographs; the split val is held out")
+    parser.add_argument("--root", type=Path, help="folder of the photographs")
+    parser.add_argument(
+        "--split", help="of photographs, held out: val, or another that the data set has, such as test (default val)"
+    )
     parser.add_argument("--num-photographs", type=int, default=256, help="at most (default %(default)s)")
     add_treatment(parser)
     parser.add_argument("--judge", help="a shipped name or a file (default judge-SIZE; of photographs none)")
@@ -76,6 +80,10 @@ def evaluate_command(arguments: argparse.Namespace) -> None:
         if len(arguments.runs) > 1:
             raise ValueError(f"--json is for a single run, got {len(arguments.runs)}: leave it out, or give one")
         check_writable(arguments.json, option="--json")
+    if arguments.split is not None and arguments.dataset == "scenes":
+        raise ValueError("--split is an option of photographs, and --dataset is scenes: leave one out")
+    if arguments.split in ("train", "all"):
+        raise ValueError(f"--split must be held out, got {arguments.split}, which GANs were trained on: val, or test")
     gans = {run: load_gan(weights_of(run), SYSTEMS, arguments.device) for run in arguments.runs}
     if arguments.dataset == "scenes":
         found = scores_on_scenes(gans, arguments)
@@ -83,7 +91,10 @@ def evaluate_command(arguments: argparse.Namespace) -> None:
         found = scores_on_photographs(gans, arguments)
     for run, scores in found:
         if arguments.json is not None:
-            write_whole(arguments.json, scores_json(scores, {"model": run}))
+            write_whole(
+                arguments.json,
+                scores_json(scores, {"model": run, "program": program(arguments.argv, module="sdm_lite.baselines")}),
+            )
         system = gans[run].system
         print(f"{run}: {system.title}, {system.citation}\n{format_scores(scores)}\n", flush=True)
 
@@ -133,7 +144,7 @@ def scores_on_scenes(gans: dict[str, Gan], arguments: argparse.Namespace) -> Ite
 
 def scores_on_photographs(gans: dict[str, Gan], arguments: argparse.Namespace) -> Iterator[tuple[str, Scores]]:
     """The scores of each on held-out photographs, one after the other; all are checked before any is drawn."""
-    opened = {run: open_asked(arguments, "val", gan.form.size) for run, gan in gans.items()}
+    opened = {run: open_asked(arguments, arguments.split or "val", gan.form.size) for run, gan in gans.items()}
     judges: dict[str, Judge | None] = {}
     for run, gan in gans.items():
         data, form = opened[run], gan.form
@@ -154,7 +165,7 @@ def scores_on_photographs(gans: dict[str, Gan], arguments: argparse.Namespace) -
             samples_per_map=arguments.samples_per_layout,
             seed=arguments.seed,
             batch_size=arguments.batch_size,
-            settings=told(gan),
+            settings={**told(gan), "split": opened[run].split},
             judge=judges[run],
             device=arguments.device,
             progress=progress,

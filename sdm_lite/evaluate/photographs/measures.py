@@ -13,8 +13,11 @@ Shapes: L label maps, N samples of each, C features, H x W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,7 +29,9 @@ from sdm_lite.bound import evaluate_bound, learned
 from sdm_lite.checkpoints import Model
 from sdm_lite.datasets.photographs import Photographs
 from sdm_lite.evaluate.drawing import SampleSettings
+from sdm_lite.evaluate.measurements import Measurements
 from sdm_lite.evaluate.measures import Measure
+from sdm_lite.evaluate.photographs.pairs import different_photographs
 from sdm_lite.evaluate.scenes import evaluate_images, layout_diversity, mean_absolute_laplacian
 from sdm_lite.guidance import denoiser
 from sdm_lite.judge.head import HeadJudge
@@ -96,7 +101,28 @@ def detail_measure(samples: Tensor, held_out: Examples) -> Measure:
     return mean_of("fine detail, mean |Laplacian|", values, mean_of("of the held-out photographs", true))
 
 
-def judge_measures(judge: Judge, samples: Tensor, held_out: Examples) -> dict[str, Measure]:
+class Readings(NamedTuple):
+    """What a judge reads off the first sample of each map and off its photograph."""
+
+    samples: Measurements
+    photographs: Measurements
+
+
+def readings_of(judge: Judge, samples: Tensor, held_out: Examples) -> Readings:
+    """What a judge reads.
+
+    Args:
+        judge: in evaluation mode.
+        samples: (L, N, 3, H, W) in [-1, 1].
+        held_out: L photographs.
+    """
+    images = samples[:, :1], held_out.image[:, None]
+    return Readings(*(evaluate_images(judge, of, held_out.label_map) for of in images))
+
+
+def judge_measures(
+    judge: Judge, samples: Tensor, held_out: Examples, readings: Readings | None = None
+) -> dict[str, Measure]:
     """mIoU, Frechet distance and diversity by a judge of one's own, beside what the held-out photographs score.
 
     The Frechet distance is that of the samples of one half of the label maps to the photographs of the other half,
@@ -107,23 +133,58 @@ def judge_measures(judge: Judge, samples: Tensor, held_out: Examples) -> dict[st
         judge: in evaluation mode.
         samples: (L, N, 3, H, W) in [-1, 1], N >= 2; all but diversity is of the first of each map.
         held_out: L photographs.
+        readings: if they are there already.
 
     Returns:
         Measures by key; no "frechet" where there are fewer than LEAST_FOR_HALVES photographs; of a `HeadJudge` mIoU
         alone, as the features of its frozen network are no judge of one's own: see `pretrained.pretrained_measures`.
     """
-    of_samples = evaluate_images(judge, samples[:, :1], held_out.label_map)
-    of_true = evaluate_images(judge, held_out.image[:, None], held_out.label_map)
+    of_samples, of_true = readings or readings_of(judge, samples, held_out)
     ceiling = _miou("of the held-out photographs", of_true.confusion)
     found = {"miou": replace(_miou(metric_name("mIoU", OWN_JUDGE), of_samples.confusion), yardstick=ceiling)}
     if isinstance(judge, HeadJudge):
         return found
-    diversity = layout_diversity(judge, samples)
-    found["diversity"] = mean_of(metric_name("diversity, LPIPS' formula", OWN_JUDGE), diversity)
+    name = metric_name("diversity, LPIPS' formula", OWN_JUDGE)
+    found["diversity"] = diversity_measure(name, partial(layout_diversity, judge), samples, held_out)
     if len(samples) >= LEAST_FOR_HALVES:
         values, floors = halved_distances(of_samples.features[:, 0], of_true.features[:, 0])
         found["frechet"] = above_floor(metric_name("FID", OWN_JUDGE), values, floors)
     return found
+
+
+def class_ious(readings: Readings, class_names: Sequence[str]) -> tuple[dict[str, float], dict[str, float]]:
+    """IoU of each class over all maps, of samples and of photographs; of classes that are there, void is none."""
+    both = [metrics.intersection_over_union(of.confusion.sum(0)).tolist() for of in readings]
+    there = [k for k in range(len(both[0])) if not (math.isnan(both[0][k]) and math.isnan(both[1][k]))]
+    samples, photographs = ({class_names[k]: of[k] for k in there} for of in both)
+    return samples, photographs
+
+
+def diversity_measure(name: str, diversity: Callable[[Tensor], Tensor], samples: Tensor, held_out: Examples) -> Measure:
+    """Diversity of samples, beside that of different photographs of near-equal label maps where there are enough.
+
+    Args:
+        name: of the measure.
+        diversity: from pictures (L, N, 3, H, W) to the mean distance of all pairs of each map, (L,).
+        samples: (L, N, 3, H, W) in [-1, 1], N >= 2.
+        held_out: L photographs.
+    """
+    measure = mean_of(name, diversity(samples))
+    pairs = different_photographs(held_out)
+    if pairs is None:
+        return measure
+    words = f"of {len(pairs)} pairs of photographs of near-equal maps"
+    return replace(measure, yardstick=mean_of(words, diversity(pairs), items="pairs of photographs"))
+
+
+def by_distance(distance: metrics.Distance) -> Callable[[Tensor], Tensor]:
+    """The diversity that `diversity_measure` takes, of a distance of two pictures."""
+
+    def diversity(pictures: Tensor) -> Tensor:
+        numbers = [metrics.pairwise_diversity(distance, group) for group in pictures]
+        return torch.tensor(numbers, dtype=torch.float32, device="cpu")
+
+    return diversity
 
 
 def find_lpips(size: tuple[int, int], device: torch.device) -> tuple[metrics.Distance | None, str]:
@@ -166,9 +227,9 @@ def above_floor(name: str, values: np.ndarray, floors: np.ndarray) -> Measure:
     return replace(halved(name, values), yardstick=floor, difference=halved("less the floor", values - floors))
 
 
-def mean_of(name: str, values: Tensor, yardstick: Measure | None = None) -> Measure:
-    """The mean of a value of each photograph, (L,), bootstrapped over photographs."""
-    return resampled(name, lambda i: values[i].mean().item(), len(values), yardstick)
+def mean_of(name: str, values: Tensor, yardstick: Measure | None = None, *, items: str = "photographs") -> Measure:
+    """The mean of a value of each photograph, (L,), bootstrapped over photographs, or what `items` says they are."""
+    return resampled(name, lambda i: values[i].mean().item(), len(values), yardstick, items=items)
 
 
 def _miou(name: str, confusion: Tensor) -> Measure:
@@ -176,8 +237,13 @@ def _miou(name: str, confusion: Tensor) -> Measure:
 
 
 def resampled(
-    name: str, statistic: Callable[[Tensor], float], number: int, yardstick: Measure | None = None
+    name: str,
+    statistic: Callable[[Tensor], float],
+    number: int,
+    yardstick: Measure | None = None,
+    *,
+    items: str = "photographs",
 ) -> Measure:
     """A statistic of photographs, given by their indices, bootstrapped over photographs."""
-    interval = metrics.bootstrap_interval(statistic, number, items="photographs", num_resamples=NUM_RESAMPLES)
+    interval = metrics.bootstrap_interval(statistic, number, items=items, num_resamples=NUM_RESAMPLES)
     return Measure(name, statistic(torch.arange(number, device="cpu")), interval, yardstick)

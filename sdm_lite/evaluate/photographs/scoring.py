@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 from torch.utils.data import default_collate
 
-from sdm_lite import metrics
 from sdm_lite.checkpoints import Model
 from sdm_lite.datasets.photographs import Photographs, spread
 from sdm_lite.evaluate.drawing import Painter, SampleSettings, draw_groups, paint_groups
@@ -26,10 +25,13 @@ from sdm_lite.evaluate.photographs.measures import (
     Examples,
     MoreMeasures,
     bound_measure,
+    by_distance,
+    class_ious,
     detail_measure,
+    diversity_measure,
     find_lpips,
     judge_measures,
-    mean_of,
+    readings_of,
     void_counts,
 )
 from sdm_lite.judge.efficientnet import GET_IT
@@ -202,10 +204,12 @@ def score_photographs(
     """
     measures = {} if bound is None else {"bound": bound}
     measures["detail"] = detail_measure(samples, photographs)
-    left_out, counted = [], {}
+    left_out, counted, class_iou, class_iou_true = [], {}, {}, {}
     if judge is not None:
         counted = void_counts(held_out, photographs.label_map)
-        measures |= judge_measures(judge, samples, photographs)
+        readings = readings_of(judge, samples, photographs)
+        class_iou, class_iou_true = class_ious(readings, held_out.class_names)
+        measures |= judge_measures(judge, samples, photographs, readings)
         if "frechet" not in measures and not isinstance(judge, HeadJudge):
             left_out.append(f"{metric_name('FID', OWN_JUDGE)}: takes at least {LEAST_FOR_HALVES} held-out photographs.")
     else:
@@ -225,9 +229,8 @@ def score_photographs(
         if distance is None:
             left_out.append(why_not)
         else:
-            numbers = [metrics.pairwise_diversity(distance, group) for group in samples]
-            values = torch.tensor(numbers, dtype=torch.float32, device="cpu")
-            measures["lpips"] = mean_of("diversity (LPIPS, AlexNet)", values)
+            name = "diversity (LPIPS, AlexNet)"
+            measures["lpips"] = diversity_measure(name, by_distance(distance), samples, photographs)
     if "Inception" not in names:
         left_out.append(
             "FID by Inception-v3 and mIoU by a published segmenter: `--inception` and `--segmenter`; their weights do "
@@ -240,6 +243,8 @@ def score_photographs(
         num_images=samples.shape[0] * samples.shape[1],
         seconds_per_image=seconds / (samples.shape[0] * samples.shape[1]),
         settings={**settings, **counted},
+        class_iou=class_iou,
+        class_iou_true=class_iou_true,
         left_out=left_out,
     )
 

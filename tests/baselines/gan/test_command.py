@@ -81,6 +81,23 @@ def test_photographs_train_too_each_class_an_object(tmp_path, monkeypatch):
     assert gan(layout_of(label_map, 12, label_map), [0, 1]).shape == (2, 3, 32, 48)
 
 
+def test_photographs_of_the_split_that_is_asked_for_are_scored(tmp_path, monkeypatch):
+    monkeypatch.setenv("SDM_LITE_CACHE", str(tmp_path / "cache"))
+    write_camvid(tmp_path / "camvid")
+    for split, number in (("val", 2), ("test", 3)):
+        for name in "cde"[:number]:
+            grey = np.full((32, 48, 3), 99, np.uint8)
+            write_pair(tmp_path / "camvid", split, name, grey, np.zeros((32, 48), np.uint8))
+    data = ["--root", str(tmp_path / "camvid")]
+    assert trained(tmp_path / "run", 1, "--data", "camvid", *data, "--size", "32", "48", "--batch-size", "2") == 0
+    words = ["evaluate", str(tmp_path / "run"), "--dataset", "camvid", *data, "--samples-per-layout", "2"]
+    for split, number in (([], 2), (["--split", "test"], 3)):
+        assert baselines.main([*words, *split, "--json", str(tmp_path / "scores.json")]) == 0
+        told = json.loads((tmp_path / "scores.json").read_text())
+        assert told["num_held_out"] == number and told["settings"]["split"] == (split or ["", "val"])[1]
+        assert told["program"]["command"].startswith("python -m sdm_lite.baselines evaluate ")
+
+
 def test_data_that_turn_out_bad_when_they_are_read_are_one_line_and_leave_no_folder(tmp_path, monkeypatch, capsys):
     def damaged(*args, **options):
         assert (tmp_path / "some" / "run").is_dir()  # it is held by then
@@ -187,3 +204,14 @@ def test_a_killed_run_becomes_what_it_would_have_been(tmp_path):
     assert trained(tmp_path / "killed", 60) == trained(tmp_path / "whole", 60) == 0
     assert same(newest(tmp_path / "whole"), newest(tmp_path / "killed"))
     assert log_of(tmp_path / "whole") == log_of(tmp_path / "killed")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--split", "test"], "--split is an option of photographs, and --dataset is scenes"),
+        (["--dataset", "camvid", "--root", "data", "--split", "train"], "--split must be held out, got train"),
+    ],
+)
+def test_the_split_to_score_is_one_that_is_held_out(capsys, words, message):
+    refused(capsys, baselines.main, ["evaluate", "gan-inade-32", *words], message)
