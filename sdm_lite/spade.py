@@ -40,7 +40,7 @@ class ScaleShift(NamedTuple):
 class SPADE(nn.Module):
     """Parameter-free group norm, scaled and shifted by what a small network reads off the label map.
 
-        out = (1 + gamma(x)) GroupNorm(h) + beta(x)
+        out = (1 + gamma(c)) GroupNorm(h) + beta(c)
 
     Wang et al. (2022), Eq. 8, which writes gamma for 1 + gamma; the published code and Park et al. (2019) use this
     form.
