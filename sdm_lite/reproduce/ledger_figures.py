@@ -21,6 +21,7 @@ from sdm_lite.ledger import (
     num_measured,
     verdict_of,
 )
+from sdm_lite.viz import describe
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,43 +100,104 @@ def _tile(axes: Axes, one: RowVerdict, left: float, top: float) -> None:
 def draw_forest(axes: Axes, given: Sequence[RowVerdict]) -> int:
     """Every record with an interval, in half-widths of it from the nearest end of its rule; true is to the right.
 
+    A line is a claim, or a part of one; what was measured of it at several scales stands on it together. Those that all
+    measurements decide against the paper come first, then what is open or said differently, then those for it.
+
     Args:
-        axes: empty ones, about 4.4 inches wide and 0.33 high for each record, with room for words on both sides.
+        axes: empty ones, about 4.8 inches wide and `forest_height(given)` high, with room for words on both sides.
         given: from `verdicts`.
 
     Returns:
         How many records are drawn. Those of notebooks where a stored run decides are drawn hollow.
     """
-    lines = measured(given)
+    lines, groups = measured(given), _forest_groups(given)
     stored = {record.id for record, _ in lines if record.is_stored}
     left, right = (min(FURTHEST, 1.4 * max([3.0, *(sign * one.value for _, one in lines)])) for sign in (-1, 1))
     axes.set_xscale("symlog", linthresh=4, linscale=1.6)
-    axes.set(xlim=(-left, right), ylim=(max(len(lines), 1) - 0.5, -0.5), yticks=[])
+    axes.set(xlim=(-left, right), ylim=(max(_forest_units(groups), 1), 0), yticks=[])
     ticks = [tick for tick in TICKS if -left < tick < right]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
     axes.spines["left"].set_visible(False)
     axes.axvline(0, color=INK, linewidth=1.2, zorder=2)
-    axes.set_xlabel("half-widths of its interval from the end of its rule")
-    for y, (record, one) in enumerate(lines):
-        _line(axes, y, one, verdict_of(record), hollow=record.id in stored and not record.is_stored)
-        _beside(axes, -0.02, y - 0.14, record.id, ha="right", fontsize=9, fontweight="bold")
-        _beside(axes, -0.02, y + 0.26, witness(record), ha="right", fontsize=7, color=FAINT)
-        _beside(axes, 1.03, y, number(record))
-        _beside(axes, 1.68, y, find_rule(record.id)[2].words)
-    _beside(axes, 1.03, -1, "measured [95 %]", color=FAINT)
-    _beside(axes, 1.68, -1, "true if", color=FAINT)
+    axes.set_xlabel("half-widths of its interval from the end of its rule; true to the right")
+    top = 0.0
+    for title, said, claims in groups:
+        _beside(axes, -0.02, top + 0.6, title, ha="right", fontsize=10, fontweight="bold", color=TITLES[said])
+        _beside(axes, 1.03, top + 0.6, "true if", color=FAINT)
+        _beside(axes, 1.4, top + 0.6, "measured [95 %]", color=FAINT)
+        top += 1
+        for id, found in claims.items():
+            height = _claim_units(found)
+            room = max(one.room for _, one in found)
+            axes.barh(
+                top + height / 2, min(room, right), left=0, height=height - 0.08, color=TRUE_HERE, linewidth=0, zorder=0
+            )
+            for k, (record, one) in enumerate(found):
+                hollow = record.id in stored and not record.is_stored
+                _line(
+                    axes, top + height / 2 + PITCH * (k - (len(found) - 1) / 2), one, verdict_of(record), hollow=hollow
+                )
+            told = number(found[0][0]) if len(found) == 1 else f"{len(found)} measurements"
+            _beside(axes, -0.02, top + height / 2, id, ha="right", fontsize=9.5)
+            _beside(axes, 1.03, top + height / 2, find_rule(id)[2].words)
+            _beside(axes, 1.4, top + height / 2, told)
+            top += height
+    told = [f"{title}: {', '.join(claims)}" for title, _, claims in groups]
+    describe(axes.figure, ". ".join(["Intervals beside the ends of their rules", *told]))
     return len(lines)
 
 
-def _line(axes: Axes, y: int, one: Margin, said: str, *, hollow: bool) -> None:
-    """One record: where its claim is true, its interval and its value; what is beyond the axes stands at their edge."""
+PITCH = 0.42
+"""From one measurement of a claim to the next, in lines."""
+TITLES = {"contradicted": "#b34a00", "inconclusive": "#5c6773", "reproduced": "#005a8f"}
+"""Colours of the forest's headings: those of the verdicts, dark enough to be read."""
+
+
+def forest_height(given: Sequence[RowVerdict]) -> float:
+    """How high `draw_forest` is to be, in inches."""
+    return 0.29 * max(_forest_units(_forest_groups(given)), 1) + 0.6
+
+
+def _forest_groups(given: Sequence[RowVerdict]) -> list[tuple[str, str, dict[str, list[tuple[Record, Margin]]]]]:
+    """The claims of the forest: title, verdict, and from id to what was measured, furthest from true first."""
+    claims: dict[str, list[tuple[Record, Margin]]] = {}
+    for record, one in measured(given):
+        claims.setdefault(record.id, []).append((record, one))
+    groups = {
+        "contradicted": "Against the paper",
+        "inconclusive": "Open, or not everywhere alike",
+        "reproduced": "For the paper",
+    }
+    found = []
+    for said, title in groups.items():
+        of_it = {}
+        for id, lines in claims.items():
+            verdicts_ = {verdict_of(record) for record, _ in lines}
+            if (verdicts_.pop() if len(verdicts_) == 1 else "inconclusive") == said:
+                of_it[id] = lines
+        if of_it:
+            found.append((title, said, of_it))
+    return found
+
+
+def _forest_units(groups: Sequence[tuple[str, str, dict[str, list[tuple[Record, Margin]]]]]) -> float:
+    """The height of the forest, in lines."""
+    return sum(1 + sum(_claim_units(found) for found in claims.values()) for _, _, claims in groups)
+
+
+def _claim_units(found: Sequence[tuple[Record, Margin]]) -> float:
+    """The height of one claim, in lines."""
+    return 0.95 + PITCH * (len(found) - 1)
+
+
+def _line(axes: Axes, y: float, one: Margin, said: str, *, hollow: bool) -> None:
+    """One record: its interval and its value; what is beyond the axes stands at their edge."""
     left, right = axes.get_xlim()
-    axes.barh(y, min(one.room, right), left=0, height=1, color=TRUE_HERE, linewidth=0, zorder=0)
     axes.plot([one.low, one.high], [y, y], color=COLOURS[said], linewidth=2.4, zorder=3, solid_capstyle="butt")
     beyond = "<" if one.value < left else ">" if one.value > right else MARKERS[said]
     fill, edge = ("white", COLOURS[said]) if hollow else (COLOURS[said], "white")
-    axes.plot(min(max(one.value, left), right), y, beyond, markersize=7.5, zorder=4, clip_on=False,
+    axes.plot(min(max(one.value, left), right), y, beyond, markersize=7, zorder=4, clip_on=False,
               markerfacecolor=fill, markeredgecolor=edge, markeredgewidth=1)  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from sdm_lite.ledger import ROWS, VERDICTS, Record, coverage, measured, verdict_
 from sdm_lite.reproduce.joining import committed_verdicts, read_ledger
 from sdm_lite.reproduce.ledger_cards import draw_card, telling
 from sdm_lite.reproduce.ledger_figures import COLOURS, draw_forest, draw_tiles, number, witness
+from sdm_lite.viz import alt_text
 
 OF = "95 % over 20 layouts, 1 seeds: layouts"
 
@@ -75,6 +76,10 @@ def test_every_interval_is_a_line_true_to_the_right(axes):
     bands = [bar.get_width() for bar in axes.patches]
     assert bands[0] == right and bands[1] == pytest.approx(1.0)
     assert {"guidance-fid", number(records[0]), "at most 0"} <= set(texts(axes))
+    assert texts(axes).count("guidance-miou") == 1 and "2 measurements" in texts(axes), "a claim is one line"
+    headings = ["Against the paper", "Open, or not everywhere alike", "For the paper"]
+    assert [text for text in texts(axes) if text in headings] == headings
+    assert all(words in alt_text(axes.figure) for words in (*headings, "guidance-fid", "multimodal/spread"))
 
 
 def test_a_ledger_without_measurements_can_be_drawn(axes):
