@@ -21,6 +21,7 @@ COMMANDS = {
     "train": "train a network on Scenes or on photographs; goes on where it stopped",
     "bound": "how many bits a dimension a model needs for held-out images",
     "judge": "train the small network that scores pictures, or measure one",
+    "distill": "train a student that draws in 4, 2 or 1 evaluations, guidance an input",
     "sample": "draw pictures for label maps of one's own, with any weights",
     "edit": "redraw a picture where its label map has changed, and keep the rest",
     "evaluate": "score a model, next to what the truth itself scores",

@@ -58,7 +58,9 @@ def karras(
     """
     if not rho > 0:
         raise ValueError(f"rho must be above 0, got {rho!r}: Karras et al. (2022) take 7")
-    return _between(diffusion, num_steps, sigma_max, sigma_min, lambda s: s ** (1 / rho), lambda r: r**rho)
+    return _between(
+        diffusion, num_steps, sigma_max, sigma_min, lambda sigma: sigma ** (1 / rho), lambda root: root**rho
+    )
 
 
 def uniform_lambda(

@@ -14,16 +14,13 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
 from sdm_lite.checkpoints import load_model, load_tensors, save_tensors
-from sdm_lite.diffusion import Denoiser, GaussianDiffusion, Prediction
 from sdm_lite.evaluate import (
     Measure,
     SampleSettings,
@@ -38,12 +35,12 @@ from sdm_lite.evaluate import (
 from sdm_lite.evaluate.scene_scores import Statistic, compare, statistics
 from sdm_lite.files import write_whole
 from sdm_lite.guidance import denoiser
+from sdm_lite.guiders import dynamic_thresholding, guided
 from sdm_lite.judge import Judge, load_judge
 from sdm_lite.metrics import verdict
 from sdm_lite.progress import progress
 from sdm_lite.sampling import sample_ddim, sample_ddpm, sample_dpmpp_2m
 from sdm_lite.timesteps import TIME_GRIDS
-from sdm_lite.unet import SDMUNet
 
 FOLDER = Path(__file__).parents[1]
 GUIDANCE_SCALE = 1.5
@@ -85,29 +82,12 @@ class Row(NamedTuple):
         return f"{self.num_steps} steps of {self.sampler}{grid}{refinement}"
 
 
-def dynamic_thresholding(quantile: float) -> Callable[..., Denoiser]:
-    """The predicted image divided by a quantile of its magnitude where that exceeds 1. Saharia et al. (2022), 2.3."""
-
-    def make(unet: SDMUNet, diffusion: GaussianDiffusion, condition: Tensor, guidance_scale: float) -> Denoiser:
-        guided = denoiser(unet, diffusion, condition, guidance_scale, clip=False)
-
-        def denoise(x_t: Tensor, t: Tensor) -> Prediction:
-            prediction = guided(x_t, t)
-            x0 = prediction.x0
-            limit = x0.abs().flatten(1).quantile(quantile, dim=1).clamp(min=1).view(-1, 1, 1, 1)
-            return prediction._replace(x0=x0.clamp(-limit, limit) / limit)
-
-        return denoise
-
-    return make
-
-
 REFINEMENTS = {
     "none": denoiser,
     "guided for t <= 800 only": partial(denoiser, guidance_interval=(1, 800)),
     "guided for t >= 200 only": partial(denoiser, guidance_interval=(200, 1000)),
     "guided for 200 <= t <= 800 only": partial(denoiser, guidance_interval=(200, 800)),
-    "dynamic thresholding, 99.5 %": dynamic_thresholding(0.995),
+    "dynamic thresholding, 99.5 %": partial(guided, finish=partial(dynamic_thresholding, quantile=0.995)),
 }
 
 

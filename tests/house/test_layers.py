@@ -20,12 +20,12 @@ app  course
 reproduce
 widgets
 baselines
-edit
+edit  distill
 sample  train
 evaluate
 bound
 cache  judge
-datasets  __init__
+datasets  guiders  __init__
 guidance  checkpoints  plan
 modulation  concat
 unet  scenes  timesteps

@@ -1,0 +1,207 @@
+"""Guidance methods: what each makes of a prediction with labels and one without.
+
+Each is a function from the process to a `Guide`, and a Guide from two predictions and the scale s to the guided clean
+image. x_0 is the one space that all are handed back in, because DDIM, DPM-Solver++ and the ancestral step start from
+it; what a method does inside is done in the space that its paper gives it, for only the plain rule is the same in
+every one of them. At s = 1 all but `cfg_plus_plus` and the first step of `cfg_zero_star` give the plain prediction.
+
+a = sqrt(alpha_bar_t), g = sqrt(1 - alpha_bar_t), c with labels, n without (or a weak network's). v = a eps - g x_0 is
+the velocity of Salimans & Ho (2022), u = eps - x_0 that of flow matching, where x_0 = (x_t - g u) / (a + g).
+
+Shapes: B batch, H x W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from sdm_lite.diffusion import GaussianDiffusion, Prediction
+from sdm_lite.guiders.memory import Memory
+from sdm_lite.sampling import timestep_pairs
+
+
+class Pair(NamedTuple):
+    """The two predictions of a step, neither clipped, and what they were made from.
+
+    Attributes:
+        conditional: with labels.
+        other: under the null label, or of a weak network.
+        x_t: (B, 3, H, W).
+        t: (B,) int64 in 1..T, one number for the whole batch.
+    """
+
+    conditional: Prediction
+    other: Prediction
+    x_t: Tensor
+    t: Tensor
+
+
+Guide = Callable[[Pair, float], Tensor]
+"""(pair, s) to the guided clean image (B, 3, H, W), not clipped."""
+
+
+def dot(one: Tensor, two: Tensor) -> Tensor:
+    """Inner products over channels and pixels in double precision: (B, 3, H, W) twice to (B, 1, 1, 1)."""
+    return (one.double() * two.double()).flatten(1).sum(1).view(-1, 1, 1, 1)
+
+
+def cfg(diffusion: GaussianDiffusion) -> Guide:
+    """Plain guidance, n + s (c - n), in any space: Ho & Salimans (2021); Wang et al. (2022), Algorithm 2, line 4."""
+    return lambda pair, scale: torch.lerp(pair.other.x0, pair.conditional.x0, scale)
+
+
+def apg(
+    diffusion: GaussianDiffusion, *, eta: float = 0.0, momentum: float = -0.5, norm_threshold: float = 15.0
+) -> Guide:
+    """Adaptive projected guidance, in x_0: Sadat et al. (2024), Algorithm 1.
+
+        d <- c - n + momentum d_before;    d' = d min(1, norm_threshold / |d|)
+        c + (s - 1) (d'_orthogonal + eta d'_parallel)
+
+    with d' split along c: what is parallel to c saturates, what is orthogonal makes quality.
+
+    Args:
+        diffusion: the process.
+        eta: share of the parallel part that is kept.
+        momentum: weight of the step before, negative: pushes away from where it went. -0.5 is their code's value.
+        norm_threshold: largest |d| over channels and pixels. 15 is their value for 128 x 128 x 4; it grows with the
+            root of the number of pixels times channels, and |d| of scenes-32 is 4 to 14.
+    """
+    before: Memory[Tensor] = Memory()
+
+    def guide(pair: Pair, scale: float) -> Tensor:
+        c = pair.conditional.x0
+        d = c - pair.other.x0
+        last = before.recall(pair.t)
+        d = d if last is None else d + momentum * last
+        before.keep(pair.t, d)
+        d = d * (norm_threshold / dot(d, d).sqrt()).clamp(max=1).to(d)
+        parallel = (dot(d, c) / dot(c, c)).to(d) * c
+        return c + (scale - 1) * (d - parallel + eta * parallel)
+
+    return guide
+
+
+def cfg_plus_plus(diffusion: GaussianDiffusion, *, timesteps: Sequence[int]) -> Guide:
+    """CFG++ for DDIM, Chung et al. (2024), Algorithm 2, as the plain guidance of varying scale that it exactly is.
+
+        x_0 = that of n + lambda (c - n);  x_r = a_r x_0 + g_r eps_n    is plain guidance at
+        s(t, r) = lambda / (1 - exp(-h)),    h = log(a_r / g_r) - log(a_t / g_t)
+
+    Below 1, towards n, in the first and last steps. lambda is chosen so that the largest s(t, r) is the scale asked
+    for, to stand on the axis of the others; theirs is in [0, 1].
+
+    Args:
+        diffusion: the process.
+        timesteps: where each step starts, as the sampler has them: `timesteps.trailing(diffusion, num_steps)`.
+
+    Raises:
+        ValueError: if they are no list of timesteps; when asked, if the scale needs a lambda above 1.
+    """
+    weights = {}
+    for t, r in timestep_pairs(diffusion.num_timesteps, len(timesteps), timesteps):
+        (a_t, g_t), (a_r, g_r) = (diffusion.signal_and_noise(torch.tensor([i])) for i in (t, r))
+        weights[t] = 1 / (1 - (g_r / a_r * a_t / g_t).double().item())
+    largest = max(weights.values())
+
+    def guide(pair: Pair, scale: float) -> Tensor:
+        if scale > largest:
+            raise ValueError(f"CFG++ has scales up to {largest:.3g} with these timesteps (lambda = 1), got {scale:g}")
+        return torch.lerp(pair.other.x0, pair.conditional.x0, scale / largest * weights[int(pair.t[0])])
+
+    return guide
+
+
+def cfg_zero_star(diffusion: GaussianDiffusion, *, zero_init_steps: int = 1) -> Guide:
+    """CFG-Zero*, in the velocity u of flow matching: Fan et al. (2025), Algorithm 1.
+
+        k n + s (c - k n),    k = <c, n> / |n|^2;    0 in the first steps
+
+    A velocity of 0 leaves the picture where it is in flow coordinates, x_t / (a + g): the clean image and the noise
+    that DDIM needs for that are both x_t / (a + g). It is no image: `finish=partial(clipped, below=T)` leaves it.
+
+    Args:
+        diffusion: the process.
+        zero_init_steps: so many first steps do nothing; 1 of 25 is their 4 %.
+    """
+    count: Memory[int] = Memory()
+
+    def guide(pair: Pair, scale: float) -> Tensor:
+        a, g = diffusion.signal_and_noise(pair.t)  # (B, 1, 1, 1) each
+        done = count.recall(pair.t) or 0
+        count.keep(pair.t, done + 1)
+        if done < zero_init_steps:
+            return pair.x_t / (a + g)
+        c, n = (one.eps - one.x0 for one in (pair.conditional, pair.other))
+        n = (dot(c, n) / dot(n, n)).to(n) * n
+        return (pair.x_t - g * torch.lerp(n, c, scale)) / (a + g)
+
+    return guide
+
+
+def rescale(diffusion: GaussianDiffusion, *, share: float = 0.7) -> Guide:
+    """Guidance whose spread is brought back to that of c, in v: Lin et al. (2023), Eqs. 15 and 16.
+
+        y = n + s (c - n);    share y std(c) / std(y) + (1 - share) y
+
+    Standard deviations over channels and pixels of a sample. In eps they would be nearly equal, and nothing happen.
+    """
+
+    def guide(pair: Pair, scale: float) -> Tensor:
+        c, n = (velocity(diffusion, one, pair.t) for one in (pair.conditional, pair.other))
+        y = torch.lerp(n, c, scale)
+        ratio = (c.flatten(1).std(1) / y.flatten(1).std(1)).view(-1, 1, 1, 1)
+        return x0_of_velocity(diffusion, share * ratio * y + (1 - share) * y, pair)
+
+    return guide
+
+
+def tcfg(diffusion: GaussianDiffusion) -> Guide:
+    """Tangential guidance: n is replaced by its part along what c and n share; Kwon et al. (2025), Algorithm 1.
+
+        n' = v_1 v_1^T n,  v_1 the first right singular vector of the rows c and n;    n' + s (c - n')
+
+    In the network's own output, as published: here v. Two vectors of one length have their bisector for v_1, so that
+    n' is near (c + n) / 2 and this near plain guidance of half the excess.
+    """
+
+    def guide(pair: Pair, scale: float) -> Tensor:
+        c, n = (velocity(diffusion, one, pair.t) for one in (pair.conditional, pair.other))
+        cc, cn, nn = (dot(*two).flatten() for two in ((c, c), (c, n), (n, n)))  # (B,) each
+        gram = torch.stack([cc, cn, cn, nn], dim=1).view(-1, 2, 2)
+        values, vectors = torch.linalg.eigh(gram)  # rising: v_1 = (p c + q n) / sqrt(largest)
+        p, q = (vectors[:, i, 1] for i in (0, 1))
+        share = (p * cn + q * nn) / values[:, 1]  # <v_1, n> / sqrt(largest)
+        along = (share * p).view(-1, 1, 1, 1).to(c) * c + (share * q).view(-1, 1, 1, 1).to(c) * n
+        return x0_of_velocity(diffusion, torch.lerp(along, c, scale), pair)
+
+    return guide
+
+
+def annealed(diffusion: GaussianDiffusion) -> Guide:
+    """Plain guidance whose excess rises as the noise falls, s(t) = 1 + 2 (s - 1) (1 - t / T): Wang et al. (2024).
+
+    Their linear schedule. Its mean over equal strides of t is s, so that it compares with plain guidance at s.
+    """
+
+    def guide(pair: Pair, scale: float) -> Tensor:
+        now = 1 + 2 * (scale - 1) * (1 - int(pair.t[0]) / diffusion.num_timesteps)
+        return torch.lerp(pair.other.x0, pair.conditional.x0, now)
+
+    return guide
+
+
+def velocity(diffusion: GaussianDiffusion, prediction: Prediction, t: Tensor) -> Tensor:
+    """V = a eps - g x_0 of a prediction that is not clipped, (B, 3, H, W)."""
+    a, g = diffusion.signal_and_noise(t)
+    return a * prediction.eps - g * prediction.x0
+
+
+def x0_of_velocity(diffusion: GaussianDiffusion, v: Tensor, pair: Pair) -> Tensor:
+    """x_0 = a x_t - g v, (B, 3, H, W)."""
+    a, g = diffusion.signal_and_noise(pair.t)
+    return a * pair.x_t - g * v

@@ -1,0 +1,163 @@
+"""The student starts as its teacher, learns jumps, reads the scale, goes on exactly, and draws as any model does."""
+
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+import torch
+from networks import LEAST, randomised
+
+from sdm_lite.checkpoints import Model, load_tensors, save_model
+from sdm_lite.diffusion import DiffusionConfig
+from sdm_lite.distill import Student, load_student, student_settings
+from sdm_lite.distill import __main__ as command
+from sdm_lite.distill.student import aim_of, landings, student_denoiser
+from sdm_lite.distill.training import CONFIG, jumps, losses_by_jump, train
+from sdm_lite.distill.trajectories import PER_FILE, draw, scale_of
+from sdm_lite.evaluate import draw_samples
+from sdm_lite.guidance import denoiser
+from sdm_lite.sampling import last, sample_ddim
+from sdm_lite.scenes import Scenes
+from sdm_lite.train import new_run
+
+PROCESS = DiffusionConfig("cosine", 1000, "v")
+
+
+@pytest.fixture(scope="module")
+def teacher():
+    return Model(randomised(LEAST), PROCESS.build())
+
+
+@pytest.fixture(scope="module")
+def trajectories(teacher):
+    return draw(teacher, 0, 0)
+
+
+def student_of(teacher):
+    torch.manual_seed(0)
+    student = Student(teacher.unet.config)
+    student.load_state_dict(teacher.unet.state_dict(), strict=False)
+    return student
+
+
+def maps(number=2):
+    scenes = Scenes(16, length=number, seed=3)
+    return [torch.stack(part) for part in zip(*(scenes.layout(i) for i in range(number)), strict=True)]
+
+
+def test_trajectories_are_the_guided_teacher_s(teacher, trajectories):
+    assert jumps(teacher.diffusion) == [(0, 1), (1, 2), (2, 3), (3, 4), (0, 2), (2, 4), (0, 4)]
+    assert landings(teacher.diffusion, 4) == [1000, 920, 720, 360] and landings(teacher.diffusion, 2) == [1000, 720]
+    condition = teacher.unet.condition(trajectories.label_map.long(), trajectories.instance_map.long())
+    scale, x = trajectories.scale[0].item(), trajectories.x.float()
+    guided = denoiser(teacher.unet, teacher.diffusion, condition, scale, guidance_interval=(1, 800))
+    steps = {step.t: step.x_t for step in sample_ddim(guided, teacher.diffusion, x[:, 0], 25)}
+    for place, t in enumerate((920, 720, 360, 0), start=1):
+        torch.testing.assert_close(x[:, place], steps[t], atol=0.02, rtol=0)  # they start from rounded noise
+    scales = sorted(scale_of(number, seed=0) for number in range(100))
+    assert scales[0] >= 1 and scales[-1] <= 3 and 3**0.5 == pytest.approx(scales[50], rel=0.02), "even in log s"
+
+
+@pytest.mark.parametrize("num_steps", [4, 2, 1])
+def test_an_untrained_student_walks_as_the_unguided_teacher_on_its_landings(teacher, num_steps):
+    student, condition = student_of(teacher), teacher.unet.condition(*maps())
+    x_T = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    drawn = []
+    for draw_with in (
+        student_denoiser(student, teacher.diffusion, condition, 2.0, num_steps=num_steps),
+        denoiser(teacher.unet, teacher.diffusion, condition, clip=False),
+    ):
+        starts = landings(teacher.diffusion, num_steps)
+        drawn.append(last(sample_ddim(draw_with, teacher.diffusion, x_T, num_steps, timesteps=starts)))
+    torch.testing.assert_close(drawn[0], drawn[1].clamp(-1, 1), atol=1e-4, rtol=0)
+
+
+def test_the_target_takes_the_student_to_where_the_teacher_stood(teacher, trajectories):
+    """With the loss's own target for an output, one step of DDIM ends where the trajectory does."""
+    diffusion, x = teacher.diffusion, trajectories.x.float()
+    t, r = torch.full((PER_FILE,), 920), torch.full((PER_FILE,), 720)
+    cos, sin = turn_by_angles(diffusion, t, r)
+    v = (cos * x[:, 1] - x[:, 2]) / sin
+    prediction = diffusion.predict(torch.cat([v, v], dim=1), x[:, 1], t, clip=False)
+    torch.testing.assert_close(diffusion.q_sample(prediction.x0, r, prediction.eps), x[:, 2], atol=1e-4, rtol=0)
+
+
+def turn_by_angles(diffusion, t, r):
+    """cos and sin of the angle between two timesteps, from the angles themselves."""
+    phi = [torch.atan2(*reversed(diffusion.signal_and_noise(one))) for one in (t, r)]
+    return torch.cos(phi[0] - phi[1]), torch.sin(phi[0] - phi[1])
+
+
+def finished(steps):
+    """The run after the last of some steps."""
+    *_, (run, _) = steps
+    return run
+
+
+def test_it_learns_the_jumps(teacher, trajectories):
+    config = replace(CONFIG, num_steps=100, batch_size=8, learning_rate=3e-3, warmup_steps=5)
+    run = new_run(student_of(teacher), config)
+    at_first = losses_by_jump(run.unet, teacher.diffusion, trajectories)
+    after = losses_by_jump(
+        finished(train(run, teacher.diffusion, trajectories, config)).unet, teacher.diffusion, trajectories
+    )
+    assert all(after[jump] < 0.8 * at_first[jump] for jump in ("1000-0", "720-0")), (at_first, after)
+
+
+def test_a_run_that_was_stopped_goes_on_exactly(teacher, trajectories):
+    config = replace(CONFIG, num_steps=8, batch_size=2)
+    whole, stopped = (new_run(student_of(teacher), config) for _ in range(2))
+    whole = finished(train(whole, teacher.diffusion, trajectories, config))
+    stopped = finished(islice(train(stopped, teacher.diffusion, trajectories, config), 3))
+    assert (whole.step, stopped.step) == (8, 3)
+    stopped = finished(train(stopped, teacher.diffusion, trajectories, config))
+    for one, other in zip(whole.ema.parameters(), stopped.ema.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_the_scale_and_the_landing_reach_the_output_once_it_is_trained(teacher, trajectories):
+    config = replace(CONFIG, num_steps=5, batch_size=4)
+    run = finished(train(new_run(student_of(teacher), config), teacher.diffusion, trajectories, config))
+    condition = teacher.unet.condition(*maps())
+    x_T, t = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0)), torch.full((2,), 1000)
+
+    def at(scale, num_steps):
+        return student_denoiser(run.unet, teacher.diffusion, condition, scale, num_steps=num_steps)(x_T, t).x0
+
+    assert not torch.allclose(at(1.0, 4), at(3.0, 4), atol=1e-4), "the scale is not read"
+    assert not torch.allclose(at(1.0, 4), at(1.0, 1), atol=1e-4), "where it leads is not read"
+    aim = aim_of(teacher.diffusion, t, torch.full((2,), 720), torch.tensor([1.0, 3.0]))
+    assert aim.shape == (2, 6) and aim[0, :2].tolist() == [0, 0] and aim[0, 2:].tolist() == aim[1, 2:].tolist()
+
+
+def test_the_command_collects_trains_goes_on_and_writes_a_student_that_draws(teacher, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SDM_LITE_STATIC", "1")
+    weights, output = tmp_path / "teacher.safetensors", tmp_path / "run"
+    save_model(weights, teacher.unet, PROCESS)
+    words = [str(weights), "--output", str(output), "--num-trajectories", "32", "--num-steps", "3", "--batch-size", "2"]
+    assert command.main([*words, "--collect-only"]) == 0 and not (output / "state.pt").exists()
+    files = {path: path.stat().st_mtime_ns for path in (output / "trajectories").glob("*.safetensors")}
+    assert command.main(words) == 0 and len(files) == 2
+    assert {path: path.stat().st_mtime_ns for path in (output / "trajectories").glob("*.safetensors")} == files
+    first = {name: tensor.clone() for name, tensor in load_tensors(output / "student.safetensors")[0].items()}
+    assert command.main([*words, "--save", str(tmp_path / "shipped.safetensors")]) == 0, "a finished run writes again"
+    page = (tmp_path / "shipped.md").read_text()
+    assert "16 trajectories" in page and "3 steps of 2 jumps" in page and page.count("\n| 1000-") == 3
+    again = load_tensors(output / "student.safetensors")[0]
+    assert all(torch.equal(again[name], tensor) for name, tensor in first.items())
+    student = load_student(tmp_path / "shipped.safetensors")
+    samples = draw_samples(student, *maps(), [1, 2], student_settings(2, 1.5))
+    assert samples.shape == (2, 3, 16, 16) and samples.isfinite().all() and samples.abs().max() <= 1
+    capsys.readouterr()
+    assert command.main([*words[:-2], "--batch-size", "3"]) == 2
+    assert "was begun with batch_size 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("num_steps", "scale", "words"), [(3, 1.5, "one of"), (4, 0.5, r"1\.\.3"), (4, 3.5, r"1\.\.3")]
+)
+def test_what_it_was_not_distilled_for_is_told(teacher, num_steps, scale, words):
+    with pytest.raises(ValueError, match=words):
+        student_denoiser(
+            student_of(teacher), teacher.diffusion, teacher.unet.condition(*maps()), scale, num_steps=num_steps
+        )
