@@ -61,13 +61,13 @@ class Student(SDMUNet):
         return Features(h, tuple(skips), embedding)
 
 
-def turn(diffusion: GaussianDiffusion, t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+def turn(diffusion: GaussianDiffusion, t: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
     """Cos d and sin d of the step from t to r, (B, 1, 1, 1) each, for t and r (B,) int64 with t > r >= 0."""
     (a_t, g_t), (a_r, g_r) = diffusion.signal_and_noise(t), diffusion.signal_and_noise(r)
     return a_t * a_r + g_t * g_r, g_t * a_r - a_t * g_r
 
 
-def aim_of(diffusion: GaussianDiffusion, t: Tensor, s: Tensor, scale: Tensor) -> Tensor:
+def aim_of(diffusion: GaussianDiffusion, t: Tensor, r: Tensor, scale: Tensor) -> Tensor:
     """What the student is told besides t: log s, log^2 s, cos d, sin d, cos phi_r, sin phi_r, for s (B,): (B, 6)."""
     log = torch.log(scale)[:, None]
     angles = (*turn(diffusion, t, r), *diffusion.signal_and_noise(r))

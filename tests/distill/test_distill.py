@@ -13,7 +13,7 @@ from sdm_lite.distill import Student, load_student, student_settings
 from sdm_lite.distill import __main__ as command
 from sdm_lite.distill.student import aim_of, landings, student_denoiser
 from sdm_lite.distill.training import CONFIG, jumps, losses_by_jump, train
-from sdm_lite.distill.trajectories import PER_FILE, draw, scale_of
+from sdm_lite.distill.trajectories import draw, scale_of
 from sdm_lite.evaluate import draw_samples
 from sdm_lite.guidance import denoiser
 from sdm_lite.sampling import last, sample_ddim
@@ -72,36 +72,36 @@ def test_an_untrained_student_walks_as_the_unguided_teacher_on_its_landings(teac
     torch.testing.assert_close(drawn[0], drawn[1].clamp(-1, 1), atol=1e-4, rtol=0)
 
 
-def test_the_target_takes_the_student_to_where_the_teacher_stood(teacher, trajectories):
-    """With the loss's own target for an output, one step of DDIM ends where the trajectory does."""
-    diffusion, x = teacher.diffusion, trajectories.x.float()
-    t, r = torch.full((PER_FILE,), 920), torch.full((PER_FILE,), 720)
-    cos, sin = turn_by_angles(diffusion, t, r)
-    v = (cos * x[:, 1] - x[:, 2]) / sin
-    prediction = diffusion.predict(torch.cat([v, v], dim=1), x[:, 1], t, clip=False)
-    torch.testing.assert_close(diffusion.q_sample(prediction.x0, r, prediction.eps), x[:, 2], atol=1e-4, rtol=0)
-
-
-def turn_by_angles(diffusion, t, r):
-    """cos and sin of the angle between two timesteps, from the angles themselves."""
-    phi = [torch.atan2(*reversed(diffusion.signal_and_noise(one))) for one in (t, r)]
-    return torch.cos(phi[0] - phi[1]), torch.sin(phi[0] - phi[1])
-
-
 def finished(steps):
     """The run after the last of some steps."""
     *_, (run, _) = steps
     return run
 
 
-def test_it_learns_the_jumps(teacher, trajectories):
+def test_turns_and_aims_are_those_of_the_angles(teacher):
+    t, r = torch.tensor([920, 720]), torch.tensor([720, 0])
+    phi_t, phi_r = (torch.atan2(*reversed(teacher.diffusion.signal_and_noise(one))).flatten() for one in (t, r))
+    aim, log = aim_of(teacher.diffusion, t, r, torch.tensor([1.0, 3.0])), torch.tensor([0.0, 3.0]).clamp(min=1).log()
+    angles = [(phi_t - phi_r).cos(), (phi_t - phi_r).sin(), phi_r.cos(), phi_r.sin()]
+    torch.testing.assert_close(aim, torch.stack([log, log**2, *angles], dim=1), atol=1e-5, rtol=0)
+
+
+def test_it_learns_where_the_teacher_ends(teacher, trajectories):
     config = replace(CONFIG, num_steps=100, batch_size=8, learning_rate=3e-3, warmup_steps=5)
-    run = new_run(student_of(teacher), config)
-    at_first = losses_by_jump(run.unet, teacher.diffusion, trajectories)
-    after = losses_by_jump(
-        finished(train(run, teacher.diffusion, trajectories, config)).unet, teacher.diffusion, trajectories
-    )
-    assert all(after[jump] < 0.8 * at_first[jump] for jump in ("1000-0", "720-0")), (at_first, after)
+    run, diffusion, x = new_run(student_of(teacher), config), teacher.diffusion, trajectories.x.float()
+    condition = teacher.unet.condition(trajectories.label_map.long(), trajectories.instance_map.long())
+
+    def error(student, num_steps):
+        draw_with = student_denoiser(student, diffusion, condition, trajectories.scale[0].item(), num_steps=num_steps)
+        starts = landings(diffusion, num_steps)
+        return (
+            (last(sample_ddim(draw_with, diffusion, x[:, 0], num_steps, timesteps=starts)) - x[:, -1]).square().mean()
+        )
+
+    before, by_jump = error(run.unet, 1), losses_by_jump(run.unet, diffusion, trajectories)
+    student = finished(train(run, diffusion, trajectories, config)).unet
+    after = losses_by_jump(student, diffusion, trajectories)
+    assert error(student, 1) < 0.8 * before and after["1000-0"] < 0.8 * by_jump["1000-0"]
 
 
 def test_a_run_that_was_stopped_goes_on_exactly(teacher, trajectories):
@@ -126,8 +126,6 @@ def test_the_scale_and_the_landing_reach_the_output_once_it_is_trained(teacher, 
 
     assert not torch.allclose(at(1.0, 4), at(3.0, 4), atol=1e-4), "the scale is not read"
     assert not torch.allclose(at(1.0, 4), at(1.0, 1), atol=1e-4), "where it leads is not read"
-    aim = aim_of(teacher.diffusion, t, torch.full((2,), 720), torch.tensor([1.0, 3.0]))
-    assert aim.shape == (2, 6) and aim[0, :2].tolist() == [0, 0] and aim[0, 2:].tolist() == aim[1, 2:].tolist()
 
 
 def test_the_command_collects_trains_goes_on_and_writes_a_student_that_draws(teacher, tmp_path, monkeypatch, capsys):
