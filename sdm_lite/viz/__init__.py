@@ -24,10 +24,12 @@ from sdm_lite.viz.grids import denoising_strip, legend, show_grid
 from sdm_lite.viz.lines import plot_lines
 from sdm_lite.viz.panels import plot_panels
 from sdm_lite.viz.plane import plot_plane
-from sdm_lite.viz.style import draw_for_files, use_style
+from sdm_lite.viz.style import LINE_STYLES, MARKERS, draw_for_files, use_style
 
 __all__ = [
     "Difference",
+    "LINE_STYLES",
+    "MARKERS",
     "OKABE_ITO",
     "Row",
     "alt_text",

@@ -25,6 +25,7 @@ def show_grid(
     *,
     row_labels: Sequence[str] | None = None,
     column_labels: Sequence[str] | None = None,
+    column_footers: Sequence[str] | None = None,
     scale: int | None = None,
     title: str | None = None,
     caption: str | None = None,
@@ -36,8 +37,9 @@ def show_grid(
         rows: as for `image_grid`.
         row_labels: one for each row, at its left.
         column_labels: one for each column, above it.
+        column_footers: one for each column, below it: a number that belongs to its pictures.
         scale: whole enlargement factor; chosen from the size of the images if None.
-        title: above everything.
+        title: above everything, in one line unless it is very long.
         caption: below everything, wrapped to the width of the grid.
         legend: (class names, palette), set as swatches under the grid.
 
@@ -52,6 +54,7 @@ def show_grid(
     num_columns, padding = max(len(row) for row in tiles), 4
     _check_labels(row_labels, len(tiles), "row")
     _check_labels(column_labels, num_columns, "column")
+    _check_labels(column_footers, num_columns, "column footer")
     if scale is None:
         scale = max(1, min(160 // max(height, width), 900 // (num_columns * width)))
     grid = image_grid(tiles, padding=padding, scale=scale)  # (H', W', 3)
@@ -59,18 +62,22 @@ def show_grid(
         if row_labels is not None:
             centres = np.arange(len(tiles)) * (height * scale + padding) + height * scale / 2
             axes.set_yticks(centres, [textwrap.fill(held(drawable(label)), 16) for label in row_labels])
+        middles = np.arange(num_columns) * (width * scale + padding) + width * scale / 2
         if column_labels is not None:
             column_labels = [drawable(label) for label in column_labels]
-            axes.set_xticks(np.arange(num_columns) * (width * scale + padding) + width * scale / 2, column_labels)
+            axes.set_xticks(middles, column_labels)
             _fit_column_labels(figure, axes, column_labels, width * scale)
         if title is not None:
-            axes.set_title(textwrap.fill(held(drawable(title)), max(24, grid.shape[1] // 9)))
+            axes.set_title(textwrap.fill(held(drawable(title)), max(64, grid.shape[1] // 9)))
+        if column_footers is not None:
+            _add_footers(axes, middles, column_footers)
         if legend is not None:
             _add_legend(axes, *legend, columns=max(1, grid.shape[1] // 120))
         if caption is not None:
-            _add_caption(figure, axes, textwrap.fill(held(drawable(caption)), max(32, grid.shape[1] // 7)))
+            _add_caption(axes, textwrap.fill(held(drawable(caption)), max(32, grid.shape[1] // 7)))
     size = f"Pictures in {counted(len(tiles), 'row')} of {counted(num_columns, 'column')}"
-    names = {"Rows": row_labels, "Columns": column_labels, "Legend": legend and legend[0]}
+    names = {"Rows": row_labels, "Columns": column_labels, "Below them": column_footers}
+    names["Legend"] = legend and legend[0]
     told = [f"{kind}: {'; '.join(name for name in of if name)}" for kind, of in names.items() if of and any(of)]
     return describe(figure, ". ".join(part for part in (title, size, *told, caption) if part))
 
@@ -176,7 +183,7 @@ def _add_legend(axes: Any, class_names: Sequence[str], palette: np.ndarray, *, c
     drawn = axes.legend(
         handles=swatches,
         loc="upper left",
-        bbox_to_anchor=(0, -8 / axes.bbox.height),
+        bbox_to_anchor=(0, _lowest(axes) / axes.bbox.height),
         ncols=min(columns, len(swatches)),
         borderaxespad=0,
         borderpad=0,
@@ -188,10 +195,23 @@ def _add_legend(axes: Any, class_names: Sequence[str], palette: np.ndarray, *, c
         write_name(text, name)  # afterwards: a label that begins with _ would be left out
 
 
-def _add_caption(figure: Figure, axes: Any, caption: str) -> None:
-    """Sets a caption under whatever is lowest so far: the images or their legend."""
-    figure.draw_without_rendering()
-    lowest = axes.get_legend().get_window_extent().y0 if axes.get_legend() else 0
+def _add_footers(axes: Any, middles: Sequence[float], footers: Sequence[str]) -> None:
+    """Sets a text under each column."""
+    for x, text in zip(middles, footers, strict=True):
+        place = (x, -4 / axes.bbox.height)
+        transform = axes.get_xaxis_transform()
+        axes.text(*place, drawable(text), transform=transform, ha="center", va="top", color=FAINT, fontsize=9)
+
+
+def _lowest(axes: Any) -> float:
+    """Where the next thing under the images begins, in pixels, 0 at their lower edge: under footers and legend."""
+    axes.figure.draw_without_rendering()
+    drawn = [text for text in axes.texts if text.get_text()] + [one for one in [axes.get_legend()] if one]
+    return min([axes.bbox.y0, *(one.get_window_extent().y0 for one in drawn)]) - axes.bbox.y0 - 8
+
+
+def _add_caption(axes: Any, caption: str) -> None:
+    """Sets a caption under whatever is lowest so far: the images, their footers or their legend."""
     # In axes coordinates: cropping a figure on saving moves its pixels.
-    place = (lowest - 8) / axes.bbox.height
+    place = _lowest(axes) / axes.bbox.height
     axes.text(0, place, caption, transform=axes.transAxes, va="top", color=FAINT, fontsize=9)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING
 
-from sdm_lite.viz.style import FAINT, styled_axes
+from sdm_lite.viz.style import FAINT, LINE_STYLES, MARKERS, styled_axes
 from sdm_lite.viz.words import drawable
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ def plot_lines(
     markers: bool = False,
     title: str | None = None,
 ) -> Figure:
-    """Curves over one axis, with intervals as bands and fixed values as dashed lines.
+    """Curves over one axis, told apart by dashes as well as by colour, with intervals as bands.
+
+    Fixed values to compare with are thin grey lines.
 
     Args:
         x: (N,) places on the horizontal axis.
@@ -49,8 +51,9 @@ def plot_lines(
     intervals, references = intervals or {}, references or {}
     _check_lines(x, lines, intervals)
     with styled_axes(6.4, 3.6) as (figure, axes):
-        for name, y in lines.items():
-            (line,) = axes.plot(x, y, label=drawable(name), marker="o" if markers else None)
+        for (name, y), dashes, marker in zip(lines.items(), cycle(LINE_STYLES), cycle(MARKERS)):
+            style = {"linestyle": dashes, "marker": marker if markers else None}
+            (line,) = axes.plot(x, y, label=drawable(name), **style)
             if name in intervals:
                 axes.fill_between(x, *intervals[name], color=line.get_color(), alpha=0.18, linewidth=0)
         for (name, value), dashes in zip(references.items(), cycle(("--", ":", "-."))):

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 DPI = 110
 TEXT, FAINT = "#1c2430", "#5c6773"
+LINE_STYLES = ("-", "--", (0, (1, 1.2)), "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
+"""Of the curves of a plot in their order, so that they can be told apart without colours."""
+MARKERS = "osD^vP"
 
 
 def use_style() -> None:

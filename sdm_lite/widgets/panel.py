@@ -47,9 +47,11 @@ SCALES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0)
 MAX_KEPT = 100  # drawings; one is about 300 kB at 32 pixels
 
 STRIP_CAPTION = (
-    "From noise to picture. Below, what the label adds to the predicted noise at each step (cond - null): grey is "
-    "nothing, each enlarged to full colour; its root mean square is underneath."
+    "From noise to picture. Below, which way the label moves the picture at each step: minus what it adds to the "
+    "predicted noise (null - cond). Grey is nothing, each is enlarged to full colour; under it, its root mean square."
 )
+
+MOVES = "null - cond"  # its row: as noise is taken away, the picture moves against the difference of the predictions
 
 Key = tuple[str, SampleSettings]  # a layout by its name, and all else that a drawing depends on
 
@@ -133,14 +135,14 @@ class SamplingPanel(Shown):
             caption=f"{name}, {_in_words(settings)}.",
         )
         rows = _strip(frames)
-        sizes = ", ".join(tile.caption for tile in rows["cond - null"])
         strip = show_grid(
             [[tile.picture for tile in tiles] for tiles in rows.values()],
-            row_labels=["$x_t$", "predicted $x_0$", "cond - null"],
+            row_labels=["$x_t$", "predicted $x_0$", MOVES],
             column_labels=[f"$t$={frame.t}" for frame in frames],
+            column_footers=[tile.caption for tile in rows[MOVES]],
             scale=max(1, 64 // max(tiles[0].picture.shape)),  # noise does not compress: larger, it fills a file
             title=f"The way there at s = {settings.guidance_scale:g}",
-            caption=f"{STRIP_CAPTION[:-1]}: {sizes}.",
+            caption=STRIP_CAPTION,
         )
         return [grid, strip]
 
@@ -249,16 +251,16 @@ class SamplingPanel(Shown):
 
 
 def _strip(frames: Sequence[Frame]) -> dict[str, list[Tile]]:
-    """The denoising strip: x_t, the clean image predicted from it, and what the label adds, if that is computed."""
+    """The denoising strip: x_t, the clean image predicted from it, and which way the label moves it, if known."""
     rows = {
         "x_t": [Tile(to_uint8(frame.x_t), f"t = {frame.t}") for frame in frames],
         "predicted x0": [Tile(to_uint8(frame.x0), "") for frame in frames],
     }
     added = [frame.difference for frame in frames if frame.difference is not None]
     if len(added) == len(frames):
-        coloured = [to_uint8(one / one.abs().max().clamp(min=1e-12)) for one in added]
+        coloured = [to_uint8(-one / one.abs().max().clamp(min=1e-12)) for one in added]
         sizes = [one.square().mean().sqrt().item() for one in added]
-        rows["cond - null"] = [Tile(picture, f"{size:.2g}") for picture, size in zip(coloured, sizes, strict=True)]
+        rows[MOVES] = [Tile(picture, f"{size:.2g}") for picture, size in zip(coloured, sizes, strict=True)]
     return rows
 
 

@@ -42,7 +42,8 @@ def live_training(
         raise ValueError(f"every must be at least 1, got {every}")
     means: list[dict[str, object]] = []
     window: list[TrainStep] = []
-    with LiveImage() as curves, LiveImage() as gallery:
+    # Where nothing moves they are shown as the blocks end, the inner one first: the loss above the pictures.
+    with LiveImage() as gallery, LiveImage() as curves:
         for step in steps:
             window.append(step)
             if len(window) == every:

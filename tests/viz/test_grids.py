@@ -51,12 +51,13 @@ def test_nothing_overlaps_in_a_grid():
         row_labels=["label map", "a long name for a row of samples"],
         column_labels=["s = 0", "unconditional", "incomprehensibilities", "a few words in a row", "s = 2", "s = 3"],
         scale=3,
-        title="A title that is a good deal longer than the grid under it is wide, and has to be wrapped",
+        title="A title that is a good deal longer than the grid under it is wide, so that it has to be wrapped",
         caption="A caption of several words, which has to be wrapped as well. " * 3,
+        column_footers=["0.1", "0.22", "0.333", "", "5", "6"],
         legend=([f"class {i}" for i in range(12)], viz.default_palette(12)),
     )
     boxes, images = extents(figure)
-    assert len(boxes) == 2 + 6 + 3
+    assert len(boxes) == 2 + 6 + 5 + 3
     for box in boxes:
         assert not box.padded(-2).overlaps(images)
     for a, b in itertools.combinations(boxes, 2):
@@ -66,7 +67,7 @@ def test_nothing_overlaps_in_a_grid():
 def test_what_a_sign_joins_stays_in_one_line():
     tiles = [noise_tile(i, 32, 32) for i in range(3)]
     names = ["s = 1", "s = 3, every step", "s = 3, t <= 800"]
-    title = "Four maps, three samplers, one noise: s = 1.5, 25 steps"
+    title = "Four maps, three samplers, the same noise in each of the rows: s = 1.5, 25 steps"
     axes = viz.show_grid([tiles], column_labels=names, scale=3, title=title).axes[0]
     texts = [axes.get_title("left"), *(label.get_text() for label in axes.get_xticklabels())]
     lines = "\n".join(texts).replace("\xa0", " ").splitlines()
@@ -85,6 +86,8 @@ def test_show_grid_stays_small_and_draws_its_caption():
 def test_show_grid_counts_its_labels():
     with pytest.raises(ValueError, match="expected 1 row labels, got 2"):
         viz.show_grid([[noise_tile(0)]], row_labels=["a", "b"])
+    with pytest.raises(ValueError, match="expected 1 column footer labels, got 2"):
+        viz.show_grid([[noise_tile(0)]], column_footers=["a", "b"])
     with pytest.raises(ValueError, match="expected 1 column labels, got 0"):
         viz.show_grid([[noise_tile(0)]], column_labels=[])
 

@@ -16,7 +16,7 @@ from sdm_lite.widgets import SampleSettings, SamplingPanel
 from sdm_lite.widgets import jobs as widgets_jobs
 from sdm_lite.widgets import panel as widgets_panel
 from sdm_lite.widgets.base import picture_tag
-from sdm_lite.widgets.drawing import condition_of, draw_sample
+from sdm_lite.widgets.drawing import Frame, condition_of, draw_sample
 
 pytest.importorskip("ipywidgets")
 pytest.importorskip("matplotlib")
@@ -56,7 +56,7 @@ def test_every_scale_is_drawn_from_one_noise_and_scrubbing_draws_nothing(panel, 
     for scale in (5.0, 0.0, 1.5):
         panel._controls._slider.value = scale
         assert sample_tag(3, replace(SETTINGS, guidance_scale=scale)) in shown(panel)
-        assert "cond - null" in panel._strip.value and "t = 1000" in panel._strip.value
+        assert "null - cond" in panel._strip.value and "t = 1000" in panel._strip.value
         assert not panel._runner.is_running
 
 
@@ -254,9 +254,18 @@ def test_without_widgets_every_scale_and_the_strip_are_drawn_once(monkeypatch, c
     assert picture_tag(panel.sample, "sample, s = 1.5", side=160) == sample_tag(3, SETTINGS)
     labels = [" ".join(label.get_text().split()) for label in grid.axes[0].get_xticklabels()]
     assert labels == ["label map", "s = 0", "s = 1.5", "s = 5", "a true picture"]
-    assert [" ".join(label.get_text().split()) for label in strip.axes[0].get_yticklabels()][2] == "cond - null"
+    assert [" ".join(label.get_text().split()) for label in strip.axes[0].get_yticklabels()][2] == "null - cond"
     assert len(strip.axes[0].get_xticklabels()) == 4
+    footers = [text.get_text() for text in strip.axes[0].texts][:4]
+    assert all(float(text) > 0 for text in footers), "a number under each column"
     assert "sampling: 12 steps" in capsys.readouterr().out
+
+
+def test_the_strip_shows_which_way_the_label_moves_the_picture():
+    more_blue_noise = torch.stack([torch.zeros(2, 2), torch.zeros(2, 2), torch.ones(2, 2)])
+    frame = Frame(500, torch.zeros(3, 2, 2), torch.zeros(3, 2, 2), more_blue_noise)
+    (tile,) = widgets_panel._strip([frame])["null - cond"]
+    assert tile.picture[0, 0].tolist() == [128, 128, 0], "noise that is blue is taken away: the picture gets yellow"
 
 
 @pytest.mark.parametrize(

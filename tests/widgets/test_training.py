@@ -24,9 +24,12 @@ def test_steps_pass_unchanged_and_pictures_come_as_often_as_asked(monkeypatch):
         drawn.append(1)
         return np.zeros((4, 4, 3), np.uint8)
 
+    shown = []
+    monkeypatch.setattr(train_live.LiveImage, "_show", lambda image: shown.append(image.alt))
     taken = steps(7)
     assert list(live_training(iter(taken), every=3, draw=draw)) == taken
     assert curves == [1, 2] and len(drawn) == 2
+    assert [words.startswith("Training loss") for words in shown] == [True, False], "the loss above the pictures"
 
 
 def test_steps_without_a_number_are_drawn_as_gaps():
