@@ -121,6 +121,6 @@ def _curve(line: Any) -> str:
         return line.get_label()
     finite = np.isfinite(y)
     if not finite.any() or y[finite].min() == y[finite].max():
-        return f"{line.get_label()} at {y[finite][0]:.3g}" if finite.any() else line.get_label()
+        return f"{line.get_label()} at {y[finite][0]:.4g}" if finite.any() else line.get_label()
     first, last = np.flatnonzero(finite)[[0, -1]]
-    return f"{line.get_label()} from {y[first]:.3g} at {x[first]:.3g} to {y[last]:.3g} at {x[last]:.3g}"
+    return f"{line.get_label()} from {y[first]:.4g} at {x[first]:.4g} to {y[last]:.4g} at {x[last]:.4g}"
