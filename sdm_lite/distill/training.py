@@ -21,7 +21,7 @@ from sdm_lite.train import TrainConfig
 from sdm_lite.train.loop import ema_update, learning_rate_at
 from sdm_lite.train.resume import Run
 
-CONFIG = TrainConfig(num_steps=5500, learning_rate=1e-3, warmup_steps=50)
+CONFIG = TrainConfig(num_steps=10_000, learning_rate=1e-3, warmup_steps=50)
 
 
 class Shown(NamedTuple):

@@ -102,10 +102,7 @@ def cfg_plus_plus(diffusion: GaussianDiffusion, *, timesteps: Sequence[int]) -> 
     Raises:
         ValueError: if they are no list of timesteps; when asked, if the scale needs a lambda above 1.
     """
-    weights = {}
-    for t, r in timestep_pairs(diffusion.num_timesteps, len(timesteps), timesteps):
-        (a_t, g_t), (a_r, g_r) = (diffusion.signal_and_noise(torch.tensor([i])) for i in (t, r))
-        weights[t] = 1 / (1 - (g_r / a_r * a_t / g_t).double().item())
+    weights = scales_per_lambda(diffusion, timesteps)
     largest = max(weights.values())
 
     def guide(pair: Pair, scale: float) -> Tensor:
@@ -114,6 +111,15 @@ def cfg_plus_plus(diffusion: GaussianDiffusion, *, timesteps: Sequence[int]) -> 
         return torch.lerp(pair.other.x0, pair.conditional.x0, scale / largest * weights[int(pair.t[0])])
 
     return guide
+
+
+def scales_per_lambda(diffusion: GaussianDiffusion, timesteps: Sequence[int]) -> dict[int, float]:
+    """By timestep, the scale of plain guidance that CFG++ is with lambda = 1: the largest scale that it can be."""
+    weights = {}
+    for t, r in timestep_pairs(diffusion.num_timesteps, len(timesteps), timesteps):
+        (a_t, g_t), (a_r, g_r) = (diffusion.signal_and_noise(torch.tensor([i], device="cpu")) for i in (t, r))
+        weights[t] = 1 / (1 - (g_r / a_r * a_t / g_t).double().item())
+    return weights
 
 
 def cfg_zero_star(diffusion: GaussianDiffusion, *, zero_init_steps: int = 1) -> Guide:

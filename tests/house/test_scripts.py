@@ -62,6 +62,30 @@ def test_few_steps(loaded, tmp_path, monkeypatch):
     assert (tmp_path / "images" / "few_steps.png").exists()
 
 
+def test_guidance_methods(loaded, tmp_path, monkeypatch):
+    script = loaded("guidance_methods", SCALES=(2.0,), CHOICE_SCALES=(2.0,))
+    sizes = "--num-layouts 6 --num-choice-layouts 4 --num-diversity-layouts 2 --num-resamples 4 --num-steps 5".split()
+    options = [*sizes, "--output", str(tmp_path / "drawn"), "--evidence", str(tmp_path)]
+    options += ["--weak", str(SCRIPTS.parents[1] / "data" / "scenes-32-conditional.safetensors")]
+    monkeypatch.setattr(sys, "argv", ["guidance_methods.py", *options])
+    script.main()
+    page, stored = (tmp_path / "guidance_methods.md").read_text(), read_evidence("guidance_methods", folder=tmp_path)
+    rows = {(row["method"], row["scale"]): row for row in stored.results["rows"]}
+    assert len(rows) == 1 + len(script.methods(5)) and rows["plain", 1.0]["excess"] == pytest.approx(0, abs=1e-3)
+    assert rows["plain", 2.0]["excess"] == pytest.approx(1, abs=1e-3) and "less_control" not in rows["plain", 2.0]
+    assert rows["TCFG", 2.0]["excess"] == pytest.approx(0.5, abs=0.05) and rows["TCFG", 2.0]["control"] == 1.5
+    assert rows["interval, t <= 800", 2.0]["operations"] == "5 + 9", "plain at t = 1000 alone"
+    assert rows["autoguidance", 2.0]["operations"] == "10 + 10" and page.count("\n| APG | 2 | ") == 2
+    assert (tmp_path / "images" / "guidance_methods.png").exists()
+    drawn = {path: path.stat().st_mtime_ns for path in (tmp_path / "drawn").iterdir()}
+    monkeypatch.setattr(sys, "argv", ["guidance_methods.py", *options, "--write"])
+    script.main()
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "drawn").iterdir()} == drawn, "drawn again"
+    next(iter(drawn)).unlink()
+    with pytest.raises(SystemExit, match="run it without --write first"):
+        script.main()
+
+
 def test_guidance_sweep(loaded, tmp_path, monkeypatch):
     script = loaded("guidance_sweep", SCALES=(1.0, 1.5), NUM_STEPS=2)
     sizes = "--num-layouts 8 --num-diversity-layouts 2 --samples-per-layout 2 --num-resamples 4".split()
