@@ -7,11 +7,15 @@
 # MUTANTS          more for tests/support/mutate.py, for instance MUTANTS="labels guidance --most 30"
 # PYTHONS          the Pythons that `make anywhere` tries
 # URL              for `make address`
+# REVEAL           for `make slides`
+# ONLY             for `make nbval` and `make anywhere`: numbers of notebooks
 # LOWEST_PYTHON    the lowest Python that is promised, as a version or a path, for `make lower-bounds`
 
 PYTHON ?= python3
 PROFILE ?= quick
 TORCH_INDEX_URL ?=
+REVEAL ?=
+ONLY ?=
 PYTEST_ARGS ?=
 MUTANTS ?=
 LOWEST_PYTHON ?= 3.10
@@ -27,7 +31,7 @@ LOWEST := .venv-lowest
 LOWEST_INSTALL := $(BIN)/uv pip install --quiet --python $(LOWEST) --resolution lowest-direct
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce site wheel anywhere address ledger test soak mutants lab app notebooks lint format tree benchmark lower-bounds clean
+.PHONY: help install reproduce site slides nbval wheel anywhere address ledger test soak mutants lab app notebooks lint format tree benchmark lower-bounds clean
 
 help: ## list these commands
 	@echo "sdm_lite: make COMMAND, of which"
@@ -117,17 +121,23 @@ lower-bounds: $(STAMP) ## install the lowest promised versions into .venv-lowest
 	$(LOWEST)/bin/python -m pytest -W default -m "not slow and not notebooks and not browser" $(PYTEST_ARGS) \
 	  --ignore tests/house --ignore tests/browser tests
 
+slides: $(STAMP) ## write a deck of slides for each notebook into slides/ (REVEAL=folder of reveal.js, else the network)
+	$(BIN)/python -m sdm_lite.reproduce --slides slides $(if $(REVEAL),--reveal $(REVEAL))
+
+nbval: $(STAMP) ## are the committed outputs of the notebooks' marked cells what comes out today? (ONLY="03 16": these)
+	$(BIN)/python tests/support/nbval_run.py $(ONLY)
+
 wheel: $(STAMP) ## build dist/sdm_lite-*.whl: put it beside a notebook where the repository is not public (Colab)
 	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 # Not part of `make test`: it fetches a torch for each Python. TORCH, ONLY, LIKE_COLAB: tests/support/anywhere.sh.
 anywhere: $(STAMP) ## run the notebooks from a wheel, from another folder, in a fresh environment for each of PYTHONS
 	@$(PIP_INSTALL) uv
-	TORCH_INDEX_URL="$(TORCH_INDEX_URL)" tests/support/anywhere.sh runs/anywhere $(BIN)/uv $(PYTHONS)
+	ONLY="$(ONLY)" TORCH_INDEX_URL="$(TORCH_INDEX_URL)" tests/support/anywhere.sh runs/anywhere $(BIN)/uv $(PYTHONS)
 
 address: $(STAMP) ## write another address of the package wherever it stands (URL=https://github.com/OWNER/NAME)
 	$(BIN)/python tests/support/address.py $(URL)
 
 clean: ## remove caches, builds, pages and what notebooks wrote (not .venv, .venv-lowest, runs/ or reports/)
-	rm -rf build dist site sdm_lite.egg-info .pytest_cache .ruff_cache .hypothesis notebooks/output output
+	rm -rf build dist site slides sdm_lite.egg-info .pytest_cache .ruff_cache .hypothesis notebooks/output output
 	find sdm_lite tests notebooks benchmarks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf

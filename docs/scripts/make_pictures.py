@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import torch
+from PIL import Image
 
-from sdm_lite import Model, Scenes, load_model
+from sdm_lite import Model, SampleNoise, Scenes, denoiser, load_model, sample_ddim
 from sdm_lite.evaluate import SampleSettings, draw_samples
 from sdm_lite.viz import colorize, image_grid, save_png, to_uint8
 
@@ -31,8 +32,21 @@ class Layouts:
         return list(to_uint8(draw_samples(model, *maps, seeds, settings)))
 
 
+def save_moving(path: Path, layouts: Layouts, model: Model) -> None:
+    """From noise to picture in 25 steps, under the first four label maps: a GIF that rests at its end."""
+    maps, instances = layouts.label_maps[:4], layouts.instance_maps[:4]
+    draw = denoiser(*model, model.unet.condition(maps, instances), guidance_scale=1.5, guidance_interval=INTERVAL)
+    x_T = SampleNoise(seeds=[0, 1, 2, 3])((3, 32, 32))
+    walk = [x_T, *(step.x_t for step in sample_ddim(draw, model.diffusion, x_T, num_steps=25))]
+    shown = [*walk[0:-1:2], walk[-1]]
+    frames = [Image.fromarray(image_grid([layouts.maps[:4], to_uint8(x.clamp(-1, 1))], scale=4)) for x in shown]
+    frames = [frame.quantize(128, dither=Image.Dither.NONE) for frame in frames]
+    pauses = [600] + [120] * (len(frames) - 2) + [2500]  # milliseconds
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=pauses, loop=0, optimize=True)
+
+
 def main() -> None:
-    """Write samples.png and samples_64.png (maps, true pictures, samples), guidance.png (one noise, growing scale)."""
+    """Write samples.png and samples_64.png (maps, true pictures, samples), guidance.png (growing scale), moving.gif."""
     for size, scale, seeds, name in ((32, 3, (0, 100, 200), "samples.png"), (64, 2, (0, 100), "samples_64.png")):
         layouts, model = Layouts(size), load_model(f"scenes-{size}")
         samples = [layouts.sample(model, 1.5, range(first, first + len(LAYOUTS))) for first in seeds]
@@ -42,6 +56,7 @@ def main() -> None:
     columns = [layouts.sample(model, scale, range(4)) for scale in SCALES]
     rows = [[layouts.maps[i], *(column[i] for column in columns)] for i in range(4)]
     save_png(FOLDER / "guidance.png", image_grid(rows, scale=3))
+    save_moving(FOLDER / "moving.gif", layouts, model)
 
 
 if __name__ == "__main__":

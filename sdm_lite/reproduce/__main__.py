@@ -26,8 +26,8 @@ def _reproduce(arguments: list[str] | None) -> int:
     options = _parser().parse_args(arguments)
     if options.ledger or options.crate:
         return _ledger(options.output, options.crate)
-    if options.site:
-        return _site(options.site, options.notebooks)
+    if options.site or options.slides:
+        return _pages(options.site, options.slides, options.reveal, options.notebooks)
     check_packages("papermill", "nbformat", "nbconvert", "jupyter_client", "jinja2")
     from sdm_lite.reproduce.runner import run_course
 
@@ -73,18 +73,21 @@ def _ledger(output: Path, crate: Path | None) -> int:
     return int(worse)
 
 
-def _site(folder: Path, notebooks: Path | None) -> int:
-    """Write the course as pages, without running anything: the notebooks as they are committed."""
+def _pages(site: Path | None, slides: Path | None, reveal: str | None, notebooks: Path | None) -> int:
+    """Write the course as pages or as slides, without running anything: the notebooks as they are committed."""
     check_packages("nbformat", "nbconvert", "jinja2")
     import nbformat
 
     from sdm_lite.reproduce.course import find_notebooks
     from sdm_lite.reproduce.site import write_site
+    from sdm_lite.reproduce.slides import write_slides
 
-    check_writable_folder(folder, option="--site")
-    paths = find_notebooks(notebooks)
-    index = write_site(expanded(folder), {path.stem: nbformat.read(path, as_version=4) for path in paths})
-    print(f"{len(paths)} notebooks as pages: {index}")
+    check_writable_folder(site or slides, option="--site" if site else "--slides")
+    read = {path.stem: nbformat.read(path, as_version=4) for path in find_notebooks(notebooks)}
+    if site:
+        print(f"{len(read)} notebooks as pages: {write_site(expanded(site), read)}")
+    else:
+        print(f"{len(write_slides(expanded(slides), read, reveal=reveal))} decks of slides: {slides}")
     return 0
 
 
@@ -127,6 +130,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--crate", type=Path, metavar="FOLDER", help="run nothing: write the ledger and its stored runs as an RO-Crate")
     add("--site", type=Path, metavar="FOLDER", help="run nothing: write the committed notebooks as pages with search")
+    add("--slides", type=Path, metavar="FOLDER", help="run nothing: write a deck of slides for each committed notebook")
+    add(
+        "--reveal",
+        metavar="ADDRESS",
+        help="of --slides: where reveal.js is, as seen from a deck (default: the network)",
+    )
     add("--open", action="store_true", help="open the report in a browser")
     return parser
 

@@ -1,17 +1,19 @@
 """What each notebook says of itself in its header: question, level, what comes before it, how long it takes.
 
-Apart because the README, the page for teachers and the pages of the course all show it, and none of them types it.
+Apart because the README, docs/teaching.md and the pages of the course all show it, and none of them types it: the first
+two are written wherever times are, by `python -m sdm_lite.reproduce --refresh` and `--times`, and by `make tree`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 
+from sdm_lite.files import write_whole
 from sdm_lite.progress import duration
 from sdm_lite.reproduce.committed import TIME_LINE
 from sdm_lite.reproduce.course import NOTEBOOKS
@@ -93,3 +95,29 @@ def times_table(given: Sequence[Lesson]) -> str:
         measured = [one.times[key] for one in given if key in one.times]
         sums.append(f"{duration(sum(measured))} ({len(measured)} of {len(given)})")
     return "\n".join([*lines, f"| together | {' | '.join(sums)} |"])
+
+
+TABLES: dict[str, Callable[[Sequence[Lesson]], str]] = {"course": course_table, "times": times_table}
+"""The tables that pages of the repository hold, by the name in their markers."""
+
+
+def renewed(text: str, given: Sequence[Lesson]) -> str:
+    """A page with what stands between the markers of each table made anew."""
+    for name, table in TABLES.items():
+        begin, end = (
+            f"<!-- {name}: from the headers of the notebooks, by `make tree` -->\n",
+            f"<!-- {name} ends here -->",
+        )
+        if begin in text:
+            before, _, rest = text.partition(begin)
+            text = f"{before}{begin}{table(given)}\n{end}{rest.partition(end)[2]}"
+    return text
+
+
+def write_tables(repository: Path) -> None:
+    """Write the tables of the README and of docs/teaching.md anew, from the headers of the notebooks."""
+    given = lessons(repository / "notebooks")
+    for page in (repository / "README.md", repository / "docs" / "teaching.md"):
+        text = page.read_text(encoding="utf-8")
+        if (new := renewed(text, given)) != text:
+            write_whole(page, new)

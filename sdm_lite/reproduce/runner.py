@@ -22,6 +22,7 @@ from sdm_lite.files import to_json, write_whole
 from sdm_lite.ledger import Record, RowVerdict
 from sdm_lite.progress import duration
 from sdm_lite.reproduce import committed
+from sdm_lite.reproduce.catalogue import write_tables
 from sdm_lite.reproduce.claims import CLAIMS_VARIABLE
 from sdm_lite.reproduce.course import NOTEBOOKS, Course, find_notebooks, parameter_names
 from sdm_lite.reproduce.execute import Failure, execute
@@ -70,6 +71,8 @@ def run_course(course: Course, *, resume: bool = False) -> int:
     except KeyboardInterrupt:
         interrupted = True
     state["finished"] = _now()
+    if course.write_back and course.notebooks[0].parent == NOTEBOOKS:
+        write_tables(NOTEBOOKS.parent)
     _write_pages(course)
     now = _save(course, state, ledger)
     if ledger and not interrupted:

@@ -69,8 +69,20 @@ def test_the_top_level_is_the_user_s():
 
 
 def test_the_pictures_of_the_readme_are_seen_on_a_package_index():
-    shown = re.findall(r"!\[[^]]*\]\(([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    badges = re.findall(r"^\[!\[[^]]*\]\((https://[^)]+)\)\]\([^)]+\)$", text, re.MULTILINE)
+    shown = [address for address in re.findall(r"!\[[^]]*\]\(([^)]+)\)", text) if address not in badges]
     assert len(shown) >= 3 and all(address.startswith(f"{PICTURES}docs/images/") for address in shown)
+    assert shown[0].endswith(".gif") and len(badges) >= 4
+
+
+def test_the_readme_begins_with_a_sentence_a_picture_and_two_commands_and_has_lines_of_plain_length():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    beginning = text.partition("## The course")[0]
+    assert beginning.index(".gif") < beginning.index("make reproduce") < beginning.index("make test")
+    assert len(beginning.splitlines()) < 40
+    prose = re.sub(r"```.*?```|^\|.*|^!?\[.*", "", text, flags=re.DOTALL | re.MULTILINE)
+    assert [line for line in prose.splitlines() if len(line) > 100 and " " in line[:100].strip("* ")] == []
 
 
 @pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)

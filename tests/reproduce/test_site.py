@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from made_notebooks import network_loads
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from pygments.formatters import HtmlFormatter
 
@@ -145,7 +146,8 @@ def test_a_run_of_the_course_writes_its_pages_and_the_report_leads_there(tmp_pat
 
     monkeypatch.setattr(runner, "execute", as_committed)
     main(["--output", str(tmp_path), "--only", STEMS[0], "--profile", "test"])
-    assert 'href="site/index.html"' in (tmp_path / "report.html").read_text()
+    report = (tmp_path / "report.html").read_text()
+    assert 'href="site/index.html"' in report and network_loads(report) == []
     assert {path.stem for path in (tmp_path / "site").glob("*.html")} == {"index", *STEMS}
 
 

@@ -1,4 +1,4 @@
-"""Writes the tree of the README, the rooms and the layers of docs/design.md, from what modules say: `make tree`.
+"""Writes the tree of the README, rooms and layers of docs/design.md, and the tables of the course: `make tree`.
 
 What stands between the markers is made here and nowhere else; tests/house/test_readme.py fails where it is out of date.
 """
@@ -6,6 +6,8 @@ What stands between the markers is made here and nowhere else; tests/house/test_
 import ast
 from collections.abc import Callable
 from pathlib import Path
+
+from sdm_lite.reproduce.catalogue import write_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "sdm_lite"
@@ -98,6 +100,7 @@ def main() -> None:
     """Write every block anew."""
     for page in PAGES:
         page.write_text(renewed(page.read_text(encoding="utf-8")), encoding="utf-8")
+    write_tables(ROOT)
 
 
 if __name__ == "__main__":

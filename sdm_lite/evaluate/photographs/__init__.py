@@ -1,6 +1,6 @@
 """Scores on held-out photographs: what is drawn for their label maps, measured beside the photographs themselves."""
 
-from sdm_lite.evaluate.photographs.measures import MoreMeasures
+from sdm_lite.evaluate.photographs.measures import MoreMeasures, judge_measures
 from sdm_lite.evaluate.photographs.scoring import (
     PhotographSizes,
     evaluate_photograph_painter,
@@ -13,5 +13,6 @@ __all__ = [
     "PhotographSizes",
     "evaluate_photograph_painter",
     "evaluate_photographs",
+    "judge_measures",
     "score_photographs",
 ]
