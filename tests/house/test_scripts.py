@@ -12,8 +12,10 @@ import torch
 from photograph_files import write_pair
 
 from sdm_lite.baselines.ablation.figure import where_it_pays
-from sdm_lite.checkpoints import save_tensors
+from sdm_lite.checkpoints import load_model, save_tensors
 from sdm_lite.datasets.export import render_scenes
+from sdm_lite.diffusion import DiffusionConfig
+from sdm_lite.distill import Student, save_student
 from sdm_lite.evaluate import SampleSettings, Sizes, evaluate_model, measure_truth
 from sdm_lite.judge import efficientnet, load_judge
 from sdm_lite.judge.efficientnet import EfficientNetLite0, Shape, Stage
@@ -83,6 +85,30 @@ def test_guidance_methods(loaded, tmp_path, monkeypatch):
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "drawn").iterdir()} == drawn, "drawn again"
     next(iter(drawn)).unlink()
     with pytest.raises(SystemExit, match="run it without --write first"):
+        script.main()
+
+
+def test_few_evaluations(loaded, tmp_path, monkeypatch):
+    script = loaded("few_evaluations", OTHER_SCALES=(3.0,))
+    teacher, student = load_model("scenes-32"), tmp_path / "student.safetensors"
+    untrained = Student(teacher.unet.config)
+    untrained.load_state_dict(teacher.unet.state_dict(), strict=False)
+    save_student(student, untrained, DiffusionConfig("cosine", 1000, "v"), {})
+    sizes = "--num-layouts 6 --num-diversity-layouts 2 --num-slider-layouts 2 --num-resamples 4".split()
+    options = [str(student), *sizes, "--output", str(tmp_path / "drawn"), "--evidence", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["few_evaluations.py", *options])
+    script.main()
+    page, stored = (tmp_path / "few_evaluations.md").read_text(), read_evidence("few_evaluations", folder=tmp_path)
+    rows = {row["words"]: row for row in stored.results["rows"]}
+    itself = rows["teacher, 25, equal strides"]
+    assert (itself["ratio"], itself["rms"]) == ({"value": 1.0, "interval": [1.0, 1.0]}, 0.0)
+    assert 0.01 < rows["teacher, 4, landings"]["rms"] < rows["teacher, 1, landings"]["rms"]
+    assert page.count("\n| student, ") == 3 and page.count("\n| teacher, ") == 9
+    assert script.verdict({"who": "student", "num_steps": 4, "ratio": {"interval": [1.0, 1.1]}}) == "within 1.2"
+    assert (tmp_path / "images" / "few_evaluations.png").exists()
+    next((tmp_path / "drawn").glob("student-4-*")).unlink()
+    monkeypatch.setattr(sys, "argv", ["few_evaluations.py", *options, "--write"])
+    with pytest.raises(SystemExit, match="no student-4-landings"):
         script.main()
 
 
