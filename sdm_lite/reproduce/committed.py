@@ -42,6 +42,7 @@ def committed_form(executed) -> nbformat.NotebookNode:
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNELSPEC, "language_info": {"name": "python"}})
     notebook.cells = [cell for cell in notebook.cells if "injected-parameters" not in tags(cell)]
     notebook.nbformat, notebook.nbformat_minor = 4, 5
+    give_words(notebook)
     for count, cell in enumerate(code_cells(notebook), start=1):
         cell.execution_count = count
         for output in cell.outputs:
@@ -50,6 +51,29 @@ def committed_form(executed) -> nbformat.NotebookNode:
     if found := problems(notebook):
         raise ValueError("; ".join(found))
     return notebook
+
+
+def give_words(notebook) -> None:
+    """Gives every PNG that carries no text alternative the words that stand about it, in place.
+
+    Figures have their own from `sdm_lite.viz.use_style`; a picture that was shown otherwise gets the cell's caption, or
+    the heading above it, and what the text under it says to look for.
+    """
+    heading = ""
+    for cell, following in zip(notebook.cells, [*notebook.cells[1:], None], strict=True):
+        if cell.cell_type == "markdown":
+            heading = [heading, *re.findall(r"^#+ (.+)$", cell.source, re.MULTILINE)][-1]
+        words = [cell.metadata.get("caption") or f"Figure: {heading}."]
+        if following is not None and following.get("id", "") == f"see-{cell.get('id')}":
+            words.append(following.source.strip("*").removeprefix("See: "))
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}) and not _alt(output):
+                output.metadata.setdefault("image/png", {})["alt"] = " ".join(words)
+
+
+def _alt(output) -> str:
+    """The text alternative of an output's PNG, "" if it has none."""
+    return output.get("metadata", {}).get("image/png", {}).get("alt", "")
 
 
 def without_papermill(executed) -> nbformat.NotebookNode:
@@ -130,7 +154,7 @@ def machine_paths() -> list[tuple[str, str]]:
 
 
 def problems(notebook) -> list[str]:
-    """What keeps a notebook from being committed, one line each: errors, standard error, paths, widgets, its size."""
+    """What keeps a notebook from being committed, a line each: errors, warnings, paths, widgets, no words, size."""
     found = []
     sizes = {}
     for number, cell in enumerate(notebook.cells, start=1):
@@ -144,6 +168,8 @@ def problems(notebook) -> list[str]:
                 found.append(f"{where}: expected nothing on standard error, got {line!r}: silence its cause")
             elif "application/vnd.jupyter.widget-view+json" in output.get("data", {}):
                 found.append(f"{where}: expected a static picture, got a widget: draw it when SDM_LITE_STATIC=1")
+            elif "image/png" in output.get("data", {}) and not _alt(output):
+                found.append(f"{where}: expected words for its picture, got none: show it after viz.use_style()")
             elif scrub(output) != output:
                 found.append(f"{where}: expected no path of this machine in the output: print names, not paths")
     if (size := len(to_text(notebook).encode())) >= MAX_BYTES:

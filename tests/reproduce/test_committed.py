@@ -57,6 +57,19 @@ def test_the_committed_form_counts_anew_and_copies_have_no_widget_state():
     assert "widgets" not in committed.without_papermill(executed_notebook()).metadata
 
 
+def test_every_picture_of_the_committed_form_has_words():
+    own = new_output("display_data", {"image/png": "aGk="}, metadata={"image/png": {"alt": "a line that rises"}})
+    bare = new_output("display_data", {"image/png": "aGk="})
+    notebook = executed_notebook(own, bare)
+    assert ["words for its picture" in line for line in committed.problems(notebook)] == [True]
+    notebook.cells.append(new_markdown_cell("*See: which way it goes.*", id="see-a"))
+    outputs = committed.committed_form(notebook).cells[1].outputs
+    assert outputs[0].metadata["image/png"]["alt"] == "a line that rises"
+    assert outputs[1].metadata["image/png"]["alt"] == "Figure: A. which way it goes."
+    notebook.cells[1].metadata.caption = "Two lines."
+    assert committed.committed_form(notebook).cells[1].outputs[1].metadata["image/png"]["alt"].startswith("Two lines.")
+
+
 @pytest.mark.parametrize(
     "output, words",
     [
