@@ -3,7 +3,8 @@
 A student of `python -m sdm_lite.distill` draws test layouts with 4, 2 and 1 evaluations, and beside it its teacher,
 guided as in its trajectories: 25 steps of DDIM, and as few as the student on equal strides, on rho = 7 and on the
 student's own landings. All from the same noise, so that the ratio of two FIDs resamples layouts once for both, and a
-picture can be held against the teacher's. Pictures are kept in --output and are not drawn again, so it can be stopped at any time.
+picture can be held against the teacher's. Pictures are kept in --output and are not drawn again, so it can be stopped
+at any time.
 
     python docs/scripts/few_evaluations.py student-32            # draw what is missing, measure, write
     python docs/scripts/few_evaluations.py student-32 --write    # measure and write alone

@@ -5,8 +5,9 @@ image. x_0 is the one space that all are handed back in, because DDIM, DPM-Solve
 it; what a method does inside is done in the space that its paper gives it, for only the plain rule is the same in
 every one of them. At s = 1 all but `cfg_plus_plus` and the first step of `cfg_zero_star` give the plain prediction.
 
-a = sqrt(alpha_bar_t), g = sqrt(1 - alpha_bar_t), c with labels, n without (or a weak network's). v = a eps - g x_0 is
-the velocity of Salimans & Ho (2022), u = eps - x_0 that of flow matching, where x_0 = (x_t - g u) / (a + g).
+cond is the prediction with labels, null that without (or a weak network's), signal and sigma the weights of picture and
+noise in x_t. v = signal eps - sigma x_0 is the velocity of Salimans & Ho (2022), u = eps - x_0 that of flow matching,
+where x_0 = (x_t - sigma u) / (signal + sigma).
 
 Shapes: B batch, H x W pixels.
 """
@@ -50,19 +51,19 @@ def dot(one: Tensor, two: Tensor) -> Tensor:
 
 
 def cfg(diffusion: GaussianDiffusion) -> Guide:
-    """Plain guidance, n + s (c - n), in any space: Ho & Salimans (2021); Wang et al. (2022), Algorithm 2, line 4."""
+    """Plain guidance, null + s (cond - null), in any space: Ho & Salimans (2021); Wang et al. (2022), Algorithm 2."""
     return lambda pair, scale: torch.lerp(pair.other.x0, pair.conditional.x0, scale)
 
 
 def apg(
     diffusion: GaussianDiffusion, *, eta: float = 0.0, momentum: float = -0.5, norm_threshold: float = 15.0
 ) -> Guide:
-    """Adaptive projected guidance, in x_0: Sadat et al. (2024), Algorithm 1.
+    """Adaptive projected guidance, in x_0: Sadat et al. (2024).
 
-        d <- c - n + momentum d_before;    d' = d min(1, norm_threshold / |d|)
-        c + (s - 1) (d'_orthogonal + eta d'_parallel)
+        d <- cond - null + momentum d_before;    d' = d min(1, norm_threshold / |d|)
+        cond + (s - 1) (d'_orthogonal + eta d'_parallel)
 
-    with d' split along c: what is parallel to c saturates, what is orthogonal makes quality.
+    with d' split along cond: what is parallel to cond saturates, what is orthogonal makes quality.
 
     Args:
         diffusion: the process.
@@ -74,25 +75,25 @@ def apg(
     before: Memory[Tensor] = Memory()
 
     def guide(pair: Pair, scale: float) -> Tensor:
-        c = pair.conditional.x0
-        d = c - pair.other.x0
+        cond = pair.conditional.x0
+        d = cond - pair.other.x0
         last = before.recall(pair.t)
         d = d if last is None else d + momentum * last
         before.keep(pair.t, d)
         d = d * (norm_threshold / dot(d, d).sqrt()).clamp(max=1).to(d)
-        parallel = (dot(d, c) / dot(c, c)).to(d) * c
-        return c + (scale - 1) * (d - parallel + eta * parallel)
+        parallel = (dot(d, cond) / dot(cond, cond)).to(d) * cond
+        return cond + (scale - 1) * (d - parallel + eta * parallel)
 
     return guide
 
 
 def cfg_plus_plus(diffusion: GaussianDiffusion, *, timesteps: Sequence[int]) -> Guide:
-    """CFG++ for DDIM, Chung et al. (2024), Algorithm 2, as the plain guidance of varying scale that it exactly is.
+    """CFG++ for DDIM, Chung et al. (2024), as the plain guidance of varying scale that it exactly is.
 
-        x_0 = that of n + lambda (c - n);  x_r = a_r x_0 + g_r eps_n    is plain guidance at
-        s(t, r) = lambda / (1 - exp(-h)),    h = log(a_r / g_r) - log(a_t / g_t)
+        x_0 = that of null + lambda (cond - null);  x_r = signal_r x_0 + sigma_r eps_null is plain guidance at
+        s(t, r) = lambda / (1 - exp(-h)),    h = log(signal_r / sigma_r) - log(signal_t / sigma_t)
 
-    Below 1, towards n, in the first and last steps. lambda is chosen so that the largest s(t, r) is the scale asked
+    Below 1, towards null, in the first and last steps. lambda is chosen so that the largest s(t, r) is the scale asked
     for, to stand on the axis of the others; theirs is in [0, 1].
 
     Args:
@@ -117,18 +118,20 @@ def scales_per_lambda(diffusion: GaussianDiffusion, timesteps: Sequence[int]) ->
     """By timestep, the scale of plain guidance that CFG++ is with lambda = 1: the largest scale that it can be."""
     weights = {}
     for t, r in timestep_pairs(diffusion.num_timesteps, len(timesteps), timesteps):
-        (a_t, g_t), (a_r, g_r) = (diffusion.signal_and_noise(torch.tensor([i], device="cpu")) for i in (t, r))
-        weights[t] = 1 / (1 - (g_r / a_r * a_t / g_t).double().item())
+        (signal_t, sigma_t), (signal_r, sigma_r) = (
+            diffusion.signal_and_noise(torch.tensor([i], device="cpu")) for i in (t, r)
+        )
+        weights[t] = 1 / (1 - (sigma_r / signal_r * signal_t / sigma_t).double().item())
     return weights
 
 
 def cfg_zero_star(diffusion: GaussianDiffusion, *, zero_init_steps: int = 1) -> Guide:
-    """CFG-Zero*, in the velocity u of flow matching: Fan et al. (2025), Algorithm 1.
+    """CFG-Zero*, in the velocity u of flow matching: Fan et al. (2025).
 
-        k n + s (c - k n),    k = <c, n> / |n|^2;    0 in the first steps
+        k null + s (cond - k null),    k = <cond, null> / |null|^2;    0 in the first steps
 
-    A velocity of 0 leaves the picture where it is in flow coordinates, x_t / (a + g): the clean image and the noise
-    that DDIM needs for that are both x_t / (a + g). It is no image: `finish=partial(clipped, below=T)` leaves it.
+    A velocity of 0 leaves the picture where it is in flow coordinates, x_t / (signal + sigma), and that is the clean
+    image and the noise that DDIM needs for it. It is no image: `finish=partial(clipped, below=T)` leaves it unclipped.
 
     Args:
         diffusion: the process.
@@ -137,53 +140,53 @@ def cfg_zero_star(diffusion: GaussianDiffusion, *, zero_init_steps: int = 1) -> 
     count: Memory[int] = Memory()
 
     def guide(pair: Pair, scale: float) -> Tensor:
-        a, g = diffusion.signal_and_noise(pair.t)  # (B, 1, 1, 1) each
+        signal, sigma = diffusion.signal_and_noise(pair.t)  # (B, 1, 1, 1) each
         done = count.recall(pair.t) or 0
         count.keep(pair.t, done + 1)
         if done < zero_init_steps:
-            return pair.x_t / (a + g)
-        c, n = (one.eps - one.x0 for one in (pair.conditional, pair.other))
-        n = (dot(c, n) / dot(n, n)).to(n) * n
-        return (pair.x_t - g * torch.lerp(n, c, scale)) / (a + g)
+            return pair.x_t / (signal + sigma)
+        cond, null = (one.eps - one.x0 for one in (pair.conditional, pair.other))
+        null = (dot(cond, null) / dot(null, null)).to(null) * null
+        return (pair.x_t - sigma * torch.lerp(null, cond, scale)) / (signal + sigma)
 
     return guide
 
 
 def rescale(diffusion: GaussianDiffusion, *, share: float = 0.7) -> Guide:
-    """Guidance whose spread is brought back to that of c, in v: Lin et al. (2023), Eqs. 15 and 16.
+    """Guidance whose spread is brought back to that of cond, in v: Lin et al. (2023), section 3.4.
 
-        y = n + s (c - n);    share y std(c) / std(y) + (1 - share) y
+        y = null + s (cond - null);    share y std(cond) / std(y) + (1 - share) y
 
     Standard deviations over channels and pixels of a sample. In eps they would be nearly equal, and nothing happen.
     """
 
     def guide(pair: Pair, scale: float) -> Tensor:
-        c, n = (velocity(diffusion, one, pair.t) for one in (pair.conditional, pair.other))
-        y = torch.lerp(n, c, scale)
-        ratio = (c.flatten(1).std(1) / y.flatten(1).std(1)).view(-1, 1, 1, 1)
+        cond, null = (velocity(diffusion, one, pair.t) for one in (pair.conditional, pair.other))
+        y = torch.lerp(null, cond, scale)
+        ratio = (cond.flatten(1).std(1) / y.flatten(1).std(1)).view(-1, 1, 1, 1)
         return x0_of_velocity(diffusion, share * ratio * y + (1 - share) * y, pair)
 
     return guide
 
 
 def tcfg(diffusion: GaussianDiffusion) -> Guide:
-    """Tangential guidance: n is replaced by its part along what c and n share; Kwon et al. (2025), Algorithm 1.
+    """Tangential guidance: null is replaced by its part along what cond and null share; Kwon et al. (2025).
 
-        n' = v_1 v_1^T n,  v_1 the first right singular vector of the rows c and n;    n' + s (c - n')
+        null' = v_1 v_1^T null;    null' + s (cond - null'),    v_1 the first right singular vector of cond and null
 
     In the network's own output, as published: here v. Two vectors of one length have their bisector for v_1, so that
-    n' is near (c + n) / 2 and this near plain guidance of half the excess.
+    null' is near (cond + null) / 2 and this near plain guidance of half the excess.
     """
 
     def guide(pair: Pair, scale: float) -> Tensor:
-        c, n = (velocity(diffusion, one, pair.t) for one in (pair.conditional, pair.other))
-        cc, cn, nn = (dot(*two).flatten() for two in ((c, c), (c, n), (n, n)))  # (B,) each
+        cond, null = (velocity(diffusion, one, pair.t) for one in (pair.conditional, pair.other))
+        cc, cn, nn = (dot(*two).flatten() for two in ((cond, cond), (cond, null), (null, null)))  # (B,) each
         gram = torch.stack([cc, cn, cn, nn], dim=1).view(-1, 2, 2)
-        values, vectors = torch.linalg.eigh(gram)  # rising: v_1 = (p c + q n) / sqrt(largest)
+        values, vectors = torch.linalg.eigh(gram)  # rising: v_1 = (p cond + q null) / sqrt(largest)
         p, q = (vectors[:, i, 1] for i in (0, 1))
-        share = (p * cn + q * nn) / values[:, 1]  # <v_1, n> / sqrt(largest)
-        along = (share * p).view(-1, 1, 1, 1).to(c) * c + (share * q).view(-1, 1, 1, 1).to(c) * n
-        return x0_of_velocity(diffusion, torch.lerp(along, c, scale), pair)
+        share = (p * cn + q * nn) / values[:, 1]  # <v_1, null> / sqrt(largest)
+        along = (share * p).view(-1, 1, 1, 1).to(cond) * cond + (share * q).view(-1, 1, 1, 1).to(cond) * null
+        return x0_of_velocity(diffusion, torch.lerp(along, cond, scale), pair)
 
     return guide
 
@@ -202,12 +205,12 @@ def annealed(diffusion: GaussianDiffusion) -> Guide:
 
 
 def velocity(diffusion: GaussianDiffusion, prediction: Prediction, t: Tensor) -> Tensor:
-    """V = a eps - g x_0 of a prediction that is not clipped, (B, 3, H, W)."""
-    a, g = diffusion.signal_and_noise(t)
-    return a * prediction.eps - g * prediction.x0
+    """The velocity signal eps - sigma x_0 of a prediction that is not clipped, (B, 3, H, W)."""
+    signal, sigma = diffusion.signal_and_noise(t)
+    return signal * prediction.eps - sigma * prediction.x0
 
 
 def x0_of_velocity(diffusion: GaussianDiffusion, v: Tensor, pair: Pair) -> Tensor:
-    """x_0 = a x_t - g v, (B, 3, H, W)."""
-    a, g = diffusion.signal_and_noise(pair.t)
-    return a * pair.x_t - g * v
+    """The clean image signal x_t - sigma v, (B, 3, H, W)."""
+    signal, sigma = diffusion.signal_and_noise(pair.t)
+    return signal * pair.x_t - sigma * v
