@@ -31,7 +31,7 @@ LOWEST := .venv-lowest
 LOWEST_INSTALL := $(BIN)/uv pip install --quiet --python $(LOWEST) --resolution lowest-direct
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce site slides nbval wheel anywhere address ledger test soak mutants lab app notebooks lint format tree benchmark lower-bounds clean
+.PHONY: help install reproduce teacher site slides nbval wheel anywhere address ledger test soak mutants lab app notebooks lint format tree benchmark lower-bounds clean
 
 help: ## list these commands
 	@echo "sdm_lite: make COMMAND, of which"
@@ -69,6 +69,9 @@ reproduce: $(STAMP) ## run the notebooks in order and write the report (PROFILE=
 
 site: $(STAMP) ## write the course as pages into site/: with search and a slider, no kernel, no server, no network
 	$(BIN)/python -m sdm_lite.reproduce --site site
+
+teacher: $(STAMP) ## write the teacher's edition of the notebooks, with an answer to each exercise, to reports/teacher
+	$(BIN)/python -m sdm_lite.reproduce --teacher reports/teacher
 
 ledger: $(STAMP) ## join the last run and the stored runs: docs/ledger.md, data/ledger.json, the README's table
 	$(BIN)/python -m sdm_lite.reproduce --ledger

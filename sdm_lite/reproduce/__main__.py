@@ -28,6 +28,8 @@ def _reproduce(arguments: list[str] | None) -> int:
         return _ledger(options.output, options.crate)
     if options.site or options.slides:
         return _pages(options.site, options.slides, options.reveal, options.notebooks)
+    if options.teacher:
+        return _teacher(options.teacher, options.only)
     check_packages("papermill", "nbformat", "nbconvert", "jupyter_client", "jinja2")
     from sdm_lite.reproduce.runner import run_course
 
@@ -91,6 +93,16 @@ def _pages(site: Path | None, slides: Path | None, reveal: str | None, notebooks
     return 0
 
 
+def _teacher(folder: Path, only: list[str]) -> int:
+    """Write the teacher's edition of the notebooks, without running it."""
+    check_packages("nbformat", "jupyter_client")
+    from sdm_lite.reproduce.editions import write_teachers_edition
+
+    written = write_teachers_edition(folder, tuple(only))
+    print(f"written: {len(written)} notebooks with their answers; run them with --notebooks {folder}")
+    return 0
+
+
 class _Parser(argparse.ArgumentParser):
     """argparse with errors of one line, raised where the other bad input is reported too."""
 
@@ -135,6 +147,12 @@ def _parser() -> argparse.ArgumentParser:
         "--reveal",
         metavar="ADDRESS",
         help="of --slides: where reveal.js is, as seen from a deck (default: the network)",
+    )
+    add(
+        "--teacher",
+        type=Path,
+        metavar="FOLDER",
+        help="run nothing: write the notebooks with an answer to each exercise",
     )
     add("--open", action="store_true", help="open the report in a browser")
     return parser

@@ -204,26 +204,53 @@ SECTION = re.compile(r"^(\w+):\n", re.MULTILINE)
 SHAPE = re.compile(r"\([A-Z]\w*,[^()]*\)")
 
 
-def show_source(function: Callable[..., Any]) -> None:
-    """Prints a function or class of the package as it is, but for long docstrings: the text beside it says the same.
+def show_source(function: Callable[..., Any], *, inner: str = "") -> None:
+    """Prints a function or class of the package as it is, but for what is no part of its idea.
 
-    Of those stay the first line, the formulas (what is indented before the arguments) and the shapes.
+    Of a docstring stay the first line, the formulas (what is indented before the arguments) and the shapes: the text
+    beside it says the rest. A long signature takes as few lines as it can, and an `if` that only raises is left out.
 
     Args:
         function: anything whose source is a file.
+        inner: name of a function that is defined in it, which alone is printed, such as the loop in a sampler.
     """
     source = textwrap.dedent(inspect.getsource(function))
+    if inner:
+        found = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
+        node = next(node for node in found if node.name == inner)
+        source = textwrap.dedent("\n".join(source.splitlines()[node.lineno - 1 : node.end_lineno]))
     lines = source.splitlines()
-    described = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef | ast.FunctionDef)]
-    for node in sorted(described, key=lambda node: -node.lineno):  # from the end, so that the others stay in place
-        docstring = node.body[0]
-        if ast.get_docstring(node) and docstring.end_lineno > docstring.lineno:
-            rest = textwrap.dedent("\n".join(lines[docstring.lineno : docstring.end_lineno]))
-            kept = [textwrap.indent(line, " " * docstring.col_offset) for line in formulas_and_shapes(rest)]
-            closing = [*kept, " " * docstring.col_offset + '"""'] if kept else ['"""']
-            head = lines[docstring.lineno - 1]
-            lines[docstring.lineno - 1 : docstring.end_lineno] = [head, *closing] if kept else [head + '"""']
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.If)]
+    for node in sorted(nodes, key=lambda node: -node.lineno):  # from the end, so that the others stay in place
+        if isinstance(node, ast.If):
+            if isinstance(node.body[-1], ast.Raise) and not node.orelse:
+                del lines[node.lineno - 1 : node.end_lineno]
+            continue
+        _shorten_docstring(lines, node)
+        _shorten_signature(lines, node)
     print("\n".join(lines))
+
+
+def _shorten_docstring(lines: list[str], node: ast.ClassDef | ast.FunctionDef) -> None:
+    """Leave of a docstring, in the lines of a source, what `formulas_and_shapes` finds."""
+    docstring = node.body[0]
+    if ast.get_docstring(node) and docstring.end_lineno > docstring.lineno:
+        rest = textwrap.dedent("\n".join(lines[docstring.lineno : docstring.end_lineno]))
+        kept = [textwrap.indent(line, " " * docstring.col_offset) for line in formulas_and_shapes(rest)]
+        closing = [*kept, " " * docstring.col_offset + '"""'] if kept else ['"""']
+        head = lines[docstring.lineno - 1]
+        lines[docstring.lineno - 1 : docstring.end_lineno] = [head, *closing] if kept else [head + '"""']
+
+
+def _shorten_signature(lines: list[str], node: ast.ClassDef | ast.FunctionDef) -> None:
+    """Wrap a signature of several lines anew, in the lines of a source."""
+    start, end = node.lineno - 1, node.body[0].lineno - 1
+    if isinstance(node, ast.FunctionDef) and end - start > 1:
+        glue, indent = "\0", " " * node.col_offset  # a line breaks between arguments, not inside of one
+        text = " ".join(line.strip().replace(" ", glue) for line in lines[start:end])
+        text = text.replace("( ", "(").replace(", )", ")").replace(" )", ")")
+        wrapped = textwrap.wrap(text, 100, initial_indent=indent, subsequent_indent=indent + " " * 8)
+        lines[start:end] = [line.replace(glue, " ") for line in wrapped]
 
 
 def formulas_and_shapes(text: str) -> list[str]:

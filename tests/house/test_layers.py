@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "sdm_lite"
 # the bodies of functions included. `__init__` is `from sdm_lite import ...`.
 LAYERS = """
 __main__
-app  course
+app  course  exercises
 reproduce
 widgets
 baselines

@@ -220,7 +220,7 @@ def test_show_source_without_formulas_and_shapes_keeps_the_first_line():
         (GaussianDiffusion.q_sample, ["sqrt(alpha_bar_t) x_0 +", "    t: (B,) int64 in 0..T.\n"], ["Ho et al."]),
         (guide, ["null + s (conditional - null)", "    Returns: (B, 6, H, W).\n"], ["Only the first half"]),
         (sample_ddim, ["        x_r = sqrt(alpha_bar_r) x_0", "  # (B, 3, H, W)\n"], ["Song", "Raises"]),
-        (SPADE, ["        out = (1 + gamma(x)) GroupNorm(h) + beta(x)\n", "# (B, hidden, h, w)"], ["Park et al."]),
+        (SPADE, ["        out = (1 + gamma(c)) GroupNorm(h) + beta(c)\n", "# (B, hidden, h, w)"], ["Park et al."]),
     ],
 )
 def test_what_notebooks_show_of_the_package_is_code_that_says_its_formula_and_shapes(function, kept, left_out, capsys):

@@ -17,7 +17,7 @@ READING_ORDER = """
 labels diffusion pyramid spade presets unet concat modulation guidance sampling mixture timesteps edit batches metrics
 pictures viz progress command files
 train bound plan checkpoints scenes datasets cache judge guiders evaluate sample distill
-baselines widgets ledger reproduce course app __main__
+baselines widgets ledger reproduce course exercises app __main__
 """.split()
 
 # What has no docstring to say it.
