@@ -160,7 +160,7 @@ class Results:
 
 
 def sample_grid(model: Model, examples: list[Example], palette: np.ndarray, settings: SampleSettings) -> np.ndarray:
-    """A picture of examples: label map, real image, two samples of the network from noise that is always the same.
+    """A picture of `sample_rows`.
 
     Args:
         model: network, averaged weights as a rule, and process.
@@ -171,12 +171,27 @@ def sample_grid(model: Model, examples: list[Example], palette: np.ndarray, sett
     Returns:
         (H', W', 3) uint8.
     """
+    return image_grid(sample_rows(model, examples, palette, settings), scale=scale_to_see(examples[0].image.shape[2]))
+
+
+def sample_rows(model: Model, examples: list[Example], palette: np.ndarray, settings: SampleSettings) -> list[Row]:
+    """Rows of a grid: label maps, real images, and twice samples of the network from noise that is always the same.
+
+    Args:
+        model: network, averaged weights as a rule, and process.
+        examples: at least one, a column each.
+        palette: (num_classes, 3) uint8.
+        settings: how to sample.
+
+    Returns:
+        Four rows, as `image_grid` and `viz.show_grid` take them.
+    """
     images, label_maps, instance_maps = default_collate(examples)  # (N, 3, H, W), twice (N, H, W)
     rows: list[Row] = [colorize(label_maps, palette), images]
     for first_seed in (0, 1000):
         seeds = range(first_seed, first_seed + len(images))
         rows.append(draw_samples(model, label_maps, instance_maps, seeds, settings))
-    return image_grid(rows, scale=scale_to_see(images.shape[3]))
+    return rows
 
 
 def _verdict(run: Run) -> Verdict:

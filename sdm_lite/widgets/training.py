@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def live_training(
-    steps: Iterator[TrainStep], *, every: int = 50, draw: Callable[[], np.ndarray] | None = None
+    steps: Iterator[TrainStep], *, every: int = 50, draw: Callable[[], np.ndarray | Figure] | None = None
 ) -> Iterator[TrainStep]:
     """The steps of `train`, with their losses, and perhaps a picture, drawn anew every so often.
 
@@ -29,8 +29,8 @@ def live_training(
     Args:
         steps: from `train`.
         every: steps between two drawings; each point of the curves is the mean of so many.
-        draw: makes a picture, (H, W, 3) uint8, of the network as it is, such as `train.results.sample_grid` of the
-            averaged weights.
+        draw: makes a picture of the network as it is, (H, W, 3) uint8 or a figure, such as `viz.show_grid` of
+            `train.results.sample_rows` of the averaged weights.
 
     Yields:
         The steps, unchanged.
