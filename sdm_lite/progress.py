@@ -91,7 +91,8 @@ class Progress:
             self._bar.update(n)
         elif not self._static and (now := time.perf_counter()) - self._told > SIGN_OF_LIFE_SECONDS:
             self._told = now
-            print(self._summary(), file=sys.stderr, flush=True)
+            left = (now - self._start) / self.num_done * ((self.total or 0) - self.num_done)
+            print(self._summary() + (f", about {duration(left)} left" if left > 0 else ""), file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Ends the count, and in the static form prints its line; a second call does nothing."""

@@ -70,6 +70,8 @@ def test_such_a_log_gets_a_line_a_minute(monkeypatch, capsys):
     list(progress(range(20), description="counting"))
     lines = capsys.readouterr().err.splitlines()
     assert 5 <= len(lines) <= 10 and re.match(r"counting: 3 of 20 steps in \d min", lines[0])
+    assert lines[0].endswith(", about 7 min 5 s left"), "17 steps of 25 s"
+    assert "left" not in lines[-1]
 
 
 def test_a_bar_is_drawn_when_somebody_watches(monkeypatch, capsys):
