@@ -1,4 +1,4 @@
-"""`python -m sdm_lite.plan PRESET`: what training it takes, for several numbers of GPUs.
+"""`python -m sdm_lite.plan PRESET`: what training takes, counted; with the words of a run, measured on this machine.
 
 Apart from the counting because a command only prints.
 """
@@ -6,24 +6,46 @@ Apart from the counting because a command only prints.
 from __future__ import annotations
 
 import argparse
+import sys
+from contextlib import closing
 
 import torch
 
-from sdm_lite.command import run
+from sdm_lite.command import check_packages, run
 from sdm_lite.plan import Counts, count, make_plan
+from sdm_lite.plan.measuring import outlook, told
 from sdm_lite.presets import PRESETS, preset
 from sdm_lite.progress import byte_count, duration
+from sdm_lite.train.options import parse
+from sdm_lite.train.processes import join_processes
 
 CHECKED_TORCH = (2, 13)  # what memory is counted with where it was compared with a real run
 SMALL = 1e11  # operations an image: far from the 10^12 and more of the paper's networks
+
+
+EXAMPLE = """\
+examples:
+  python -m sdm_lite.plan celebamask-hq-256 --gpus 8 --price 2.5           # counted
+  python -m sdm_lite.plan --recipe camvid --root FOLDER                    # measured: minutes on this machine
+  python -m sdm_lite.plan --dataset folder --root FOLDER --preset scenes-64 --size 48 64 --num-steps 2000
+  python -m sdm_lite.plan --recipe camvid --root FOLDER --minutes 25       # how many steps that is
+"""
+RUN_WORDS = ("--recipe", "--config", "--dataset")  # a run of sdm_lite.train begins with one of these
+
+
+class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Defaults in brackets, and the examples line by line."""
 
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m sdm_lite.plan",
-        description="Memory, images a second, days and cost of a training run, counted without running it.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description="Memory, images a second, days and cost of a training run, counted without running it: PRESET and "
+        "the options below. Or, with the words of a run of sdm_lite.train (--recipe, --config or --dataset first of "
+        "all, then any option of it), minutes, measured by twenty of its steps on this machine.",
+        epilog=EXAMPLE,
+        formatter_class=_Formatter,
     )
     parser.add_argument("preset", help=f"the network: {', '.join(PRESETS)}")
     parser.add_argument("--size", type=int, nargs=2, metavar=("H", "W"), help="of the images; left out, the preset's")
@@ -103,8 +125,20 @@ def told_cost(cost: float) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; its exit status."""
-    arguments = make_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    if words and words[0].partition("=")[0] in RUN_WORDS:
+        return run(lambda: _measure(words))
+    arguments = make_parser().parse_args(words)
     return run(lambda: _plan(arguments))
+
+
+def _measure(words: list[str]) -> None:
+    """Measure a run and tell; nothing is written."""
+    config = parse(words)
+    check_packages("PIL")
+    processes = join_processes(config)
+    with closing(processes):
+        print("\n".join(told(outlook(config, processes), config)))
 
 
 def _plan(arguments: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,6 +24,7 @@ from sdm_lite.presets import UNetConfig, preset
 from sdm_lite.train.config import RunConfig
 from sdm_lite.train.data import Data, image_size, open_data, open_splits
 from sdm_lite.train.held_out import Evaluator
+from sdm_lite.train.length import fit_length, measure_pace
 from sdm_lite.train.log import Follower, Log
 from sdm_lite.train.loop import train
 from sdm_lite.train.options import parse
@@ -59,8 +61,10 @@ def check_source(config: RunConfig, unet_config: UNetConfig) -> Model | None:
     return source
 
 
-def prepare(config: RunConfig, processes: Processes, held: ExitStack) -> tuple[Run, Data]:
+def prepare(config: RunConfig, processes: Processes, held: ExitStack) -> tuple[Run, Data, RunConfig]:
     """Network, optimizer and data, resumed if the output folder has a checkpoint; `held` then holds that folder.
+
+    The configuration that comes back has the number of steps that the run is to have, see `length.fit_length`.
 
     Raises:
         OSError: if a file cannot be read or written.
@@ -88,12 +92,14 @@ def prepare(config: RunConfig, processes: Processes, held: ExitStack) -> tuple[R
     tell = None if processes.is_main else (lambda line: None)
     run = resume_run(new_run(unet.to(processes.device), config.train), config, data=data.fingerprint, tell=tell)
     processes.load_state_dict(run.precision)
+    pace = partial(measure_pace, run.unet, config, data, config.diffusion.build().to(processes.device), processes)
+    config, run = fit_length(config, run, pace, tell=print if processes.is_main else tell)
     if processes.is_main:
         if run.step:
             print(f"resuming at step {run.step} of {config.train.num_steps} from {folder}")
         write_whole(folder / "config.yaml", to_yaml(config))
     processes.wait()
-    return run, data
+    return run, data, config
 
 
 def train_and_tell(run: Run, results: Results, signals: StopSignals) -> Run:
@@ -102,6 +108,8 @@ def train_and_tell(run: Run, results: Results, signals: StopSignals) -> Run:
         return run
     config, data, processes = results.config, results.data, results.processes
     log = Log(results.folder, run.step) if processes.is_main else None
+    if log is not None and len(run.lengths) > 1 and run.lengths[-1]["step"] == run.step:
+        log.write({"step": run.step, "schedule_fitted_to": run.lengths[-1]["num_steps"]})
     follower = Follower(log, config, run, processes.device)
     evaluator = Evaluator(data, config, processes.device) if config.evaluate_steps else None
     steps = train(
@@ -159,7 +167,7 @@ def main(argv: list[str] | None = None) -> int:
         return _told(error, 2)
     with closing(processes), ExitStack() as held:
         try:
-            run, data = prepare(config, processes, held)
+            run, data, config = prepare(config, processes, held)
         except (ValueError, OSError) as error:
             return _told(error, 2, everywhere=True)
         except KeyboardInterrupt:

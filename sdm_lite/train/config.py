@@ -115,6 +115,9 @@ class RunConfig:
     accumulation_steps: int = _option(1, "parts that each process cuts its share of a batch into, to save memory")
     expect_processes: int | None = _option(None, "stop unless so many processes came up")
 
+    minutes: float | None = _option(
+        None, "fit num_steps to so many minutes on this machine, measured before it starts; default: as num_steps says"
+    )
     output: str = _option("runs/latest", "folder for checkpoints, log and results")
     save: str | None = _option(None, "also write the finished averaged weights here, 16 bits each")
     checkpoint_minutes: float = _option(2.0, "between checkpoints")
@@ -143,6 +146,7 @@ class RunConfig:
             if (path := getattr(self, name)) is not None:
                 object.__setattr__(self, name, str(expanded(path)))
         _check(self, "at least 1", "num_images", "accumulation_steps", "keep_checkpoints", "max_skipped_steps")
+        _check(self, "above 0", "minutes")
         _check(self, "at least 1", "log_steps", "num_samples", "evaluate_images", "crops")
         _check(self, "at least 0", "checkpoint_steps", "sample_steps", "evaluate_steps", "stop_after_no_improvement")
         _check(self, "at least 0", "checkpoint_minutes", "sample_minutes", "num_workers", "data_seed", "guidance_scale")

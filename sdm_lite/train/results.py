@@ -148,6 +148,7 @@ class Results:
             "guidance_scale": self.config.sample_guidance_scale,
             "train_config": dataclasses.asdict(self.config.train),
             "diffusion": dataclasses.asdict(self.config.diffusion),
+            **({"lengths": list(run.lengths)} if len(run.lengths) > 1 else {}),
             "before": _facts_before(self.config.start_from),
         }
 

@@ -39,6 +39,7 @@ class Run(NamedTuple):
         num_skipped: how many of them changed nothing, because a number was not finite.
         evaluations: what was measured so far, `held_out.Evaluation`s as plain dictionaries.
         precision: the state of `processes`.
+        lengths: how many steps it was to have, and from which step on, first to last: "step", "num_steps", "minutes".
     """
 
     unet: SDMUNet
@@ -49,6 +50,7 @@ class Run(NamedTuple):
     num_skipped: int = 0
     evaluations: tuple[dict[str, object], ...] = ()
     precision: dict[str, object] = {}  # noqa: B006, RUF012 - never changed in place
+    lengths: tuple[dict[str, object], ...] = ()
 
 
 def make_optimizer(unet: SDMUNet, config: TrainConfig) -> torch.optim.AdamW:
@@ -68,7 +70,8 @@ def state_of(run: Run) -> dict[str, object]:
     """A run as numbers and tensors, without its configuration."""
     numbers = {name: getattr(run, name) for name in ("step", "seconds", "num_skipped", "precision")}
     tensors = {name: getattr(run, name).state_dict() for name in ("unet", "ema", "optimizer")}
-    return numbers | {"evaluations": list(run.evaluations)} | tensors
+    lists = {"evaluations": list(run.evaluations), "lengths": list(run.lengths)}
+    return numbers | lists | tensors
 
 
 def recipe_of(config: RunConfig) -> dict[str, object]:
@@ -199,8 +202,7 @@ def check_same_recipe(config: RunConfig) -> None:
 
 
 def _check_same(path: Path, got: dict[str, object], wanted: dict[str, object], config: RunConfig) -> None:
-    # With a constant learning rate the number of steps may change: no step so far would have been another one.
-    free = {"num_steps"} if config.train.final_learning_rate_fraction == 1 else set()
+    free = {"num_steps"}  # `length.fit_length` tells what a change means
     different = [
         f"{k} was {got.get(k)!r}, now {wanted.get(k)!r}"
         for k in sorted((wanted.keys() | got.keys()) - free)
@@ -216,4 +218,6 @@ def load_state(path: Path, state: dict[str, object], run: Run) -> Run:
     load_exactly(run.ema, state["ema"], path)
     run.optimizer.load_state_dict(state["optimizer"])
     numbers = {name: state[name] for name in ("step", "seconds", "num_skipped", "precision")}
-    return run._replace(**numbers, evaluations=tuple(state["evaluations"]))
+    # Checkpoints of before did not say how long their run was to be, but in their recipe.
+    lengths = state.get("lengths", [{"step": 0, "num_steps": state["recipe"]["num_steps"], "minutes": None}])
+    return run._replace(**numbers, evaluations=tuple(state["evaluations"]), lengths=tuple(lengths))

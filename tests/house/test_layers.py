@@ -20,13 +20,13 @@ app  course  exercises
 reproduce
 widgets
 baselines
-edit  distill
+edit  distill  plan
 sample  train
 evaluate
 bound
 cache  judge
 datasets  guiders  __init__
-guidance  checkpoints  plan
+guidance  checkpoints
 modulation  concat
 unet  scenes  timesteps
 spade  sampling  mixture  batches  viz  ledger

@@ -1,9 +1,12 @@
 """Counts agree with the network that is counted, and a plan with arithmetic."""
 
 import math
+import re
 
 import pytest
 import torch
+from commands import refused
+from networks import LEAST
 
 from sdm_lite.plan import Counts, count, make_plan
 from sdm_lite.plan.__main__ import main, told_days
@@ -90,3 +93,21 @@ def test_an_older_torch_is_told_to_count_memory_otherwise(version, told, monkeyp
     monkeypatch.setattr(torch, "__version__", version)
     assert main(["scenes-32"]) == 0
     assert (f"here {version}. It was checked on 2.13, and on 2.4" in capsys.readouterr().out) is told
+
+
+def test_a_run_is_measured_by_its_own_steps_and_nothing_is_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(PRESETS, "tiny", LEAST)
+    words = "--dataset scenes --preset tiny --num-images 700 --batch-size 4 --num-steps 5000 --device cpu".split()
+    assert main(words) == 0
+    first, paced, data, whole = capsys.readouterr().out.splitlines()
+    assert first.startswith("scenes, 16 x 16, preset tiny: 0.0 M weights, 12 condition channels")
+    took = re.match(r"20 steps of 4 images took (\d+) ms each here \(\d+ threads?, ([\d.]+) images/s\)", paced)
+    assert 4000 / int(took[1]) == pytest.approx(float(took[2]), rel=0.2)
+    assert data.startswith("rendering 700 examples takes ") and data.endswith("at every start")
+    assert whole.startswith("5,000 steps: ") and list(tmp_path.iterdir()) == []
+    assert main([*words, "--minutes", "1"]) == 0
+    steps = re.search(r"1 minutes of training: ([\d,]+) steps", capsys.readouterr().out)
+    assert int(steps[1].replace(",", "")) > 20
+    refused(capsys, main, ["--dataset", "camvid"], "needs root, its folder")
+    refused(capsys, main, ["--recipe", "camvdi"], "no recipe called 'camvdi'")

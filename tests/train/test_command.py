@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import platform
+import re
 import signal
 import sys
 import threading
@@ -175,6 +176,24 @@ def test_what_needs_no_work_is_told_before_any(tmp_path, capsys, monkeypatch):
         folder = tmp_path if "learning" in arguments[0] else tmp_path / "other"
         assert main([*OPTIONS, "--output", str(folder), *arguments]) == 2
         assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_run_is_made_longer_and_says_so_in_log_and_facts(tmp_path, capsys):
+    assert main([*OPTIONS, "--output", str(tmp_path)]) == 0
+    assert "lengths" not in load_facts(tmp_path / "model.safetensors")
+    assert main([*OPTIONS, "--num-steps", "6", "--output", str(tmp_path)]) == 0
+    assert "the schedule is fitted to 6 steps, 4 before: at step 4" in capsys.readouterr().out
+    facts = load_facts(tmp_path / "model.safetensors")
+    assert facts["steps"] == 6 and [one["num_steps"] for one in facts["lengths"]] == [4, 6]
+    assert {"step": 4, "schedule_fitted_to": 6} in log(tmp_path)
+    assert main([*OPTIONS, "--num-steps", "5", "--output", str(tmp_path)]) == 2
+    assert "num_steps must be at least the 6 that are done, got 5" in capsys.readouterr().err
+
+
+def test_minutes_choose_the_steps(tmp_path, capsys):
+    assert main([*OPTIONS, "--warmup-steps", "1", "--minutes", "0.02", "--output", str(tmp_path)]) == 0
+    told = re.search(r"0\.02 min are (\d+) steps", capsys.readouterr().out)
+    assert load_facts(tmp_path / "model.safetensors")["steps"] == int(told[1]) > 1
 
 
 def test_a_second_run_on_a_folder_is_told_who_holds_it_and_touches_nothing(tmp_path, capsys):

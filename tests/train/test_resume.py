@@ -97,14 +97,16 @@ def test_a_checkpoint_of_another_version_is_told(tmp_path):
         check_same_recipe(in_folder(tmp_path))
 
 
-def test_a_run_can_be_made_longer_where_that_changes_no_step_so_far(tmp_path):
-    constant = replace(CONFIG, final_learning_rate_fraction=1.0)
-    longer = {"num_steps": 100}
-    save_run(fresh(constant), in_folder(tmp_path / "constant", constant))
-    assert resume_run(fresh(constant), in_folder(tmp_path / "constant", replace(constant, **longer))).step == 0
-    save_run(fresh(), in_folder(tmp_path / "cosine"))
-    with pytest.raises(ValueError, match="num_steps was 6, now 100"):
-        resume_run(fresh(), in_folder(tmp_path / "cosine", replace(CONFIG, **longer)))
+def test_a_run_can_be_made_longer_one_of_an_older_version_too(tmp_path):
+    length = {"step": 0, "num_steps": 6, "minutes": None}
+    path = save_run(fresh()._replace(lengths=(length,)), in_folder(tmp_path))
+    longer = in_folder(tmp_path, replace(CONFIG, num_steps=100))
+    check_same_recipe(longer)
+    assert resume_run(fresh(), longer).lengths == (length,)
+    state = torch.load(path)
+    del state["lengths"]
+    torch.save(state, path)
+    assert resume_run(fresh(), longer).lengths == (length,), "it is in its recipe"
 
 
 def test_weights_that_are_no_numbers_are_never_saved(tmp_path):
