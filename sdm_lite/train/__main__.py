@@ -5,7 +5,6 @@ Apart from the loop so that the loop stays a page that a course can show.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sys
 import time
@@ -15,12 +14,10 @@ from pathlib import Path
 
 import torch
 
-from sdm_lite.checkpoints import Model, load_model, load_tensors, read_configs, resolve
-from sdm_lite.checkpoints.fit import check_fit, shapes_of
 from sdm_lite.command import check_packages, forgiving_streams
 from sdm_lite.concat import make_unet
 from sdm_lite.files import check_writable, check_writable_folder, hold, remove_unused, write_whole
-from sdm_lite.presets import UNetConfig, preset
+from sdm_lite.presets import preset
 from sdm_lite.train.config import RunConfig
 from sdm_lite.train.data import Data, image_size, open_data, open_splits
 from sdm_lite.train.held_out import Evaluator
@@ -33,32 +30,7 @@ from sdm_lite.train.recipe import to_yaml
 from sdm_lite.train.results import Results
 from sdm_lite.train.resume import Run, check_same_recipe, new_run, resume_run
 from sdm_lite.train.signals import StopSignals
-
-
-def check_source(config: RunConfig, unet_config: UNetConfig) -> Model | None:
-    """The model that a run starts from, if there is one, checked against the network and the process of the run.
-
-    Raises:
-        FileNotFoundError: if there is no such model.
-        ValueError: if it reads other labels, or is of another network or process.
-    """
-    if config.start_from is None:
-        return None
-    path = resolve(config.start_from)
-    _, process = read_configs(load_tensors(path)[1], path)
-    source = load_model(path)
-    classes, edges = unet_config.num_classes, unet_config.instance_edges
-    source.unet.config.check_data(config.dataset, classes, has_instances=edges)
-    if edges and not source.unet.config.instance_edges:
-        raise ValueError(f"{config.start_from} reads no instance edges, {config.dataset} has instances")
-    with torch.device("meta"):  # the paper's network takes a minute to fill with random numbers
-        wanted = make_unet(unet_config).state_dict()
-    check_fit(shapes_of(wanted), shapes_of(source.unet.state_dict()), config.start_from)
-    theirs, ours = dataclasses.asdict(process), dataclasses.asdict(config.diffusion)
-    different = ", ".join(f"{name} {theirs[name]}, not {ours[name]}" for name in ours if theirs[name] != ours[name])
-    if different:
-        raise ValueError(f"{config.start_from} was trained with {different}: give the same options")
-    return source
+from sdm_lite.train.start import find_start
 
 
 def prepare(config: RunConfig, processes: Processes, held: ExitStack) -> tuple[Run, Data, RunConfig]:
@@ -74,7 +46,7 @@ def prepare(config: RunConfig, processes: Processes, held: ExitStack) -> tuple[R
     folder = Path(config.output)
     training, held_out = open_splits(config)
     unet_config = preset(config.preset, training.num_classes, training.has_instances, image_size(config))
-    source = check_source(config, unet_config)
+    start = find_start(config, unet_config)
     if processes.is_main:
         check_writable_folder(folder)
         if config.save:
@@ -87,14 +59,16 @@ def prepare(config: RunConfig, processes: Processes, held: ExitStack) -> tuple[R
     data = open_data(config, training, held_out, processes)
     torch.manual_seed(config.train.seed)
     unet = make_unet(unet_config)
-    if source is not None:
-        unet.load_state_dict(source.unet.state_dict())
+    if start is not None:
+        unet.load_state_dict(start.tensors, strict=not start.left)
     tell = None if processes.is_main else (lambda line: None)
     run = resume_run(new_run(unet.to(processes.device), config.train), config, data=data.fingerprint, tell=tell)
     processes.load_state_dict(run.precision)
     pace = partial(measure_pace, run.unet, config, data, config.diffusion.build().to(processes.device), processes)
     config, run = fit_length(config, run, pace, tell=print if processes.is_main else tell)
     if processes.is_main:
+        if start is not None and start.left and not run.step:
+            print(start.told(config.start_from))
         if run.step:
             print(f"resuming at step {run.step} of {config.train.num_steps} from {folder}")
         write_whole(folder / "config.yaml", to_yaml(config))

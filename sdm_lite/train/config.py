@@ -109,6 +109,7 @@ class RunConfig:
 
     preset: str = _option("scenes-32", "the network, a name of sdm_lite.presets")
     start_from: str | None = _option(None, "weights to start from: a shipped name or a file")
+    adapt: bool = _option(False, "of start_from take the layers that fit, for another class list: the rest is told")
 
     device: str | None = _option(None, "where to compute: cpu, cuda, ...; default: a GPU if there is one")
     mixed_precision: str = _option("no", "no, bf16 or fp16; published code: fp16")
@@ -150,6 +151,8 @@ class RunConfig:
         _check(self, "at least 1", "log_steps", "num_samples", "evaluate_images", "crops")
         _check(self, "at least 0", "checkpoint_steps", "sample_steps", "evaluate_steps", "stop_after_no_improvement")
         _check(self, "at least 0", "checkpoint_minutes", "sample_minutes", "num_workers", "data_seed", "guidance_scale")
+        if self.adapt and self.start_from is None:
+            raise ValueError("adapt needs start_from: the weights of which to take what fits")
         self.diffusion.build()  # which knows what is wrong with it
         if self.mixed_precision not in ("no", "bf16", "fp16"):
             raise ValueError(f"mixed_precision must be no, bf16 or fp16, got {self.mixed_precision!r}")

@@ -101,7 +101,7 @@ def test_a_run_is_measured_by_its_own_steps_and_nothing_is_written(tmp_path, mon
     words = "--dataset scenes --preset tiny --num-images 700 --batch-size 4 --num-steps 5000 --device cpu".split()
     assert main(words) == 0
     first, paced, data, whole = capsys.readouterr().out.splitlines()
-    assert first.startswith("scenes, 16 x 16, preset tiny: 0.0 M weights, 12 condition channels")
+    assert first.startswith("scenes, 16 x 16, preset tiny: 0.1 M weights, 12 condition channels")
     took = re.match(r"20 steps of 4 images took (\d+) ms each here \(\d+ threads?, ([\d.]+) images/s\)", paced)
     assert 4000 / int(took[1]) == pytest.approx(float(took[2]), rel=0.2)
     assert data.startswith("rendering 700 examples takes ") and data.endswith("at every start")
