@@ -1,12 +1,11 @@
-"""The course run end to end; notebooks take `record_claim`, `record` and `check` from here."""
+"""The course run end to end; notebooks take `record_claim` and `record` from here."""
 
-from sdm_lite.reproduce.claims import check, record, record_claim, show_source
+from sdm_lite.reproduce.claims import record, record_claim, show_source
 from sdm_lite.reproduce.course import NOTEBOOKS, PROFILES, check_parameters, make_course, parse_parameters
 
 __all__ = [
     "NOTEBOOKS",
     "PROFILES",
-    "check",
     "check_parameters",
     "make_course",
     "parse_parameters",

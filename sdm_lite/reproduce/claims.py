@@ -1,4 +1,4 @@
-"""What a notebook says: of the paper's claims, of itself, whether an exercise is solved, the code it shows.
+"""What a notebook says: of the paper's claims, of itself, the code it shows.
 
 Apart because every notebook needs it: the standard library alone, nothing of the machinery that runs notebooks. A
 record of the paper's claim names a row of the ledger and takes its words and its rule; one of the course's own brings
@@ -126,32 +126,6 @@ def _tell(entry: dict) -> None:
     if path:
         with open(path, "a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")  # one write of one line: no reader ever sees half of it
-
-
-def check(answer: Any, passes: Callable[[Any], Any], *, hint: str, strict: bool = False) -> None:
-    """Says whether the answer to an exercise is right: "Right.", "Not yet." or "Not answered yet.", with a hint.
-
-    Args:
-        answer: what the reader found; None where they have not begun.
-        passes: from the answer to whether it is right. An error it raises counts as not right.
-        hint: where to look, said as long as the answer is missing or wrong.
-        strict: raise instead of hinting. For solutions, so that running the notebook proves them.
-
-    Raises:
-        ValueError: in strict mode, if the answer is missing or wrong.
-    """
-    verdict = "Not answered yet."
-    if answer is not None:
-        try:
-            verdict = "Right." if bool(passes(answer)) else "Not yet."
-        except Exception as error:
-            verdict = f"Not yet ({type(error).__name__}: {error})."
-    if verdict == "Right.":
-        print(verdict)
-    elif strict:
-        raise ValueError(f"solution: expected one that passes its check, got: {verdict} Correct one of the two")
-    else:
-        print(f"{verdict} Hint: {hint}")
 
 
 def claim_line(entry: dict) -> str:

@@ -1,6 +1,6 @@
 """What to run of the course, checked: everything that a user can ask for wrongly is found here, before any work starts.
 
-Apart because notebooks import this package, by way of `record` and `check`: nothing that runs them is imported here but
+Apart because notebooks import this package, by way of `record`: nothing that runs them is imported here but
 inside a function.
 """
 

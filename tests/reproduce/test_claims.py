@@ -1,14 +1,15 @@
-"""Claims are recorded as measured, and answers are checked with a hint."""
+"""Claims are recorded as measured, and what is shown of the package is its idea."""
 
 import ast
 import json
+import textwrap
 from typing import NamedTuple
 
 import pytest
 
 from sdm_lite.diffusion import GaussianDiffusion
 from sdm_lite.guidance import guide
-from sdm_lite.reproduce import check, record, record_claim, show_source
+from sdm_lite.reproduce import record, record_claim, show_source
 from sdm_lite.reproduce.claims import formulas_and_shapes
 from sdm_lite.sampling import sample_ddim
 from sdm_lite.spade import SPADE
@@ -123,19 +124,6 @@ def test_record_takes_tensors_of_one_element(capsys):
     assert capsys.readouterr().out == "The loss | 0.25 [0, 1] | holds (rule: as stated)\n"
 
 
-def test_check_hints_and_in_strict_mode_raises(capsys):
-    check(None, lambda answer: 1 / 0, hint="look left")
-    check(3, lambda answer: answer == 2, hint="look left")
-    check("3", lambda answer: answer > 2, hint="look left")
-    check(2, lambda answer: answer == 2, hint="look left")
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[:2] == ["Not answered yet. Hint: look left", "Not yet. Hint: look left"]
-    assert lines[2].startswith("Not yet (TypeError:") and lines[3] == "Right."
-    for answer in (None, 3):
-        with pytest.raises(ValueError, match="solution"):
-            check(answer, lambda answer: answer == 2, hint="", strict=True)
-
-
 def test_an_interval_says_which_it_is(monkeypatch, tmp_path, capsys):
     class Triple(NamedTuple):
         low: float
@@ -229,3 +217,16 @@ def test_what_notebooks_show_of_the_package_is_code_that_says_its_formula_and_sh
     ast.parse(shown)
     assert all(words in shown for words in kept) and not any(words in shown for words in left_out)
     assert isinstance(function, type) or len(shown.splitlines()) <= 30
+
+
+def test_a_loop_is_shown_alone_and_checks_of_arguments_are_not(capsys):
+    show_source(sample_ddim, inner="steps")
+    loop = capsys.readouterr().out
+    assert loop.startswith("def steps(x: Tensor)") and "return steps" not in loop and len(loop.splitlines()) <= 10
+    show_source(GaussianDiffusion.predict)
+    shown = capsys.readouterr().out
+    assert "raise" not in shown and "chunk(2" in shown
+    ast.parse(textwrap.dedent(shown))
+    show_source(GaussianDiffusion.losses)
+    signature = capsys.readouterr().out.partition('"""')[0]
+    assert len(signature.splitlines()) <= 4 and "vlb_weight: float = 0.001," in signature
