@@ -5,8 +5,8 @@ import numpy as np
 
 # %% exercise 1
 # 1 B: a step undoes one step, so it divides by the root of one 1 - beta_t. With the product, every step undoes all.
-# 2 C: the noise has weight sqrt(1 - alpha_t) in y_t, and one step's share of it goes.
-# 3 B: Sigma is the variance of y_{t-1} itself, so nothing multiplies it. 4 B: the loop ends at 1, never at 0.
+# 2 C: the noise has weight sqrt(1 - alpha_t) in x_t, and one step's share of it goes.
+# 3 B: Sigma is the variance of x_{t-1} itself, so nothing multiplies it. 4 B: the loop ends at 1, never at 0.
 my_reading = "BCBB"
 
 

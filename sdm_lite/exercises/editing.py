@@ -97,14 +97,14 @@ JUMPS = Exercise(
     title="the price of a jump",
     level="medium",
     hints=(
-        "A jump costs nothing: the network is evaluated 250 r times.",
+        "A jump costs nothing: the network is evaluated 250 w times.",
         "There are 25 stretches, and each has one jump fewer than walks.",
     ),
     right=_affordable(),
     slips=(
         Slip((8, 200), "the first is right. Before the first walk of a stretch there is no jump: r - 1 each."),
         Slip((8, 7), "the first is right; 7 jumps are those of one stretch, and there are 25."),
-        Slip((8, 168), "the first is right. All 25 stretches are walked r times, the last one too."),
+        Slip((8, 168), "the first is right. All 25 stretches are walked w times, the last one too."),
         Slip((80, 1975), "a walk of 250 steps costs 250 evaluations however it is cut."),
         Slip((7, 150), "more can be afforded: 2000 / 250."),
     ),
