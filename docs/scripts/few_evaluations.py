@@ -41,6 +41,7 @@ SCALE = 1.5  # where everything is measured
 OTHER_SCALES = (1.0, 2.0, 3.0)  # where pictures are held against the teacher's alone: does the student read its input?
 # The targets, fixed before a student was trained: its FID over the teacher's, by number of evaluations.
 TARGETS = {4: 1.2, 2: 1.5}
+ANOTHER = 0.2  # root mean square from which a picture counts as another one: two samples of a map differ by about 0.65
 SCORES = {
     "miou": "mIoU ratio",
     "diversity": "diversity ratio",
@@ -135,10 +136,15 @@ def ratio(one: Statistic, other: Statistic, i: Tensor) -> float:
     return one.of(i)[0] / other.of(i)[0]
 
 
-def to_teacher(row: Row, folder: Path) -> float:
-    """Root mean squared difference of a row's pictures from the teacher's 25 steps, from the same noise."""
+def to_teacher(row: Row, folder: Path) -> dict[str, float]:
+    """How a row's pictures differ from the teacher's of 25 steps, from the same noise: root mean square of each.
+
+    The median, and the share of pictures that became others: a mean would tell of those few alone.
+    """
     teacher = TEACHER._replace(scale=row.scale)
-    return (pictures(row, folder)["first"] - pictures(teacher, folder)["first"]).square().mean().sqrt().item()
+    difference = pictures(row, folder)["first"] - pictures(teacher, folder)["first"]
+    rms = difference.square().flatten(1).mean(1).sqrt()
+    return {"median": rms.median().item(), "others": (rms > ANOTHER).double().mean().item()}
 
 
 def number(one: dict[str, object]) -> str:
@@ -156,15 +162,28 @@ def verdict(row: dict[str, object]) -> str:
 
 def page(stored: dict[str, object], sizes: Sizes) -> str:
     """The page, of what is stored."""
-    heads = ["FID over the teacher's", "target", "FID less its floor", *SCORES.values(), "RMS to the teacher"]
+    heads = [
+        "FID over the teacher's",
+        "target",
+        "FID less its floor",
+        *SCORES.values(),
+        "median RMS to the teacher",
+        "other pictures",
+    ]
     table = [f"| drawn by, evaluations, grid | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
     for row in stored["rows"]:
         cells = [row["words"], number(row["ratio"]), verdict(row), number(row["frechet"])]
-        cells += [*(number(row[name]) for name in SCORES), f"{row['rms']:.3f}"]
+        cells += [
+            *(number(row[name]) for name in SCORES),
+            f"{row['to_teacher']['median']:.3f}",
+            f"{row['to_teacher']['others']:.0%}",
+        ]
         table.append(f"| {' | '.join(cells)} |")
     slider = ["| s | " + " | ".join(f"student, {n}" for n in LANDINGS) + " |", "|---" * (1 + len(LANDINGS)) + "|"]
     for scale, values in stored["slider"].items():
-        slider.append(f"| {scale} | " + " | ".join(f"{value:.3f}" for value in values) + " |")
+        slider.append(
+            f"| {scale} | " + " | ".join(f"{one['median']:.3f} ({one['others']:.0%})" for one in values) + " |"
+        )
     return f"""# Four evaluations, two, one
 
 Written by `{COMMAND}`: a student of `python -m sdm_lite.distill` and its
@@ -177,7 +196,168 @@ both. 95 % centred bootstrap over layouts; one teacher, one student.
 
 {chr(10).join(table)}
 
-Root mean squared difference from the teacher's {TEACHER_STEPS} steps at other scales, from the same noise, over
+Beside the scores: the root mean squared difference of a picture from the teacher's of {TEACHER_STEPS} steps, from the
+same noise, its median over pictures, and how many pictures became others (above {ANOTHER:g}). The same at other scales,
+over {stored["num_slider"]} layouts: does the student read its input?
+# The targets, fixed before a student was trained: its FID over the teacher's, by number of evaluations.
+TARGETS = {4: 1.2, 2: 1.5}
+ANOTHER = 0.2  # root mean square from which a picture counts as another one: two samples of a map differ by about 0.65
+SCORES = {
+    "miou": "mIoU ratio",
+    "diversity": "diversity ratio",
+    "time_of_day_tv": "hour less its floor",
+    "season_tv": "season less its floor",
+    "high_frequency_ratio": "Laplacian ratio",
+}
+
+
+class Row(NamedTuple):
+    """What is drawn in one go: by whom, with how many evaluations, on which grid, at which scale."""
+
+    who: str  # "teacher" or "student"
+    num_steps: int
+    grid: str
+    scale: float = SCALE
+
+    @property
+    def file_name(self) -> str:
+        """Where its pictures are kept."""
+        return f"{self.who}-{self.num_steps}-{self.grid.replace(' ', '-')}-s{self.scale:g}.safetensors"
+
+    @property
+    def words(self) -> str:
+        """What it is called on the page."""
+        return f"student, {self.num_steps}" if self.who == "student" else f"teacher, {self.num_steps}, {self.grid}"
+
+
+GRIDS: dict[str, TimeGrid] = {"equal strides": trailing, "rho 7": karras, "landings": landings}
+TEACHER = Row("teacher", TEACHER_STEPS, "equal strides")
+FEW = [Row("teacher", n, grid) for n in LANDINGS for grid in GRIDS if (n, grid) != (1, "rho 7")]
+STUDENT = [Row("student", n, "landings") for n in LANDINGS]
+SLIDER = [one._replace(scale=scale) for one in (TEACHER, *STUDENT) for scale in OTHER_SCALES]
+
+
+def settings_of(row: Row) -> SampleSettings:
+    """How a row is drawn."""
+    if row.who == "student":
+        return student_settings(row.num_steps, row.scale)
+    return SampleSettings(row.scale, row.num_steps, sample_ddim, INTERVAL, grid=GRIDS[row.grid])
+
+
+def draw(folder: Path, models: dict[str, Model], sizes: Sizes, num_slider: int) -> None:
+    """Draw every row that is not in the folder yet; those of the slider of the first layouts alone."""
+    maps = sizes.layouts(32)
+    for row in [TEACHER, *STUDENT, *FEW, *SLIDER]:
+        path, whole = folder / row.file_name, row.scale == SCALE
+        if path.exists():
+            continue
+        print(f"{row.words}, s = {row.scale:g}", flush=True)
+        samples_of = sizes.samples_of if whole else [1] * num_slider
+        chosen = maps if whole else [part[:num_slider] for part in maps]
+        groups = draw_groups(models[row.who], *chosen, samples_of, settings_of(row), progress=progress)
+        several = sizes.num_diversity_layouts if whole else 0
+        tensors = {"first": torch.stack([group[0] for group in groups])}
+        if several:
+            tensors["several"] = torch.stack(groups[:several])
+        save_tensors(path, tensors, {"format": "sdm_lite samples 1"})
+
+
+def pictures(row: Row, folder: Path) -> dict[str, Tensor]:
+    """The pictures of a row; an error in one line if they are not there."""
+    if not (folder / row.file_name).exists():
+        raise SystemExit(f"error: no {row.file_name} in {folder}: run it without --write first")
+    return load_tensors(folder / row.file_name)[0]
+
+
+def measured(row: Row, folder: Path, judge: Judge, truth: object) -> dict[str, Statistic]:
+    """A row's scores as functions of layouts."""
+    tensors = pictures(row, folder)
+    if len(tensors["first"]) != truth.sizes.num_layouts:
+        raise SystemExit(f"error: {folder / row.file_name} was drawn for {len(tensors['first'])} layouts: delete it")
+    images = evaluate_images(judge, tensors["first"][:, None], truth.sizes.layouts(32)[0])
+    return statistics(images, layout_diversity(judge, tensors["several"]), truth)
+
+
+def told(of: object, num_layouts: int, num_resamples: int) -> dict[str, object]:
+    """A function of layouts on all of them, with its interval."""
+    value = of(torch.arange(num_layouts))
+    replicates = bootstrap(of, num_layouts, num_resamples=num_resamples)
+    return {"value": value, "interval": list(centred_interval(value, replicates, of=f"{num_layouts} layouts")[:2])}
+
+
+def apart(statistic: Statistic, i: Tensor) -> float:
+    """A score beside the truth's: a ratio to it, or what is above the floor."""
+    value, true = statistic.of(i)
+    return value / true if statistic.apart == "ratio" else value - true
+
+
+def ratio(one: Statistic, other: Statistic, i: Tensor) -> float:
+    """One distance over another, on the same layouts."""
+    return one.of(i)[0] / other.of(i)[0]
+
+
+def to_teacher(row: Row, folder: Path) -> dict[str, float]:
+    """How a row's pictures differ from the teacher's of 25 steps, from the same noise: root mean square of each.
+
+    The median, and the share of pictures that became others: a mean would tell of those few alone.
+    """
+    teacher = TEACHER._replace(scale=row.scale)
+    difference = pictures(row, folder)["first"] - pictures(teacher, folder)["first"]
+    rms = difference.square().flatten(1).mean(1).sqrt()
+    return {"median": rms.median().item(), "others": (rms > ANOTHER).double().mean().item()}
+
+
+def number(one: dict[str, object]) -> str:
+    """A value with its interval."""
+    return f"{one['value']:.3f} [{one['interval'][0]:.3f}, {one['interval'][1]:.3f}]"
+
+
+def verdict(row: dict[str, object]) -> str:
+    """Whether a student's ratio to its teacher is within the target, by its whole interval."""
+    target, (low, high) = TARGETS.get(row["num_steps"]), row["ratio"]["interval"]
+    if row["who"] != "student" or target is None:
+        return ""
+    return f"within {target:g}" if high <= target else f"not within {target:g}" if low > target else "undecided"
+
+
+def page(stored: dict[str, object], sizes: Sizes) -> str:
+    """The page, of what is stored."""
+    heads = [
+        "FID over the teacher's",
+        "target",
+        "FID less its floor",
+        *SCORES.values(),
+        "median RMS to the teacher",
+        "other pictures",
+    ]
+    table = [f"| drawn by, evaluations, grid | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
+    for row in stored["rows"]:
+        cells = [row["words"], number(row["ratio"]), verdict(row), number(row["frechet"])]
+        cells += [
+            *(number(row[name]) for name in SCORES),
+            f"{row['to_teacher']['median']:.3f}",
+            f"{row['to_teacher']['others']:.0%}",
+        ]
+        table.append(f"| {' | '.join(cells)} |")
+    slider = ["| s | " + " | ".join(f"student, {n}" for n in LANDINGS) + " |", "|---" * (1 + len(LANDINGS)) + "|"]
+    for scale, values in stored["slider"].items():
+        slider.append(
+            f"| {scale} | " + " | ".join(f"{one['median']:.3f} ({one['others']:.0%})" for one in values) + " |"
+        )
+    return f"""# Four evaluations, two, one
+
+Written by `{COMMAND}`: a student of `python -m sdm_lite.distill` and its
+teacher `scenes-32`, guided at s = {SCALE:g} for t <= {INTERVAL[1]}, on {sizes.num_layouts} test layouts,
+Scenes(seed={sizes.scenes_seed}), the same noise in every row. A student's evaluation is one encode and one decode, a
+guided one of the teacher one encode and two decodes.
+Targets, fixed before a student was trained: FID over that of the teacher's {TEACHER_STEPS} steps at most
+{TARGETS[4]:g} with 4 evaluations and {TARGETS[2]:g} with 2; the whole interval decides. Layouts are resampled once for
+both. 95 % centred bootstrap over layouts; one teacher, one student.
+
+{chr(10).join(table)}
+
+Beside the scores: the root mean squared difference of a picture from the teacher's of {TEACHER_STEPS} steps, from the
+same noise, its median over pictures, and how many pictures became others (above {ANOTHER:g}). The same at other scales, over
 {stored["num_slider"]} layouts: does the student read its input?
 
 {chr(10).join(slider)}
@@ -221,7 +401,7 @@ def main() -> None:
             name: told(partial(apart, of[name]), of[name].num_layouts, args.num_resamples)
             for name in ("frechet", *SCORES)
         }
-        ratios = {"ratio": told(of_ratio, sizes.num_layouts, args.num_resamples), "rms": to_teacher(row, folder)}
+        ratios = {"ratio": told(of_ratio, sizes.num_layouts, args.num_resamples), "to_teacher": to_teacher(row, folder)}
         stored["rows"].append(asked | ratios | scores)
     stored["slider"] = {
         f"{scale:g}": [to_teacher(row._replace(scale=scale), folder) for row in STUDENT] for scale in OTHER_SCALES

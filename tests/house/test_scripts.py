@@ -101,8 +101,10 @@ def test_few_evaluations(loaded, tmp_path, monkeypatch):
     page, stored = (tmp_path / "few_evaluations.md").read_text(), read_evidence("few_evaluations", folder=tmp_path)
     rows = {row["words"]: row for row in stored.results["rows"]}
     itself = rows["teacher, 25, equal strides"]
-    assert (itself["ratio"], itself["rms"]) == ({"value": 1.0, "interval": [1.0, 1.0]}, 0.0)
-    assert 0.01 < rows["teacher, 4, landings"]["rms"] < rows["teacher, 1, landings"]["rms"]
+    assert itself["ratio"] == {"value": 1.0, "interval": [1.0, 1.0]}
+    assert itself["to_teacher"] == {"median": 0.0, "others": 0.0}
+    four, one = (rows[f"teacher, {n}, landings"]["to_teacher"] for n in (4, 1))
+    assert 0.01 < four["median"] < one["median"] and one["others"] == 1
     assert page.count("\n| student, ") == 3 and page.count("\n| teacher, ") == 9
     assert script.verdict({"who": "student", "num_steps": 4, "ratio": {"interval": [1.0, 1.1]}}) == "within 1.2"
     assert (tmp_path / "images" / "few_evaluations.png").exists()
