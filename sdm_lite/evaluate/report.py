@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 NUM_COLUMNS = 8
 WEAK_JUDGE = 0.5  # mIoU on photographs: it reads less than half of what is there
-NOT_SAID = {"command": "python -m sdm_lite.evaluate", "sdm_lite": __version__, "torch": torch.__version__}
+CALLED = "no command: a call of sdm_lite.evaluate.report.write_photograph_report"  # by a notebook, for instance
+NOT_SAID = {"command": CALLED, "sdm_lite": __version__, "torch": torch.__version__}
 VERY_FEW, FEW = 50, 1000  # photographs: below, the numbers are chance; below, they rank but do not measure
 
 

@@ -8,6 +8,7 @@ Shapes: K condition channels, H x W pixels, T training timesteps.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +29,11 @@ from sdm_lite.widgets.painting import LabelMap
 DEFAULT = SampleSettings(guidance_interval=(1, 800))  # what the course takes: docs/recipe.md
 
 NUM_FRAMES = 8  # of the denoising strip
+
+
+def settings_for(dataset: Any) -> SampleSettings:
+    """DEFAULT at the guidance scale of a data set, where it has one: what a widget shows first if nothing is asked."""
+    return replace(DEFAULT, guidance_scale=getattr(dataset, "guidance_scale", DEFAULT.guidance_scale))
 
 
 class Frame(NamedTuple):

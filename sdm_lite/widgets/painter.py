@@ -20,7 +20,16 @@ from sdm_lite.viz import colorize, show_grid, to_uint8
 from sdm_lite.widgets.base import Shown, Tile, find_ipywidgets, tiles_html
 from sdm_lite.widgets.canvas import PageFront, PlainFront, canvas_class
 from sdm_lite.widgets.controls import ROW, scale_field, seed_field
-from sdm_lite.widgets.drawing import DEFAULT, Frame, condition_of, draw_now, draw_sample, examples_of, in_words, painted
+from sdm_lite.widgets.drawing import (
+    Frame,
+    condition_of,
+    draw_now,
+    draw_sample,
+    examples_of,
+    in_words,
+    painted,
+    settings_for,
+)
 from sdm_lite.widgets.jobs import Job, Runner
 from sdm_lite.widgets.painting import LabelMap, apply_gesture, landscapes
 
@@ -39,7 +48,8 @@ class LabelPainter(Shown):
         model: network and process, as `load_model` gives them.
         dataset: the data set that the network reads, such as `Scenes(32)`.
         indices: layouts to start from, by their number in the data set; the first is shown.
-        settings: scale, seed, steps and sampler of the sample; scale and seed can be changed.
+        settings: scale, seed, steps and sampler of the sample; scale and seed can be changed. None = as the course
+            samples, at the data set's scale.
         on_sample: called after each sample with the label map (H, W) int64 and the sample (H, W, 3) uint8, if given; in
             the thread that draws.
         beside: others that draw the painted map from the same seed, by name, as for `SamplingPanel`.
@@ -59,13 +69,13 @@ class LabelPainter(Shown):
         dataset: Any,
         indices: Sequence[int] = tuple(range(4)),
         *,
-        settings: SampleSettings = DEFAULT,
+        settings: SampleSettings | None = None,
         on_sample: Callable[[np.ndarray, np.ndarray], None] | None = None,
         beside: Mapping[str, Painter] | None = None,
     ):
         self._model, self._dataset, self._on_sample = model, dataset, on_sample
         self._beside = dict(beside or {})
-        self._settings = settings.check(model.diffusion)
+        self._settings = (settings or settings_for(dataset)).check(model.diffusion)
         self._starts = {
             name: LabelMap(one.label_map, dataset.num_classes, instance_map=one.instance_map)
             for name, one in examples_of(model, dataset, indices).items()

@@ -23,7 +23,6 @@ from sdm_lite.viz import colorize, show_grid, to_uint8
 from sdm_lite.widgets.base import Shown, Tile, find_ipywidgets, table_html, tiles_html
 from sdm_lite.widgets.controls import Controls
 from sdm_lite.widgets.drawing import (
-    DEFAULT,
     NUM_FRAMES,
     Drawing,
     Frame,
@@ -35,6 +34,7 @@ from sdm_lite.widgets.drawing import (
     label_difference,
     painted,
     sampler_name,
+    settings_for,
 )
 from sdm_lite.widgets.jobs import BUTTON, Job, Runner
 from sdm_lite.widgets.names import names_and_keys
@@ -66,7 +66,8 @@ class SamplingPanel(Shown):
         dataset: the data set that the network reads, such as `Scenes(32)`.
         indices: the layouts to choose from, by their number in the data set.
         scales: guidance scales to scrub, each at least 0.
-        settings: what is shown first; its scale becomes the nearest of `scales`.
+        settings: what is shown first; its scale becomes the nearest of `scales`. None = as the
+            course samples, at the data set's scale.
         beside: others that draw the same map from the same seed, by name: a GAN, as `baselines.gan.painting.painter_of`
             makes it, for instance. They must be quick: they draw whenever layout or seed changes.
 
@@ -85,7 +86,7 @@ class SamplingPanel(Shown):
         indices: Sequence[int] = tuple(range(6)),
         *,
         scales: Sequence[float] = SCALES,
-        settings: SampleSettings = DEFAULT,
+        settings: SampleSettings | None = None,
         beside: Mapping[str, Painter] | None = None,
     ):
         self._model, self._dataset = model, dataset
@@ -93,6 +94,7 @@ class SamplingPanel(Shown):
         self._examples, self._scales = examples_of(model, dataset, indices), sorted({float(scale) for scale in scales})
         if not self._scales:
             raise ValueError("expected at least one guidance scale, got none")
+        settings = settings or settings_for(dataset)
         asked = settings.check(model.diffusion).guidance_scale
         for scale in self._scales:
             replace(settings, guidance_scale=scale).check(model.diffusion)

@@ -10,6 +10,7 @@ from sdm_lite.app import __main__ as app_command
 from sdm_lite.app.page import VARIABLE, Words, as_text, open_page, words_of
 from sdm_lite.checkpoints import save_model
 from sdm_lite.train import LITE_DIFFUSION
+from sdm_lite.widgets import LabelPainter, SamplingPanel
 
 
 @pytest.fixture
@@ -41,6 +42,12 @@ def test_a_network_and_data_of_ones_own(camvid, tmp_path, monkeypatch):
     figures = page.panel().figures()
     assert len(figures) == 2, "the panel draws at its own scales"
     assert page.study(str(tmp_path / "votes.csv")).study.num_left == 2
+
+
+def test_widgets_in_a_notebook_begin_at_the_data_sets_scale(camvid):
+    page = open_page(camvid)
+    assert SamplingPanel(page.model, page.dataset, [0]).settings.guidance_scale == 2.0
+    assert LabelPainter(page.model, page.dataset, [0])._settings.guidance_scale == 2.0
 
 
 def test_without_dropped_labels_nothing_is_guided_and_there_is_nothing_to_vote_on(camvid, tmp_path, capsys):
