@@ -70,9 +70,9 @@ class LabelledMixture:
         Returns:
             (num, C) float64 and the component of each, (num,) int64.
         """
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator("cpu").manual_seed(seed)
         which = torch.multinomial(self._weights_of(label), num, replacement=True, generator=generator)
-        noise = torch.randn(num, self.means.shape[1], generator=generator, dtype=torch.float64)
+        noise = torch.randn(num, self.means.shape[1], generator=generator, dtype=torch.float64, device="cpu")
         return self.means[which] + _turn(self.axes[which], self.variances[which].sqrt() * noise), which
 
     def explain(self, x: Tensor, alpha_bar: Tensor | float, label: int | None = None) -> Explained:

@@ -77,7 +77,8 @@ def train(run: Run, diffusion: GaussianDiffusion, of: Trajectories, config: Trai
         generator = step_generator(config.seed, step, 11)
         which = torch.randint(len(of.scale), (config.batch_size,), generator=generator, device="cpu")
         jump = torch.randint(number, (config.batch_size,), generator=generator, device="cpu")
-        flip = torch.rand(config.batch_size, generator=generator, device="cpu") < config.flip_probability
+        drawn = torch.rand(config.batch_size, generator=generator, dtype=torch.float32, device="cpu")
+        flip = drawn < config.flip_probability
         loss = loss_of(unet, diffusion, show(unet, diffusion, of, which, jump, flip)).mean()
         run.optimizer.zero_grad(set_to_none=True)
         loss.backward()
