@@ -2,7 +2,7 @@
 
 import pytest
 from made_notebooks import network_loads, unconverted_equations
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from sdm_lite.reproduce.pages import math_html, notebook_page
 
@@ -20,6 +20,14 @@ def test_a_cell_that_is_folded_is_folded_in_the_page():
     page = notebook_page(new_notebook(cells=[hidden, new_code_cell("y = 2")]), title="a <b>")
     assert page.count("<details>") == 1 and "<summary>One &lt;a&gt; day</summary>" in page
     assert "<title>a &lt;b&gt;</title>" in page and network_loads(page) == []
+
+
+def test_a_picture_has_its_own_words_in_the_page_or_those_of_its_cell():
+    told = {"image/png": {"alt": "a < b, rising"}}
+    outputs = [new_output("display_data", {"image/png": "aGk="}, metadata=of) for of in (told, {})]
+    cell = new_code_cell("draw()", outputs=outputs, metadata={"caption": "Two curves."})
+    page = notebook_page(new_notebook(cells=[cell]), title="a")
+    assert 'alt="a &lt; b, rising"' in page and 'alt="Two curves."' in page
 
 
 @pytest.mark.parametrize(
