@@ -1,6 +1,9 @@
 """The notebook contract, held over the notebooks as committed; test_nbval.py runs them all."""
 
 import ast
+import contextlib
+import io
+import linecache
 import re
 import sys
 from importlib import import_module
@@ -168,8 +171,8 @@ def test_exercises_are_a_task_and_a_cell_that_checks_itself(path, notebook):
     """No answer stands in a notebook: it has the task, a stub and its check; hints and levels are the package's."""
     if not tagged(notebook, "exercise"):
         pytest.skip("a lesson without exercises")
-    lesson = import_module(f"sdm_lite.exercises.{path.stem[3:]}").LESSON
-    cells = tagged(notebook, "exercise")
+    module = import_module(f"sdm_lite.exercises.{path.stem[3:]}")
+    lesson, cells = module.LESSON, tagged(notebook, "exercise")
     assert [asked(cell)[0] for cell in cells] == list(range(1, len(lesson.exercises) + 1))
     assert 2 <= len(cells) <= 6
     for number, (cell, exercise) in enumerate(zip(cells, lesson.exercises, strict=True), start=1):
@@ -179,10 +182,19 @@ def test_exercises_are_a_task_and_a_cell_that_checks_itself(path, notebook):
         assert (task.id, cell.id) == (f"task-{number}", f"exercise-{number}")
         assert re.search(r"\(about \d+ minutes\)$", task.source)
         assert re.fullmatch(r"Not answered yet.*\nhint\(\d\) gives a hint\.\n", printed(cell)), "the stub must not pass"
+        assert printed(cell) == printed_by(cell.source, vars(module)), "what is committed is not what the stub prints"
         name = asked(cell)[1]
         assert name.startswith("my_")
         for other in code_cells(notebook):
             assert other is cell or not re.search(rf"\b{name}\b", other.source), f"{other.id} uses an answer"
+
+
+def printed_by(source: str, scope: dict) -> str:
+    """What a cell prints, run by itself; its lines can be found, as in a kernel."""
+    linecache.cache["cell"] = (len(source), None, source.splitlines(keepends=True), "cell")
+    with contextlib.redirect_stdout(io.StringIO()) as words:
+        exec(compile(source, "cell", "exec"), {"check": scope["check"], "hint": scope["hint"]})
+    return words.getvalue()
 
 
 def test_what_an_answer_imports_the_notebook_imports(path, notebook):
