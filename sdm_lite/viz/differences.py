@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sdm_lite.pictures import OKABE_ITO
+from sdm_lite.viz.alt import describe
 from sdm_lite.viz.style import FAINT, settings
 from sdm_lite.viz.words import drawable
 
@@ -84,7 +85,19 @@ def plot_differences(
         figure.tight_layout(rect=(0, 0.05, 1, 1))
         figure.draw_without_rendering()
         pyplot.close(figure)
-    return figure
+    told = [
+        f"{row}, {question}: {'; '.join(_in_words(one, more, names) for one in rows.get(row, ())) or 'not measured'}"
+        for question, rows in panels.items()
+        for row, more in more_is_better.items()
+    ]
+    return describe(figure, ". ".join([title or "Differences", *told]))
+
+
+def _in_words(one: Difference, more_is_better: bool, names: tuple[str, str]) -> str:
+    """A difference as a list says it: where, and who is better."""
+    if one.value is None:
+        return f"{one.name} not measured"
+    return f"{one.name} {names[(one.value > 0) != more_is_better] + ' better' if one.is_decided else 'undecided'}"
 
 
 def _draw_differences(axes: Any, differences: Sequence[Difference], more_is_better: bool) -> None:

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from sdm_lite.viz.alt import describe
 from sdm_lite.viz.style import FAINT, styled_axes
 from sdm_lite.viz.words import drawable
 
@@ -57,9 +58,11 @@ def plot_plane(
         axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if log_x else "linear")
         axes.margins(y=0.15)
         if title is not None:
-            axes.set_title(textwrap.fill(drawable(title), 64), fontsize="medium")
-        _name_points(axes, {name: tuple(place)} | {one: (x[0], y[0]) for one, (x, y) in points.items()})
-    return figure
+            axes.set_title(textwrap.fill(drawable(title), 88), fontsize="medium")
+        places = {name: tuple(place)} | {one: (x[0], y[0]) for one, (x, y) in points.items()}
+        _name_points(axes, places)
+    told = "; ".join(f"{one} at {x:.4g}, {y:.4g}" for one, (x, y) in places.items())
+    return describe(figure, f"{title + '. ' if title else ''}Points of {xlabel} and {ylabel}: {told}")
 
 
 def _name_points(axes: Axes, places: Mapping[str, tuple[float, float]]) -> None:

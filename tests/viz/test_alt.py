@@ -56,6 +56,14 @@ def test_words_of_one_s_own_come_first():
     assert viz.alt_text(viz.describe(figure, "A line\nthat rises.")) == "A line that rises."
 
 
+def test_differences_are_told_one_by_one():
+    of = viz.Difference
+    panels = {"Steps": {"mIoU": [of("500", 0.5, 0.1, 0.9), of("1000", 0.1, -0.1, 0.3), of("2000")]}}
+    figure = viz.plot_differences(panels, more_is_better={"mIoU": True, "FID": False}, names=("SDM", "concat"))
+    expected = "mIoU, Steps: 500 SDM better; 1000 undecided; 2000 not measured. FID, Steps: not measured"
+    assert viz.alt_text(figure) == f"Differences. {expected}"
+
+
 SHOWN = """
 import json
 from IPython.core.interactiveshell import InteractiveShell

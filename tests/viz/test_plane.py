@@ -24,6 +24,7 @@ def test_a_plane_has_a_cross_for_each_point_and_the_point_to_hold_them_against()
     across = [[end[0] for end in one] for one in ends if one[0][1] == one[1][1] == 0.5]
     assert 0 < min(across[0]) < 0.1 and max(across[0]) == 3.0, "what lies below 0 has no place on a logarithm"
     assert {text.get_text() for text in axes.texts} == {"A", "B", "truth"}
+    assert viz.alt_text(figure) == "Points of FID and diversity: truth at 1, 0.9; A at 2, 0.5; B at 4, 0"
     with pytest.raises(ValueError, match="expected at least one point, got none"):
         viz.plot_plane({}, xlabel="", ylabel="", reference=("truth", 1.0, 0.9))
 
