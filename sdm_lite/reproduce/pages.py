@@ -92,7 +92,8 @@ def markdown_html(source: str, *, address: Callable[[str], str] = notebooks_as_p
         def image(self, text: str, url: str, title: str | None = None) -> str:
             return super().image(text, address(url), title)
 
-    return MarkdownWithMath(renderer=Renderer(escape=False, exclude_anchor_links=True)).render(source)
+    html = MarkdownWithMath(renderer=Renderer(escape=False, exclude_anchor_links=True)).render(source)
+    return re.sub(r"<th([^>]*)></th>", r"<td\1></td>", html)  # a corner of a table heads nothing
 
 
 def anchor(heading: str) -> str:

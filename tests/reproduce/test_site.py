@@ -101,6 +101,9 @@ def test_headings_do_not_skip_and_pictures_have_words(pages):
         assert page.headings[0] == 1 and page.headings.count(1) == 1, path
         skips = [pair for pair in zip(page.headings, page.headings[1:], strict=False) if pair[1] > pair[0] + 1]
         assert skips == [] and page.nameless == [], path
+        assert not re.search(r"<th[^>]*></th>", path.read_text()), f"{path}: a heading that says nothing"
+        labels = re.findall(r'<nav[^>]*aria-label="([^"]+)"', path.read_text())
+        assert len(set(labels)) == len(labels), f"{path}: landmarks of one name"
         assert page.tags.count("main") == 1 and 'lang="en"' in path.read_text()[:300]
 
 
