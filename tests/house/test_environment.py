@@ -285,8 +285,9 @@ def test_an_installed_wheel_hands_out_the_course_with_links_that_lead_somewhere(
         text = "".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
         links = {link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text)} - {""}
         assert {link for link in links if "://" not in link} <= names
-        inside = {link.partition("/main/")[2] for link in links if link.startswith(PROJECT["urls"]["Homepage"])}
-        assert [link for link in inside if not (ROOT / link).exists()] == []
+        ours = [link for link in links if link.startswith(PROJECT["urls"]["Homepage"])]
+        assert [link for link in ours if not re.search(r"/blob/main/(.+)", link)] == []
+        assert [link for link in ours if not (ROOT / link.partition("/blob/main/")[2]).exists()] == []
     again = said_by(f"import sys; sys.stderr = sys.stdout; {COPY.format(str(tmp_path / 'mine'))}", site)
     assert again.startswith("error: ") and again.endswith("give another folder\n2")
 

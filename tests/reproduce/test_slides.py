@@ -41,7 +41,7 @@ def test_a_deck_shows_pictures_and_equations_and_no_code(tmp_path):
     (path,) = write_slides(tmp_path, {"00_a": small_notebook()}, reveal="reveal")
     text = path.read_text(encoding="utf-8")
     assert f'src="data:image/png;base64,{PNG}"' in text and "<mfrac>" in text
-    assert "import secret" not in text and "a number" not in text
+    assert "import secret" not in text and ">plot<" not in text and "a number" not in text
     assert 'src="reveal/dist/reveal.js"' in text and "://" not in "".join(
         line for line in text.splitlines() if "<script src" in line or "<link" in line
     )
