@@ -204,7 +204,65 @@ def right_of_xt(t, r, beta):
     return (1 - beta) ** 0.5 * (1 - r) / (1 - t)
 
 
+def bound_turned_round(x_0, q_T, p_T, q_steps, p_steps, p_0):
+    last = 0.5 * ((x_0 - p_0.mean) ** 2 / p_0.log_variance.exp() + p_0.log_variance + np.log(2 * np.pi))
+    return (normal_kl(p_T, q_T) + sum(map(normal_kl, p_steps, q_steps)) + last) / np.log(2)
+
+
+def bound_without_its_end(x_0, q_T, p_T, q_steps, p_steps, p_0):
+    last = 0.5 * ((x_0 - p_0.mean) ** 2 / p_0.log_variance.exp() + p_0.log_variance + np.log(2 * np.pi))
+    return (sum(map(normal_kl, q_steps, p_steps)) + last) / np.log(2)
+
+
+def std_without_guidance(v, s, alpha_bars):
+    std = 1.0
+    for now, then in zip(alpha_bars[:-1], alpha_bars[1:], strict=True):
+        eps = (1 - now) ** 0.5 / (now * v + 1 - now)
+        std *= then**0.5 * (1 - (1 - now) ** 0.5 * eps) / now**0.5 + (1 - then) ** 0.5 * eps
+    return std
+
+
+def edges_on_one_side(instance_map):
+    edges = torch.zeros_like(instance_map, dtype=torch.bool)
+    edges[:, 1:] |= instance_map[:, 1:] != instance_map[:, :-1]
+    edges[:, :, 1:] |= instance_map[:, :, 1:] != instance_map[:, :, :-1]
+    return edges[:, None].float()
+
+
+def edges_of_a_ring(instance_map):
+    differs = [instance_map != instance_map.roll(by, axis) for by in (1, -1) for axis in (1, 2)]
+    return torch.stack(differs).any(0)[:, None].float()
+
+
+def ddim_without_division(x_0, x_t, alpha_bar_t, alpha_bar_r):
+    return alpha_bar_r.sqrt() * x_0 + (1 - alpha_bar_r).sqrt() * (x_t - alpha_bar_t.sqrt() * x_0)
+
+
 WRONG = {
+    "from_one_number_to_a_bound": [
+        (1, lambda v: (1 / v, (v * np.log(2)) ** 0.5), "half"),
+        (1, lambda v: (1 / (2 * v), (2 * v) ** 0.5), "one nat"),
+        (2, lambda a, A, b, B: ((a + b) / 2, A * B / (A + B)), "half-way"),
+        (2, lambda a, A, b, B: ((a * B + b * A) / (A + B), A + B), "precisions"),
+        (3, bound_turned_round, "stands first"),
+        (3, bound_without_its_end, "end of the noise"),
+        (4, lambda now, before: before / (1 - before) - now / (1 - now), "half"),
+        (4, lambda now, before: 0.5 * now / (1 - now), "off by"),
+    ],
+    "guidance_in_the_plane": [
+        (1, lambda c, null, alpha_bar, s: null + s * (c - null), "guided score"),
+        (1, lambda c, null, alpha_bar, s: -((1 - alpha_bar) ** 0.5) * (c + s * (c - null)), "Eq. 16"),
+        (2, lambda m, v, s: (m, v / s), "alone"),
+        (2, lambda m, v, s: (m, 1 / (s / v - s + 1)), "mean moves"),
+        (3, std_without_guidance, "without guidance"),
+        (3, lambda v, s, alpha_bars: (1 / (s / v - s + 1)) ** 0.5, "tilted density"),
+    ],
+    "from_scratch": [
+        (1, edges_on_one_side, "one side"),
+        (1, edges_of_a_ring, "no ring"),
+        (2, ddim_without_division, "divide by that"),
+        (2, lambda x_0, x_t, now, then: then.sqrt() * x_0 + (1 - then).sqrt() * x_t, "not the noise"),
+    ],
     "start_here": [
         (1, lambda m, K: F.one_hot(m, K).float(), "permute"),
         (1, lambda m, K: m[:, None] == torch.arange(K)[None, :, None, None], "True and False"),
