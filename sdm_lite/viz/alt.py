@@ -54,6 +54,7 @@ def alt_text(figure: Figure) -> str:
 def plain(text: str) -> str:
     """A text without line breaks and without the marks of equations: `$x_t$` becomes x_t."""
     text = re.sub(r"\\(?:bar|tilde|hat)\s*\{?\\?(\w+)\}?", r"\1", text)
+    text = re.sub(r"\\[,;:! ]", " ", text)
     text = re.sub(r"\\(\w+)", r"\1", text.replace(r"\$", "$"))
     return re.sub(r"\s+", " ", re.sub(r"[${}]", "", text)).strip()
 

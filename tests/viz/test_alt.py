@@ -18,14 +18,12 @@ def test_a_grid_tells_its_rows_columns_title_and_legend():
     figure = viz.show_grid(
         [[noise_tile(0)] * 2, [noise_tile(1)] * 2],
         row_labels=["label map", "sample"],
-        column_labels=["", "$x_t$"],
+        column_labels=["", r"$\log\,p(x_t)$"],
         title="Two maps",
         caption="Look.",
         legend=(["sky", "grass", "water"], PALETTE),
     )
-    expected = (
-        "Two maps. Pictures in 2 rows of 2 columns. Rows: label map; sample. Columns: x_t. Legend: sky; grass; water"
-    )
+    expected = "Two maps. Pictures in 2 rows of 2 columns. Rows: label map; sample. Columns: log p(x_t). Legend: sky; grass; water"
     assert viz.alt_text(figure) == f"{expected}. Look."
 
 
