@@ -23,8 +23,8 @@ def test_a_grid_tells_its_rows_columns_title_and_legend():
         caption="Look.",
         legend=(["sky", "grass", "water"], PALETTE),
     )
-    expected = "Two maps. Pictures in 2 rows of 2 columns. Rows: label map; sample. Columns: log p(x_t). Legend: sky; grass; water"
-    assert viz.alt_text(figure) == f"{expected}. Look."
+    expected = "Two maps. Pictures in 2 rows of 2 columns. Rows: label map; sample. Columns: log p(x_t)"
+    assert viz.alt_text(figure) == f"{expected}. Legend: sky; grass; water. Look."
 
 
 def test_curves_are_told_by_their_names_and_ends():
