@@ -8,8 +8,8 @@ from torch import Tensor
 from sdm_lite.exercises.exercise import Exercise, Lesson, Slip, normal, on
 from sdm_lite.labels import instance_edges
 
-INSTANCES = (torch.arange(7)[:, None] // 3 + 10 * (torch.arange(9) // 4)).repeat(3, 1, 1)
-INSTANCES[1] = INSTANCES[0].flip(1) * (torch.arange(9) != 2)
+INSTANCES = (torch.arange(7, device="cpu")[:, None] // 3 + 10 * (torch.arange(9, device="cpu") // 4)).repeat(3, 1, 1)
+INSTANCES[1] = INSTANCES[0].flip(1) * (torch.arange(9, device="cpu") != 2)
 INSTANCES[2] = 0
 INSTANCES[2, 2:5, 3:7] = 5  # a thing on its own: what is diagonal to its corners touches nothing
 
@@ -72,7 +72,7 @@ X_0, X_T = normal(2, 3, 4, 4), normal(2, 3, 4, 4, seed=1)
 
 
 def _level(*values: float) -> Tensor:
-    return torch.tensor(values)[:, None, None, None]
+    return torch.tensor(values, dtype=torch.float32, device="cpu")[:, None, None, None]
 
 
 def ddim_line(x_0: Tensor, x_t: Tensor, alpha_bar_t: Tensor, alpha_bar_r: Tensor) -> Tensor:
