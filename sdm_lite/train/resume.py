@@ -218,6 +218,8 @@ def load_state(path: Path, state: dict[str, object], run: Run) -> Run:
     load_exactly(run.ema, state["ema"], path)
     run.optimizer.load_state_dict(state["optimizer"])
     numbers = {name: state[name] for name in ("step", "seconds", "num_skipped", "precision")}
-    # Checkpoints of before did not say how long their run was to be, but in their recipe.
-    lengths = state.get("lengths", [{"step": 0, "num_steps": state["recipe"]["num_steps"], "minutes": None}])
+    if "lengths" in state:
+        lengths = state["lengths"]
+    else:  # checkpoints of before did not say how long their run was to be, but in their recipe
+        lengths = [{"step": 0, "num_steps": state["recipe"]["num_steps"], "minutes": None}]
     return run._replace(**numbers, evaluations=tuple(state["evaluations"]), lengths=tuple(lengths))

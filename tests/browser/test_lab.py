@@ -128,7 +128,7 @@ class TestLab:
         lab.keyboard.press("ArrowLeft")
         lab.keyboard.press("ArrowLeft")
         picture(panel, "sample, s = 0").wait_for(timeout=10_000)
-        assert panel.get_by_text("cond - null", exact=True).count() == 1
+        assert panel.get_by_text("null - cond", exact=True).count() == 1
         shot(lab)
         no_traceback(lab)
 

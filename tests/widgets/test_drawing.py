@@ -1,4 +1,4 @@
-"""Drawings are the package's own samples; the strip is their way there, and cond - null is what guidance multiplies."""
+"""Drawings are the package's own samples; the strip is their way there, and null - cond is the way guidance pushes."""
 
 from functools import partial
 
