@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import nbformat
+
 from sdm_lite.files import check_writable_folder, expanded, write_whole
 from sdm_lite.reproduce.committed import to_text
 from sdm_lite.reproduce.course import REPOSITORY_URL, find_notebooks
@@ -38,8 +40,6 @@ def copy_course(folder: str | Path, notebooks: Path | None = None) -> list[Path]
 
 def copied(path: Path) -> str:
     """The text of a notebook with its links out of notebooks/ as addresses in the repository."""
-    import nbformat  # of the extra [lab]; --help works without
-
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
