@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _copy(folder: Path) -> None:
     check_packages("nbformat")
-    from sdm_lite.course import copy_course
+    from sdm_lite.course.copying import copy_course
 
     made = copy_course(folder)
     print(f"{len(made)} notebooks in {folder}; begin with {made[0].name}")
