@@ -7,6 +7,7 @@ colour-blind; a mark, a shelf or a word says the same beside each.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -209,9 +210,12 @@ def _beside(axes: Axes, x: float, y: float, text: str, *, ha: str = "left", font
 
 
 def number(record: Record) -> str:
-    """A record's value to three digits, with its interval: "1.06 [1.05, 1.07]"."""
-    told = f"{record.value:.3g}"
-    return f"{told} [{record.interval[0]:.3g}, {record.interval[1]:.3g}]" if record.interval else told
+    """A record's value and interval, as exact as the interval is: "1.0032 [1.0024, 1.0040]"; alone, to three digits."""
+    if record.interval is None or record.interval[0] == record.interval[1]:
+        return f"{record.value:.3g}"
+    low, high = record.interval
+    decimals = max(0, 1 - math.floor(math.log10((high - low) / 2)))  # as many as its interval lets one tell apart
+    return f"{record.value:.{decimals}f} [{low:.{decimals}f}, {high:.{decimals}f}]"
 
 
 def who(record: Record) -> str:

@@ -91,7 +91,7 @@ def test_the_witness_is_told_with_a_scale_that_is_not_the_rows():
     row = next(row for row in ROWS if row.id == "guidance-miou")
     kind = "95 % percentile bootstrap over 16 layouts"
     here = Record("guidance-miou", 1.0, (0.5, 1.5), kind, "notebook 05_null_label", row.scale)
-    assert witness(here) == "notebook 05, 16 layouts" and number(here) == "1 [0.5, 1.5]"
+    assert witness(here) == "notebook 05, 16 layouts" and number(here) == "1.00 [0.50, 1.50]"
 
 
 def test_cards_are_picked_by_rule():
@@ -118,7 +118,7 @@ def test_a_card_has_the_claim_its_verdict_and_what_was_measured(axes):
     said = " ".join(" ".join(texts(axes)).split())
     assert verdict_of(card.record).upper() == "CONTRADICTED" and "CONTRADICTED" in said
     assert "Guidance lowers FID." in said and "30.8 to 27.5 (ADE20K)" in said
-    assert "9 [8, 10]" in said and "true if at most 0" in said
+    assert "9.0 [8.0, 10.0]" in said and "true if at most 0" in said
 
 
 def test_a_card_of_a_part_says_what_the_claim_is(axes):
@@ -132,3 +132,17 @@ def test_a_card_of_a_part_says_what_the_claim_is(axes):
 def test_verdicts_are_told_apart_by_all_eyes(vision):
     palette = np.array([[round(255 * part) for part in to_rgb(COLOURS[said])] for said in VERDICTS], np.uint8)
     assert nearest_colours(palette, vision).distance > 10
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "told"),
+    [
+        (1.00319, (1.00238, 1.00400), "1.00319 [1.00238, 1.00400]"),  # against a rule of "at most 1"
+        (0.4171, (0.0673, 0.7242), "0.42 [0.07, 0.72]"),
+        (123.4, (80.0, 160.0), "123 [80, 160]"),
+        (0.22449, None, "0.224"),
+        (2.0, (2.0, 2.0), "2"),
+    ],
+)
+def test_a_number_is_told_as_exactly_as_its_interval(value, interval, told):
+    assert number(Record("ema", value, interval, "95 %", "made up", "none")) == told
