@@ -21,7 +21,7 @@ from sdm_lite.reproduce.course import NOTEBOOKS
 LEVELS = ("beginner", "intermediate", "advanced")
 LEVEL_LINE = re.compile(r"^\*\*Level\.\*\* (\w+)\. \*\*Before this\.\*\* (.+)\.$", re.MULTILINE)
 QUESTION_LINE = re.compile(r"^\*\*Question\.\*\* (.+)$", re.MULTILINE)
-MEASURED = re.compile(r"(?:(\d+) min )?(\d+) s on ([^,]+?) \((\w+)\)")
+MEASURED = re.compile(r"(?:(\d+) min )?(\d+(?:\.\d)?) s on ([^,]+?) \((\w+)\)")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def lesson(stem: str, notebook) -> Lesson:
     title, question = re.search(r"^# (.+)$", header, re.MULTILINE), QUESTION_LINE.search(header)
     level, line = LEVEL_LINE.search(header), TIME_LINE.search(header)
     times = {
-        (profile, device): 60.0 * int(minutes or 0) + int(seconds)
+        (profile, device): 60.0 * int(minutes or 0) + float(seconds)
         for minutes, seconds, device, profile in MEASURED.findall(line[2] if line else "")
     }
     return Lesson(

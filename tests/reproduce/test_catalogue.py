@@ -16,7 +16,7 @@ HEADER = """# 03. A lesson
 
 **Level.** beginner. **Before this.** 00, 01.
 
-**Time.** <!-- measured -->1 min 31 s on 2 CPU cores (quick), 40 s on NVIDIA X 1 (gpu)
+**Time.** <!-- measured -->1 min 31 s on 2 CPU cores (quick), 7.2 s on NVIDIA X 1 (gpu)
 """
 
 
@@ -28,7 +28,7 @@ def test_a_header_is_read():
         "beginner",
         "00, 01",
     )
-    assert read.times == {("quick", "2 CPU cores"): 91.0, ("gpu", "NVIDIA X 1"): 40.0}
+    assert read.times == {("quick", "2 CPU cores"): 91.0, ("gpu", "NVIDIA X 1"): 7.2}
     assert course_table([read]).splitlines()[-1] == (
         "| [03. A lesson](notebooks/03_a.ipynb) | Why is it so? | 1 min 31 s | beginner | 00, 01 |"
     )
@@ -36,11 +36,11 @@ def test_a_header_is_read():
 
 def test_times_stand_in_a_column_for_each_machine_and_what_is_missing_is_said():
     both = [lesson("03_a", new_notebook(cells=[new_markdown_cell(HEADER)]))]
-    both.append(lesson("04_b", new_notebook(cells=[new_markdown_cell(HEADER.split(", 40 s")[0])])))
+    both.append(lesson("04_b", new_notebook(cells=[new_markdown_cell(HEADER.split(", 7.2 s")[0])])))
     lines = times_table(both).splitlines()
     assert lines[0] == "| notebook | quick, 2 CPU cores | gpu, NVIDIA X 1 |"
     assert lines[3].endswith("| 1 min 31 s | not measured |")
-    assert lines[4] == "| together | 3 min 2 s (2 of 2) | 40 s (1 of 2) |"
+    assert lines[4] == "| together | 3 min 2 s (2 of 2) | 7.2 s (1 of 2) |"
 
 
 @pytest.mark.parametrize("one", lessons(), ids=lambda one: one.stem)
