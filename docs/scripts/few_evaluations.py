@@ -21,9 +21,6 @@ import torch
 from torch import Tensor
 
 from sdm_lite.checkpoints import Model, load_model, load_tensors, save_tensors
-from sdm_lite.distill import load_student, student_settings
-from sdm_lite.distill.student import LANDINGS, TEACHER_STEPS, landings
-from sdm_lite.distill.trajectories import INTERVAL
 from sdm_lite.evaluate import SampleSettings, Sizes, draw_groups, evaluate_images, layout_diversity, measure_truth
 from sdm_lite.evaluate.scene_scores import Statistic, statistics
 from sdm_lite.files import expanded, write_whole
@@ -33,6 +30,7 @@ from sdm_lite.metrics import bootstrap, centred_interval
 from sdm_lite.pictures import image_grid, png_bytes
 from sdm_lite.progress import progress
 from sdm_lite.sampling import sample_ddim
+from sdm_lite.student import INTERVAL, LANDINGS, TEACHER_STEPS, landings
 from sdm_lite.timesteps import TimeGrid, karras, trailing
 
 FOLDER = Path(__file__).parents[1]
@@ -80,7 +78,7 @@ SLIDER = [one._replace(scale=scale) for one in (TEACHER, *STUDENT) for scale in 
 def settings_of(row: Row) -> SampleSettings:
     """How a row is drawn."""
     if row.who == "student":
-        return student_settings(row.num_steps, row.scale)
+        return SampleSettings(row.scale, row.num_steps)
     return SampleSettings(row.scale, row.num_steps, sample_ddim, INTERVAL, grid=GRIDS[row.grid])
 
 
@@ -225,7 +223,7 @@ def main() -> None:
     folder, several = expanded(args.output), {"samples_per_layout": args.samples_per_layout}
     sizes = Sizes(args.num_layouts, num_diversity_layouts=args.num_diversity_layouts, **several)
     sizes.check()
-    models = {"student": load_student(args.student), "teacher": load_model(args.teacher)}
+    models = {"student": load_model(args.student), "teacher": load_model(args.teacher)}
     if not args.write:
         draw(folder, models, sizes, args.num_slider_layouts)
     judge = load_judge("judge-32")
@@ -246,7 +244,7 @@ def main() -> None:
     stored["slider"] = {
         f"{scale:g}": [to_teacher(row._replace(scale=scale), folder) for row in STUDENT] for scale in OTHER_SCALES
     }
-    modules = ("diffusion", "distill", "evaluate.floors", "guidance", "judge.network", "sampling", "spade", "unet")
+    modules = ("diffusion", "student", "evaluate.floors", "guidance", "judge.network", "sampling", "spade", "unet")
     path = write_evidence(
         "few_evaluations",
         command=COMMAND,

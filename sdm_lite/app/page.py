@@ -144,7 +144,7 @@ def open_page(words: Words) -> Page:
             )
         name = gan.system.title
         beside[f"{name} ({one})" if name in beside else name] = painter_of(gan)
-    return Page(model, dataset, settings.check(model.diffusion), beside, indices)
+    return Page(model, dataset, settings.check(model), beside, indices)
 
 
 def _open_data(words: Words, model: Model) -> tuple[Scenes | Photographs, list[int]]:

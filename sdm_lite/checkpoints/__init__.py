@@ -23,9 +23,11 @@ from sdm_lite.diffusion import DiffusionConfig, GaussianDiffusion
 from sdm_lite.files import DATA_DIR as DATA_DIR
 from sdm_lite.files import expanded, whole_file
 from sdm_lite.presets import UNetConfig, classes_and_edges
+from sdm_lite.student import Student
 from sdm_lite.unet import SDMUNet
 
 FORMAT = "sdm_lite model 1"
+STUDENT_FORMAT = "sdm_lite student 1"
 
 
 class Model(NamedTuple):
@@ -105,7 +107,7 @@ def save_model(
     """
     tensors = {name: tensor if dtype is None else tensor.to(dtype) for name, tensor in unet.state_dict().items()}
     metadata = {
-        "format": FORMAT,
+        "format": STUDENT_FORMAT if isinstance(unet, Student) else FORMAT,
         "unet": json.dumps(dataclasses.asdict(unet.config)),
         "diffusion": json.dumps(dataclasses.asdict(diffusion)),
         "facts": json.dumps(facts or {}),
@@ -141,7 +143,7 @@ def read_config(kind: type, text: str | None, path: Path) -> object:
 
 def read_configs(metadata: dict[str, str], path: Path) -> tuple[UNetConfig, DiffusionConfig]:
     """The configuration of network and process in the metadata of one of our model files; ValueError if it is none."""
-    if metadata.get("format") != FORMAT:
+    if metadata.get("format") not in (FORMAT, STUDENT_FORMAT):
         found = repr(metadata["format"]) if "format" in metadata else "that of another program"
         raise ValueError(f"{path} is no sdm_lite model: expected the format {FORMAT!r}, got {found}")
     text = metadata.get("unet", "")
@@ -160,8 +162,8 @@ def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") 
     """Load a network and its process.
 
     Args:
-        name_or_path: a shipped name such as "scenes-32", a file that `save_model` wrote, or a checkpoint of a run that
-            has not finished.
+        name_or_path: a shipped name such as "scenes-32", a file that `save_model` wrote, a student's among them, or a
+            checkpoint of a run that has not finished.
         device: where to put both.
 
     Returns:
@@ -175,8 +177,9 @@ def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") 
     path = resolve(name_or_path)
     tensors, metadata = load_tensors(path)
     config, process = read_configs(metadata, path)
+    make = Student if metadata["format"] == STUDENT_FORMAT else make_unet
     with torch.device("meta"):
-        unet = make_unet(config).float()  # whatever torch's default is
+        unet = make(config).float()  # whatever torch's default is
     unet.to_empty(device="cpu")  # no time for weights that are replaced at once
     load_exactly(unet, {name: tensor.float() for name, tensor in tensors.items()}, path)
     return Model(unet.eval().to(device), process.build().to(device))

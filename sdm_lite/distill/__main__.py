@@ -13,14 +13,14 @@ from pathlib import Path
 
 import torch
 
-from sdm_lite.checkpoints import Model, load_facts, load_model, load_tensors, read_configs, resolve
+from sdm_lite.checkpoints import Model, load_facts, load_model, load_tensors, read_configs, resolve, save_model
 from sdm_lite.command import check_device, check_seed, default_device, run
 from sdm_lite.concat import ConcatUNet
-from sdm_lite.distill.student import Student, save_student
 from sdm_lite.distill.training import CONFIG, losses_by_jump, train
 from sdm_lite.distill.trajectories import PER_FILE, collect, load
 from sdm_lite.files import check_writable, check_writable_folder, expanded, hold, to_json, write_whole
 from sdm_lite.progress import duration, progress
+from sdm_lite.student import Student
 from sdm_lite.train import Run, TrainConfig, new_run
 from sdm_lite.train.resume import load_state, state_of
 
@@ -70,7 +70,7 @@ def distill(args: argparse.Namespace) -> None:
     if args.save is not None:
         check_writable(args.save, option="--save")
     teacher, facts = load_model(args.teacher, device=args.device), load_facts(args.teacher)
-    if isinstance(teacher.unet, ConcatUNet) or facts.get("dataset", "scenes") != "scenes":
+    if isinstance(teacher.unet, ConcatUNet | Student) or facts.get("dataset", "scenes") != "scenes":
         raise ValueError(f"{args.teacher} must be a network for Scenes whose encoder reads no labels")
     digest = hashlib.sha256(resolve(args.teacher).read_bytes()).hexdigest()
     with hold(output / ".lock", busy=f"{output} is in use"):
@@ -136,7 +136,7 @@ def write(paths: list[Path], student: Student, teacher: str, facts: dict[str, ob
     source = resolve(teacher)
     _, process = read_configs(load_tensors(source)[1], source)
     for path in paths:
-        save_student(path, student, process, facts)
+        save_model(path, student, process, facts=facts, dtype=torch.float16)
         write_whole(path.with_suffix(".md"), card(path.stem, facts))
         print(f"wrote {path} and its card")
 
@@ -152,8 +152,8 @@ Made by `{facts["command"]}` with {facts["num_trajectories"]} trajectories
 ({duration(facts["collecting_seconds"])}) and {facts["steps"]} steps of {facts["train_config"]["batch_size"]} jumps
 ({duration(facts["seconds"])}), {facts["threads"]} threads.
 
-    student = load_student("{name}")
-    draw_samples(student, label_maps, instance_maps, seeds, student_settings(num_steps=4, guidance_scale=1.5))
+    student = load_model("{name}")
+    draw_samples(student, label_maps, instance_maps, seeds, SampleSettings(num_steps=4, guidance_scale=1.5))
 
 Squared error in v by jump, on trajectories that were trained on and that were not:
 

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from sdm_lite.batches import step_generator
 from sdm_lite.diffusion import GaussianDiffusion, mean_flat
-from sdm_lite.distill.student import LANDINGS, Student, aim_of, landings, turn
 from sdm_lite.distill.trajectories import Trajectories
+from sdm_lite.student import LANDINGS, Student, aim_of, landings, turn
 from sdm_lite.train import TrainConfig
 from sdm_lite.train.loop import ema_update, learning_rate_at
 from sdm_lite.train.resume import Run

@@ -18,13 +18,11 @@ import torch
 from torch import Tensor
 
 from sdm_lite.checkpoints import Model, load_tensors, save_tensors
-from sdm_lite.distill.student import LANDINGS, SCALES, TEACHER_STEPS, landings
 from sdm_lite.guidance import denoiser
 from sdm_lite.sampling import SampleNoise, sample_ddim
 from sdm_lite.scenes.dataset import TRAIN_SEED, Scenes
+from sdm_lite.student import INTERVAL, LANDINGS, SCALES, TEACHER_STEPS, landings
 
-INTERVAL = (1, 800)
-"""Timesteps at which the teacher is guided, as the course has it; the student learns that with all else."""
 FIRST_LAYOUT = 1_000_000
 """Of Scenes(TRAIN_SEED): beyond all that a teacher was trained on, of a seed that nothing is scored on."""
 PER_FILE = 16

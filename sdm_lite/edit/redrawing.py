@@ -123,7 +123,7 @@ def redraw(
         is_ancestral = settings.sampler in (sample_ddpm, sample_repaint)  # new noise at every step: `keep_outside`
         project = keep_outside(model.diffusion, image, region, noise if is_ancestral else x_T)
         guided = settings.guided(model, condition)
-        return last(settings.steps(guided, model.diffusion, x_T, noise, project=project)).clamp(-1, 1)
+        return last(settings.steps(guided, model, x_T, noise, project=project)).clamp(-1, 1)
 
     new = edit.maps.labels[1:], edit.maps.instances[1:]
     drawn = paint_groups(

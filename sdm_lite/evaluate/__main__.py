@@ -15,11 +15,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sdm_lite.checkpoints import load_facts, load_model, save_tensors
+from sdm_lite.checkpoints import Model, load_facts, load_model, save_tensors
 from sdm_lite.command import check_device, check_packages, default_device, run
 from sdm_lite.datasets import DATASETS, Photographs
 from sdm_lite.datasets.options import add_treatment, open_asked
-from sdm_lite.evaluate.drawing import SAMPLER_WORDS, SampleSettings, guidance_scale_of
+from sdm_lite.evaluate.drawing import SAMPLER_WORDS, SampleSettings, guidance_scale_of, usual_steps
 from sdm_lite.evaluate.folders import command as folders
 from sdm_lite.evaluate.measures import Scores, format_scores, scores_json
 from sdm_lite.evaluate.photographs import MoreMeasures, PhotographSizes, evaluate_photographs
@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar=("FIRST", "LAST"),
         help="timesteps that are guided; the others are plain conditional (default: all are guided)",
     )
-    parser.add_argument("--num-steps", type=int, default=25, help="of the sampler (default 25)")
+    parser.add_argument("--num-steps", type=int, help="of the sampler (default 25, of a student 4)")
     parser.add_argument("--sampler", choices=list(SAMPLER_WORDS), default="ddim", help="default ddim")
     parser.add_argument("--grid", choices=list(TIME_GRIDS), default="trailing", help="timesteps visited (trailing)")
     parser.add_argument("--samples-per-layout", type=int, default=4, help="for diversity (default 4)")
@@ -174,11 +174,11 @@ def _fill_in(arguments: argparse.Namespace, defaults: dict[str, object], others:
             setattr(arguments, name, value)
 
 
-def _settings(arguments: argparse.Namespace, facts: dict[str, object]) -> SampleSettings:
+def _settings(arguments: argparse.Namespace, facts: dict[str, object], model: Model) -> SampleSettings:
     usual = guidance_scale_of(facts, arguments.dataset)
     return SampleSettings(
         usual if arguments.guidance_scale is None else arguments.guidance_scale,
-        arguments.num_steps,
+        usual_steps(model) if arguments.num_steps is None else arguments.num_steps,
         SAMPLER_WORDS[arguments.sampler],
         None if arguments.guidance_interval is None else tuple(arguments.guidance_interval),
         arguments.seed,
@@ -201,7 +201,7 @@ def _run_photographs(arguments: argparse.Namespace) -> None:
         )
     splits = "train", arguments.split
     training, val = (open_asked(arguments, split, model.unet.config.image_size) for split in splits)
-    settings = _settings(arguments, facts)
+    settings = _settings(arguments, facts, model)
     sizes = PhotographSizes(arguments.samples_per_layout, arguments.num_bound)
     _check_not_negative("--num-nearest", arguments.num_nearest)
     judge = _own_judge(arguments, val)
@@ -288,11 +288,11 @@ def _run_scenes(arguments: argparse.Namespace) -> Scores:
     )
     for seed in SEEDS.values() if arguments.num_repeats else (sizes.scenes_seed,):
         _check_not_trained_on(arguments.model, facts, seed)
-    if arguments.card is not None and not {"train_config", "command"} <= facts.keys():
+    if arguments.card is not None and not {"train_config", "command", "images"} <= facts.keys():
         raise ValueError(f"{arguments.model} does not say how it was made: --card needs what sdm_lite.train wrote")
     model = load_model(arguments.model, device=arguments.device)
     judge = arguments.judge or f"judge-{model.unet.config.image_size[0]}"
-    settings = _settings(arguments, facts)
+    settings = _settings(arguments, facts, model)
     keep = None if arguments.samples is None else lambda groups: _keep(arguments.samples, groups)
     reader = load_judge(judge, device=arguments.device)
     check_evaluation(model, reader, settings, sizes)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from sdm_lite.checkpoints import Model
 from sdm_lite.datasets import DATASETS
-from sdm_lite.diffusion import Denoiser, GaussianDiffusion
+from sdm_lite.diffusion import Denoiser
 from sdm_lite.guidance import check_guidance_interval, check_guidance_scale, denoiser
 from sdm_lite.progress import ShowProgress, silently
 from sdm_lite.sampling import (
@@ -33,6 +33,7 @@ from sdm_lite.sampling import (
     unchanged,
 )
 from sdm_lite.scenes.dataset import Scenes
+from sdm_lite.student import INTERVAL, Student, check_student_scale, landings, student_denoiser
 from sdm_lite.timesteps import TimeGrid, trailing
 
 SAMPLER_WORDS = {sampler.__name__.removeprefix("sample_"): sampler for sampler in SAMPLERS.values()}
@@ -75,12 +76,21 @@ def guidance_scale_of(facts: Mapping[str, object], dataset: str | None = None) -
     if own is not None:
         return float(own)
     dropped = facts.get("train_config", {}).get("null_probability", 1.0)
+    if "teacher" in facts:  # a student dropped no labels, its teacher did
+        dropped = 1.0
     return default_guidance_scale(facts.get("dataset", dataset or "scenes"), dropped)
+
+
+def usual_steps(model: Model) -> int:
+    """The number of steps where none is asked for: 25, of a student 4."""
+    return 4 if isinstance(model.unet, Student) else SampleSettings.num_steps
 
 
 @dataclass(frozen=True)
 class SampleSettings:
     """How samples are asked for: all that they depend on besides network and label map.
+
+    A student, `sdm_lite.student`, has a denoiser and timesteps of its own and takes scale, seed and 4, 2 or 1 steps.
 
     Attributes:
         guidance_scale: s >= 0: 0 ignores the labels, 1 is plain conditional sampling.
@@ -104,17 +114,20 @@ class SampleSettings:
     make_denoiser: MakeDenoiser = denoiser
     grid: TimeGrid = trailing
 
-    def check(self, diffusion: GaussianDiffusion) -> SampleSettings:
+    def check(self, model: Model) -> SampleSettings:
         """The settings, with the scale as a float.
 
         Args:
-            diffusion: the process that samples are drawn by.
+            model: that samples are drawn with.
 
         Raises:
             ValueError: in one line, if one of them cannot be.
         """
-        scale = check_guidance_scale(self.guidance_scale)
-        timestep_pairs(diffusion.num_timesteps, self.num_steps, self.grid(diffusion, self.num_steps))
+        scale, diffusion = check_guidance_scale(self.guidance_scale), model.diffusion
+        if isinstance(model.unet, Student):
+            check_student_scale(scale)
+            self._check_left_to_student()
+        timestep_pairs(diffusion.num_timesteps, self.num_steps, self._grid_of(model)(diffusion, self.num_steps))
         if self.guidance_interval is not None:
             check_guidance_interval(self.guidance_interval, diffusion.num_timesteps)
         if not callable(self.sampler):
@@ -141,24 +154,42 @@ class SampleSettings:
         }
 
     def guided(self, model: Model, condition: Tensor) -> Denoiser:
-        """The denoiser that these settings ask for, for a condition (B, K, H, W)."""
+        """The denoiser that these settings ask for, for a condition (B, K, H, W); a student's own."""
+        if isinstance(model.unet, Student):
+            return student_denoiser(
+                model.unet, model.diffusion, condition, self.guidance_scale, num_steps=self.num_steps
+            )
         interval = {} if self.guidance_interval is None else {"guidance_interval": self.guidance_interval}
         return self.make_denoiser(model.unet, model.diffusion, condition, self.guidance_scale, **interval)
 
     def steps(
         self,
         denoiser: Denoiser,
-        diffusion: GaussianDiffusion,
+        model: Model,
         x_T: Tensor,
         noise: SampleNoise,
         *,
         project: Projection = unchanged,
     ) -> Iterator[Step]:
         """The sampler's steps on the grid, from x_T (B, 3, H, W): `sampling.last` runs them."""
+        grid_of, diffusion = self._grid_of(model), model.diffusion
         # Only what differs from the default: a partial may hold a projection of its own, a sampler know no grids.
-        grid = {} if self.grid is trailing else {"timesteps": self.grid(diffusion, self.num_steps)}
+        grid = {} if grid_of is trailing else {"timesteps": grid_of(diffusion, self.num_steps)}
         more = grid if project is unchanged else {**grid, "project": project}
         return self.sampler(denoiser, diffusion, x_T, self.num_steps, noise=noise, **more)
+
+    def _grid_of(self, model: Model) -> TimeGrid:
+        """Which timesteps are visited: a student's are those that it was taught to start from."""
+        return landings if isinstance(model.unet, Student) else self.grid
+
+    def _check_left_to_student(self) -> None:
+        """Raise ValueError if something was asked for that a student has learned once and for all."""
+        learned = {"sampler": (sample_ddim,), "make_denoiser": (denoiser,), "grid": (trailing, landings)}
+        learned["guidance_interval"] = (None, INTERVAL)
+        for name, known in learned.items():
+            if (asked := getattr(self, name)) not in known:
+                words = name_of(asked) if callable(asked) else asked
+                raise ValueError(f"{name} of a student is what it has learned, got {words}: leave it out")
 
 
 def name_of(function: Callable) -> str:
@@ -194,7 +225,7 @@ def draw_samples(
     noise = SampleNoise(seeds)
     x_T = noise((3, *label_maps.shape[1:])).to(condition)
     draw = settings.guided(model, condition)
-    return last(settings.steps(draw, model.diffusion, x_T, noise)).clamp(-1, 1)
+    return last(settings.steps(draw, model, x_T, noise)).clamp(-1, 1)
 
 
 def painter(model: Model, settings: SampleSettings) -> Painter:

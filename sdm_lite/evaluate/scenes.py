@@ -330,4 +330,4 @@ def check_evaluation(model: Model, judge: Judge, settings: SampleSettings, sizes
         raise ValueError(
             f"the model draws {model.unet.config.image_size} pixels and the judge reads {judge.config.image_size}"
         )
-    return settings.check(model.diffusion)
+    return settings.check(model)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sdm_lite.checkpoints import Model, load_facts, load_model
 from sdm_lite.command import check_device, check_seed, default_device
-from sdm_lite.evaluate.drawing import SAMPLER_WORDS, SampleSettings, guidance_scale_of
+from sdm_lite.evaluate.drawing import SAMPLER_WORDS, SampleSettings, guidance_scale_of, usual_steps
 from sdm_lite.files import expanded
 from sdm_lite.sample import Maps
 from sdm_lite.sampling import Sampler
@@ -39,7 +39,7 @@ def add_settings(parser: argparse.ArgumentParser, *, samplers: dict[str, Sampler
         help="s >= 0 (default: that of the run that trained the model; 1 if no labels were dropped)",
     )
     parser.add_argument("--guidance-interval", type=int, nargs=2, metavar=("FIRST", "LAST"), help="timesteps (all)")
-    parser.add_argument("--num-steps", type=int, default=25, help="of the sampler (default %(default)s)")
+    parser.add_argument("--num-steps", type=int, help="of the sampler (default 25, of a student 4)")
     parser.add_argument("--sampler", choices=list(samplers), default="ddim", help="default ddim")
     parser.add_argument("--grid", choices=list(TIME_GRIDS), default="trailing", help="timesteps visited (trailing)")
     parser.add_argument("--seed", type=int, default=0, help="of the pictures (default %(default)s)")
@@ -69,14 +69,14 @@ def load_asked(args: argparse.Namespace, *, samplers: dict[str, Sampler] = SAMPL
     model, facts = load_model(source, device=args.device), load_facts(source)
     settings = SampleSettings(
         guidance_scale=guidance_scale_of(facts) if args.guidance_scale is None else args.guidance_scale,
-        num_steps=args.num_steps,
+        num_steps=usual_steps(model) if args.num_steps is None else args.num_steps,
         sampler=samplers[args.sampler],
         guidance_interval=None if args.guidance_interval is None else tuple(args.guidance_interval),
         seed=args.seed,
         batch_size=args.batch_size,
         grid=TIME_GRIDS[args.grid],
     )
-    return Asked(model, facts, settings.check(model.diffusion))
+    return Asked(model, facts, settings.check(model))
 
 
 def tell_stretched(maps: Maps, size: tuple[int, int]) -> None:

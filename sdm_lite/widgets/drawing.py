@@ -116,7 +116,7 @@ def draw_sample(
         on_frame(frames[-1])
         return prediction
 
-    sample = last(settings.steps(watched, model.diffusion, x_T, noise))
+    sample = last(settings.steps(watched, model, x_T, noise))
     chosen = (frames[place] for place in spread(len(frames), NUM_FRAMES))
     strip = (frame._replace(x_t=frame.x_t.cpu(), x0=frame.x0.cpu()) for frame in chosen)
     return Drawing(to_uint8(sample[0]), tuple(strip))

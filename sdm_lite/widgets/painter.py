@@ -75,7 +75,7 @@ class LabelPainter(Shown):
     ):
         self._model, self._dataset, self._on_sample = model, dataset, on_sample
         self._beside = dict(beside or {})
-        self._settings = (settings or settings_for(dataset)).check(model.diffusion)
+        self._settings = (settings or settings_for(dataset)).check(model)
         self._starts = {
             name: LabelMap(one.label_map, dataset.num_classes, instance_map=one.instance_map)
             for name, one in examples_of(model, dataset, indices).items()
@@ -126,7 +126,7 @@ class LabelPainter(Shown):
         self._front.refresh(0)
         with self._telling(self._runner.refuse):
             settings = replace(self._settings, guidance_scale=self._scale.value, seed=self._seed.value)
-            settings = settings.check(self._model.diffusion)
+            settings = settings.check(self._model)
             others = painted(self._beside, self.labels, settings.seed)
             work = partial(self._work, self.label_map, condition_of(self._model, self.labels), settings, others)
             self._runner.start(work, num_steps=settings.num_steps, description="drawing")

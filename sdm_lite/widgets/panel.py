@@ -95,9 +95,9 @@ class SamplingPanel(Shown):
         if not self._scales:
             raise ValueError("expected at least one guidance scale, got none")
         settings = settings or settings_for(dataset)
-        asked = settings.check(model.diffusion).guidance_scale
+        asked = settings.check(model).guidance_scale
         for scale in self._scales:
-            replace(settings, guidance_scale=scale).check(model.diffusion)
+            replace(settings, guidance_scale=scale).check(model)
         nearest = min(self._scales, key=lambda scale: abs(scale - asked))
         self._now: Key = (next(iter(self._examples)), replace(settings, guidance_scale=nearest))  # what is shown
         self._wanted: list[Key] = []  # what the slider can reach
@@ -112,7 +112,7 @@ class SamplingPanel(Shown):
     @property
     def settings(self) -> SampleSettings:
         """What the controls say now; ValueError if the typed scale is none."""
-        return self._now[1] if self.widget is None else self._controls.settings.check(self._model.diffusion)
+        return self._now[1] if self.widget is None else self._controls.settings.check(self._model)
 
     @property
     def sample(self) -> np.ndarray | None:

@@ -61,7 +61,7 @@ def sample_pairs(
         ValueError: before anything is drawn, if network, data set, layouts, scales or settings do not fit.
     """
     examples = list(examples_of(model, dataset, indices).values())
-    both = [replace(settings, guidance_scale=scale).check(model.diffusion) for scale in guidance_scales]
+    both = [replace(settings, guidance_scale=scale).check(model) for scale in guidance_scales]
     asked = [(example, replace(one, seed=settings.seed + n)) for n, example in enumerate(examples) for one in both]
     pictures = [drawing.picture for drawing in draw_now(model, asked, "sampling pairs")]
     maps = [colorize(example.label_map, dataset.palette) for example in examples]

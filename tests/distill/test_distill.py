@@ -7,17 +7,16 @@ import pytest
 import torch
 from networks import LEAST, randomised
 
-from sdm_lite.checkpoints import Model, load_tensors, save_model
+from sdm_lite.checkpoints import Model, load_model, load_tensors, save_model
 from sdm_lite.diffusion import DiffusionConfig
-from sdm_lite.distill import Student, load_student, student_settings
 from sdm_lite.distill import __main__ as command
-from sdm_lite.distill.student import aim_of, landings, student_denoiser
 from sdm_lite.distill.training import CONFIG, jumps, losses_by_jump, train
 from sdm_lite.distill.trajectories import draw, scale_of
-from sdm_lite.evaluate import draw_samples
+from sdm_lite.evaluate import SampleSettings, draw_samples
 from sdm_lite.guidance import denoiser
 from sdm_lite.sampling import last, sample_ddim
 from sdm_lite.scenes import Scenes
+from sdm_lite.student import Student, aim_of, landings, student_denoiser
 from sdm_lite.train import new_run
 
 PROCESS = DiffusionConfig("cosine", 1000, "v")
@@ -143,8 +142,8 @@ def test_the_command_collects_trains_goes_on_and_writes_a_student_that_draws(tea
     assert "16 trajectories" in page and "3 steps of 2 jumps" in page and page.count("\n| 1000-") == 3
     again = load_tensors(output / "student.safetensors")[0]
     assert all(torch.equal(again[name], tensor) for name, tensor in first.items())
-    student = load_student(tmp_path / "shipped.safetensors")
-    samples = draw_samples(student, *maps(), [1, 2], student_settings(2, 1.5))
+    student = load_model(tmp_path / "shipped.safetensors")
+    samples = draw_samples(student, *maps(), [1, 2], SampleSettings(1.5, 2))
     assert samples.shape == (2, 3, 16, 16) and samples.isfinite().all() and samples.abs().max() <= 1
     capsys.readouterr()
     assert command.main([*words[:-2], "--batch-size", "3"]) == 2

@@ -7,10 +7,11 @@ import pytest
 import torch
 from networks import LEAST, randomised
 
-from sdm_lite import DiffusionConfig, Model, Scenes, denoiser, sample_ddim, sample_dpmpp_2m
+from sdm_lite import DiffusionConfig, Model, SampleNoise, Scenes, denoiser, last, sample_ddim, sample_dpmpp_2m
 from sdm_lite.edit import sample_repaint
 from sdm_lite.evaluate import SampleSettings, draw_groups, draw_samples
-from sdm_lite.evaluate.drawing import guidance_scale_of, sample_seed
+from sdm_lite.evaluate.drawing import guidance_scale_of, sample_seed, usual_steps
+from sdm_lite.student import INTERVAL, Student, landings, student_denoiser
 from sdm_lite.timesteps import karras, trailing
 
 
@@ -125,11 +126,13 @@ def test_what_is_told_is_what_was_asked_for_and_no_default_is_told_twice():
 )
 def test_settings_are_checked_against_a_process(wrong, message):
     with pytest.raises(ValueError, match=message):
-        dataclasses.replace(SampleSettings(), **wrong).check(DiffusionConfig(num_timesteps=100).build())
+        dataclasses.replace(SampleSettings(), **wrong).check(
+            Model(randomised(LEAST), DiffusionConfig(num_timesteps=100).build())
+        )
 
 
-def test_a_scale_that_was_typed_is_a_number():
-    assert SampleSettings(" 2.5 ").check(DiffusionConfig().build()) == SampleSettings(2.5)
+def test_a_scale_that_was_typed_is_a_number(model):
+    assert SampleSettings(" 2.5 ").check(model) == SampleSettings(2.5)
 
 
 def test_settings_reach_the_timesteps(model, maps):
@@ -139,7 +142,7 @@ def test_settings_reach_the_timesteps(model, maps):
     assert torch.equal(moved, drawn(model, maps, sampler=by_hand))
     assert "grid" not in SampleSettings().told() and SampleSettings(grid=karras).told()["grid"] == "karras"
     with pytest.raises(ValueError, match="timesteps must be 25"):
-        SampleSettings(grid=lambda diffusion, num_steps: [5, 4]).check(model.diffusion)
+        SampleSettings(grid=lambda diffusion, num_steps: [5, 4]).check(model)
 
 
 def test_the_scale_where_none_is_asked_for_is_the_runs():
@@ -149,3 +152,43 @@ def test_the_scale_where_none_is_asked_for_is_the_runs():
     assert guidance_scale_of(of_run) == guidance_scale_of({}, "camvid") == 2.0, "of older files: the data set's"
     of_run["train_config"]["null_probability"] = 0.0
     assert guidance_scale_of(of_run) == 1.0 and guidance_scale_of({}) == 1.5
+
+
+@pytest.fixture(scope="module")
+def student(model):
+    torch.manual_seed(1)
+    made = Student(LEAST)
+    for parameter in made.parameters():
+        if parameter.abs().max() == 0:
+            torch.nn.init.normal_(parameter, std=0.1)
+    return Model(made.eval(), DiffusionConfig("cosine", prediction_type="v").build())
+
+
+@pytest.mark.parametrize("num_steps", [4, 2, 1])
+def test_a_student_draws_as_any_model_on_its_own_landings(student, maps, num_steps):
+    settings = SampleSettings(2.0, num_steps, guidance_interval=INTERVAL).check(student)
+    condition, noise = student.unet.condition(*maps), SampleNoise([1, 2])
+    draw = student_denoiser(student.unet, student.diffusion, condition, 2.0, num_steps=num_steps)
+    starts, x_T = landings(student.diffusion, num_steps), noise((3, 16, 16))
+    expected = last(sample_ddim(draw, student.diffusion, x_T, num_steps, timesteps=starts)).clamp(-1, 1)
+    assert torch.equal(draw_samples(student, *maps, [1, 2], settings), expected)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"num_steps": 25}, r"num_steps of a student must be one of \[1, 2, 4\], got 25"),
+        ({"guidance_scale": 0.5}, r"guidance_scale of a student must lie in 1..3, got 0.5"),
+        ({"guidance_interval": (1, 500)}, r"guidance_interval of a student is what it has learned, got \(1, 500\)"),
+        ({"sampler": sample_dpmpp_2m}, "sampler of a student is what it has learned, got sample_dpmpp_2m: leave it"),
+        ({"grid": karras}, "grid of a student is what it has learned, got karras"),
+    ],
+)
+def test_a_student_is_not_asked_for_what_it_has_learned_otherwise(student, wrong, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(SampleSettings(num_steps=usual_steps(student)), **wrong).check(student)
+
+
+def test_a_student_predicts_nothing_under_a_label(student, maps):
+    with pytest.raises(ValueError, match="got a student, which only draws"):
+        student.unet(torch.zeros(2, 3, 16, 16), torch.tensor([5, 5]), student.unet.condition(*maps))

@@ -19,6 +19,7 @@ from sdm_lite.evaluate.drawing import painter
 from sdm_lite.judge import Judge, JudgeConfig, save_judge
 from sdm_lite.sampling import sample_ddim, sample_ddpm
 from sdm_lite.scenes import TEST_SEED, VALIDATION_SEED, Scenes
+from sdm_lite.student import Student
 from sdm_lite.unet import SDMUNet
 
 UNET = LEAST
@@ -242,6 +243,13 @@ def test_the_command_prints_every_score_and_writes_json(tmp_path, model, judge, 
     few = "--num-layouts 3 --num-renders 3 --samples-per-layout 2 --num-steps 2".split()
     assert evaluate_command.main([*files, *few]) == 0, "of as many layouts as there are for diversity, unless asked"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["scores.json"]
+    save_model(tmp_path / "student.safetensors", Student(UNET), DiffusionConfig(), facts={"teacher": "model"})
+    files[0], result = str(tmp_path / "student.safetensors"), tmp_path / "student.json"
+    assert evaluate_command.main([*files, *few[:-2], "--json", str(result)]) == 0
+    assert (
+        json.loads(result.read_text())["settings"] | {"num_steps": 4, "guidance_scale": 1.5}
+        == json.loads(result.read_text())["settings"]
+    ), "as a student is drawn with, unless asked"
     refused(capsys, evaluate_command.main, ["nowhere", *options], "error: no weights called 'nowhere'")
     card = [*files, *options, "--card", str(tmp_path / "model.safetensors" / "card.md")]
     refused(capsys, evaluate_command.main, card, "cannot write to --card .*model.safetensors .*: give another folder")

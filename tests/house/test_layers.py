@@ -27,6 +27,7 @@ bound
 cache  judge
 datasets  guiders  __init__
 guidance  checkpoints
+student
 modulation  concat
 unet  scenes  timesteps
 spade  sampling  mixture  batches  viz  ledger

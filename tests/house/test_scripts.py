@@ -12,16 +12,16 @@ import torch
 from photograph_files import write_pair
 
 from sdm_lite.baselines.ablation.figure import where_it_pays
-from sdm_lite.checkpoints import load_model, save_tensors
+from sdm_lite.checkpoints import load_model, save_model, save_tensors
 from sdm_lite.datasets.export import render_scenes
 from sdm_lite.diffusion import DiffusionConfig
-from sdm_lite.distill import Student, save_student
 from sdm_lite.evaluate import SampleSettings, Sizes, evaluate_model, measure_truth
 from sdm_lite.judge import efficientnet, load_judge
 from sdm_lite.judge.efficientnet import EfficientNetLite0, Shape, Stage
 from sdm_lite.ledger import find_rule
 from sdm_lite.ledger.evidence import EVIDENCE_DIR, read_evidence
 from sdm_lite.scenes import Scenes
+from sdm_lite.student import Student
 
 pytestmark = pytest.mark.slow
 SCRIPTS = Path(__file__).resolve().parents[2] / "docs" / "scripts"
@@ -93,7 +93,7 @@ def test_few_evaluations(loaded, tmp_path, monkeypatch):
     teacher, student = load_model("scenes-32"), tmp_path / "student.safetensors"
     untrained = Student(teacher.unet.config)
     untrained.load_state_dict(teacher.unet.state_dict(), strict=False)
-    save_student(student, untrained, DiffusionConfig("cosine", 1000, "v"), {})
+    save_model(student, untrained, DiffusionConfig("cosine", 1000, "v"))
     sizes = "--num-layouts 6 --num-diversity-layouts 2 --num-slider-layouts 2 --num-resamples 4".split()
     options = [str(student), *sizes, "--output", str(tmp_path / "drawn"), "--evidence", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", ["few_evaluations.py", *options])

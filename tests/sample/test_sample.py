@@ -12,6 +12,7 @@ from sdm_lite.checkpoints import load_model, save_model
 from sdm_lite.evaluate.drawing import SampleSettings, draw_groups
 from sdm_lite.pictures import to_uint8
 from sdm_lite.sample.__main__ import main
+from sdm_lite.student import Student
 from sdm_lite.train import LITE_DIFFUSION
 from sdm_lite.unet import SDMUNet
 
@@ -141,3 +142,13 @@ def test_faults_are_one_line_before_anything_is_drawn(words, told, run_folder, t
     error = capsys.readouterr().err
     assert told in error and error.count("\n") == 1 and error.startswith("error: ")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_student_is_sampled_in_four_steps_at_its_teacher_s_scale(tmp_path, capsys):
+    facts = {"teacher": "scenes-32", "train_config": {"null_probability": 0.0}}
+    save_model(tmp_path / "student.safetensors", Student(TINY), LITE_DIFFUSION, facts=facts)
+    words = [str(tmp_path / "student.safetensors"), str(write_map(tmp_path / "a.png", halves())), "--num-samples", "1"]
+    assert main([*words, "--output", str(tmp_path / "out")]) == 0
+    assert "num_steps 4, guidance_scale 1.5" in capsys.readouterr().out
+    assert main([*words, "--output", str(tmp_path / "out"), "--num-steps", "3"]) == 2
+    assert "num_steps of a student must be one of [1, 2, 4], got 3" in capsys.readouterr().err

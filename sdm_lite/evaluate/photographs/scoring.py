@@ -88,7 +88,7 @@ def evaluate_photographs(
             there are fewer than two photographs, or bad ones that may not be skipped.
     """
     _check(model, held_out, sizes, judge)
-    settings = settings.check(model.diffusion)
+    settings = settings.check(model)
     photographs = default_collate(list(held_out.read_all()))
     seen = default_collate(list(training.thinned(sizes.num_bound).read_all()))
     if min(len(photographs.image), len(seen.image)) < 2:

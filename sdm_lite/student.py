@@ -1,7 +1,8 @@
-"""The student: the teacher's network, told besides where to land and how strongly it was guided.
+"""A distilled student: the teacher's network, told where a step leads and how it was guided.
 
-Apart from its training because whoever draws needs this alone. Meng et al. (2023) have the guidance scale as an input,
-Frans et al. (2024, shortcut models) the length of the step; the angles are those of Salimans & Ho (2022): with
+Apart from its training, `distill`, because whoever loads and draws needs this alone: `load_model` reads its files,
+`SampleSettings` draws with it as with any network, in 4, 2 or 1 steps. Meng et al. (2023) have the guidance scale as an
+input, Frans et al. (2024, shortcut models) the length of the step; the angles are those of Salimans & Ho (2022): with
 cos phi_t = sqrt(alpha_bar_t) and d = phi_t - phi_r a DDIM step is a turn, x_r = cos d x_t - sin d v.
 
 The encoder is free of labels and SPADE's scale and shift are kept for a trajectory, as the teacher's; a step is one
@@ -10,27 +11,21 @@ encode and one decode. Shapes: B batch, K condition channels, H x W pixels.
 
 from __future__ import annotations
 
-import dataclasses
-import json
-from functools import partial
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 
-from sdm_lite.checkpoints import Model, load_exactly, load_tensors, read_config, resolve, save_tensors
-from sdm_lite.diffusion import Denoiser, DiffusionConfig, GaussianDiffusion, Prediction
-from sdm_lite.evaluate.drawing import SampleSettings
+from sdm_lite.diffusion import Denoiser, GaussianDiffusion, Prediction
 from sdm_lite.modulation import keep_modulation
 from sdm_lite.presets import UNetConfig
 from sdm_lite.sampling import times
 from sdm_lite.timesteps import trailing
 from sdm_lite.unet import Features, SDMUNet, timestep_embedding, zeroed
 
-FORMAT = "sdm_lite student 1"
 SCALES = (1.0, 3.0)
 """Guidance scales that trajectories are drawn at, and so those that can be asked for."""
 TEACHER_STEPS = 25
+INTERVAL = (1, 800)
+"""Timesteps at which the teacher is guided, as the course has it; the student learns that with all else."""
 LANDINGS = {4: (0, 2, 7, 16), 2: (0, 7), 1: (0,)}
 """By number of evaluations: at which of the teacher's steps each starts. Many more timesteps above than below."""
 
@@ -50,8 +45,10 @@ class Student(SDMUNet):
         width = 4 * config.base_channels
         self.aim = nn.Sequential(nn.Linear(6, width), nn.SiLU(), zeroed(nn.Linear(width, width)))
 
-    def encode(self, x_t: Tensor, t: Tensor, aim: Tensor) -> Features:
-        """As the teacher's, with an aim (B, 6) of `aim_of` in the timestep's embedding."""
+    def encode(self, x_t: Tensor, t: Tensor, aim: Tensor | None = None) -> Features:
+        """As the teacher's, with an aim (B, 6) of `aim_of` in the timestep's embedding; ValueError without one."""
+        if aim is None:
+            raise ValueError("expected a network that predicts under any label, got a student, which only draws")
         embedding = self.embed(timestep_embedding(t - 1, self.config.base_channels)) + self.aim(aim)  # (B, E)
         h = self.input(x_t)
         skips = [h]
@@ -86,6 +83,13 @@ def landings(diffusion: GaussianDiffusion, num_steps: int) -> list[int]:
     return [teacher[i] for i in LANDINGS[num_steps]]
 
 
+def check_student_scale(guidance_scale: float) -> None:
+    """Raise ValueError unless the scale is one that trajectories were drawn at."""
+    low, high = SCALES
+    if not low <= guidance_scale <= high:
+        raise ValueError(f"guidance_scale of a student must lie in {low:g}..{high:g}, got {guidance_scale!r}")
+
+
 def student_denoiser(
     unet: Student, diffusion: GaussianDiffusion, condition: Tensor, guidance_scale: float = 1.5, *, num_steps: int
 ) -> Denoiser:
@@ -105,9 +109,7 @@ def student_denoiser(
     Raises:
         ValueError: if the scale, the number of steps or the condition cannot be.
     """
-    low, high = SCALES
-    if not low <= guidance_scale <= high:
-        raise ValueError(f"guidance_scale of a student must lie in {low:g}..{high:g}, got {guidance_scale!r}")
+    check_student_scale(guidance_scale)
     starts = landings(diffusion, num_steps)
     following = dict(zip(starts, [*starts[1:], 0], strict=True))
     with torch.no_grad():
@@ -121,33 +123,3 @@ def student_denoiser(
         return diffusion.predict(output, x_t, t, clip=int(r[0]) == 0)
 
     return denoise
-
-
-def student_settings(num_steps: int = 4, guidance_scale: float = 1.5, *, seed: int = 0) -> SampleSettings:
-    """How a student is sampled from, wherever settings are asked for: with `load_student` in the place of a model."""
-    make = partial(student_denoiser, num_steps=num_steps)
-    return SampleSettings(guidance_scale, num_steps, seed=seed, make_denoiser=make, grid=landings)
-
-
-def save_student(path: Path, student: Student, diffusion: DiffusionConfig, facts: dict[str, object]) -> None:
-    """Write a student, its weights in float16, with its configuration, its process and how it was made."""
-    told = {"unet": dataclasses.asdict(student.config), "diffusion": dataclasses.asdict(diffusion), "facts": facts}
-    tensors = {name: tensor.half() for name, tensor in student.state_dict().items()}
-    save_tensors(path, tensors, {"format": FORMAT, **{name: json.dumps(one) for name, one in told.items()}})
-
-
-def load_student(name_or_path: str | Path, *, device: str | torch.device = "cpu") -> Model:
-    """Load a student and its process, as `checkpoints.load_model` does a network.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is truncated, or no student.
-    """
-    path = resolve(name_or_path)
-    tensors, metadata = load_tensors(path)
-    if metadata.get("format") != FORMAT:
-        raise ValueError(f"{path} is no student: expected the format {FORMAT!r}, got {metadata.get('format')!r}")
-    student = Student(read_config(UNetConfig, metadata.get("unet"), path)).float()
-    load_exactly(student, {name: tensor.float() for name, tensor in tensors.items()}, path)
-    process = read_config(DiffusionConfig, metadata.get("diffusion"), path).build()
-    return Model(student.eval().to(device), process.to(device))
