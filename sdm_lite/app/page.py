@@ -125,9 +125,7 @@ def open_page(words: Words) -> Page:
     """
     device = words.device or default_device()
     check_device(device)
-    source = expanded(words.model) / "model.safetensors"
-    source = source if source.is_file() else words.model
-    model, facts = load_model(source, device=device), load_facts(source)
+    model, facts = load_model(words.model, device=device), load_facts(words.model)
     dataset, indices = _open_data(words, model)
     model.unet.config.check_data(words.dataset, dataset.num_classes, has_instances=dataset.has_instances)
     settings = replace(DEFAULT, guidance_scale=guidance_scale_of(facts, words.dataset))

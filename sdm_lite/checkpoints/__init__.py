@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sdm_lite.checkpoints.fit import check_finite, check_fit, shapes_of
 from sdm_lite.checkpoints.published import load_published as load_published
-from sdm_lite.checkpoints.unfinished import averaged_weights, is_checkpoint, told_folder
+from sdm_lite.checkpoints.unfinished import FINISHED, averaged_weights, is_checkpoint, told_folder
 from sdm_lite.concat import make_unet
 from sdm_lite.diffusion import DiffusionConfig, GaussianDiffusion
 from sdm_lite.files import DATA_DIR as DATA_DIR
@@ -116,13 +116,14 @@ def save_model(
 
 
 def resolve(name_or_path: str | Path) -> Path:
-    """The file that a shipped name or a path means.
+    """The file that a shipped name or a path means; the folder of a finished run means its averaged weights.
 
     Raises:
         FileNotFoundError: listing the shipped names if it is neither.
-        ValueError: if it is a folder, saying which file of it is meant.
+        ValueError: if it is a folder of another kind, saying which file of it is meant.
     """
-    for path in (expanded(name_or_path), DATA_DIR / f"{name_or_path}.safetensors"):
+    of_run = expanded(name_or_path) / FINISHED
+    for path in (expanded(name_or_path), of_run, DATA_DIR / f"{name_or_path}.safetensors"):
         if path.is_file():
             return path
     if expanded(name_or_path).is_dir():
@@ -162,8 +163,8 @@ def load_model(name_or_path: str | Path, *, device: str | torch.device = "cpu") 
     """Load a network and its process.
 
     Args:
-        name_or_path: a shipped name such as "scenes-32", a file that `save_model` wrote, a student's among them, or a
-            checkpoint of a run that has not finished.
+        name_or_path: a shipped name such as "scenes-32", a file that `save_model` wrote, a student's among them, the
+            folder of a finished run, or a checkpoint of one that has not finished.
         device: where to put both.
 
     Returns:

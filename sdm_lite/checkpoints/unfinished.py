@@ -18,6 +18,7 @@ from sdm_lite.diffusion import DiffusionConfig
 
 CHECKPOINT_FAMILY = "sdm_lite training checkpoint"
 CHECKPOINT_FORMAT = f"{CHECKPOINT_FAMILY} 2"
+FINISHED = "model.safetensors"  # of a run's folder: its averaged weights when it ended
 
 
 def read_checkpoint(
@@ -83,11 +84,9 @@ def averaged_weights(path: Path, model_format: str) -> tuple[dict[str, Tensor], 
 
 
 def told_folder(folder: Path) -> str:
-    """Which file of a folder is meant where a model was asked for: of a run the finished weights, or the newest."""
-    finished = [folder / name for name in ("model.safetensors", "best.safetensors") if (folder / name).is_file()]
-    if finished:
-        also = f", or {finished[1]}" if len(finished) > 1 else ""
-        return f"{folder} is the folder of a run: give {finished[0]}{also}"
+    """Which file of a folder without finished weights is meant where a model was asked for: the best, or the newest."""
+    if (best := folder / "best.safetensors").is_file():
+        return f"{folder} is the folder of a run: give {best}"
     if checkpoints := sorted([*folder.glob("checkpoints/step-*.pt"), *folder.glob("step-*.pt")]):
         return f"{folder} is the folder of a run that has not finished: give {checkpoints[-1]}, its averaged weights"
     files = sorted(folder.glob("*.safetensors"))

@@ -24,14 +24,13 @@ from sdm_lite.evaluate.folders import command as folders
 from sdm_lite.evaluate.measures import Scores, format_scores, scores_json
 from sdm_lite.evaluate.photographs import MoreMeasures, PhotographSizes, evaluate_photographs
 from sdm_lite.evaluate.photographs.seen import nearest_measures, read_seen
-from sdm_lite.evaluate.pretrained import pretrained_measures
+from sdm_lite.evaluate.pretrained import pretrained_at_hand
 from sdm_lite.evaluate.published import LPIPS_CHOICES, PublishedJudges, load_diversity
 from sdm_lite.evaluate.repeats import format_repeats, repeat
 from sdm_lite.evaluate.report import model_card, program, write_photograph_report
 from sdm_lite.evaluate.scene_scores import Sizes
 from sdm_lite.evaluate.scenes import check_evaluation, evaluate_model, measure_truth
 from sdm_lite.files import check_writable, check_writable_folder, write_whole
-from sdm_lite.judge.efficientnet import find_weights, load_efficientnet
 from sdm_lite.judge.inception import load_inception
 from sdm_lite.judge.network import Judge, load_judge
 from sdm_lite.judge.photographs import load_own_judge
@@ -93,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sdm_lite.evaluate", description=main.__doc__)
     parser.add_argument(
         "model",
-        help="a shipped name such as scenes-32, or a file; or the word folders, see `folders --help`",
+        help="a shipped name such as scenes-32, a file, a run's folder; or the word folders, see `folders --help`",
     )
     parser.add_argument("--dataset", default="scenes", help=f"scenes, {', '.join(DATASETS)} (default scenes)")
     parser.add_argument("--judge", help="a shipped name or a file (default judge-SIZE; of photographs none)")
@@ -205,7 +204,7 @@ def _run_photographs(arguments: argparse.Namespace) -> None:
     sizes = PhotographSizes(arguments.samples_per_layout, arguments.num_bound)
     _check_not_negative("--num-nearest", arguments.num_nearest)
     judge = _own_judge(arguments, val)
-    more = [*_pretrained(arguments.device), *_published(arguments, val)]
+    more = [*pretrained_at_hand(arguments.device), *_published(arguments, val)]
     check_writable_folder(arguments.output)
     held_out = val.thinned(arguments.num_photographs)
     seen = read_seen(training, arguments.num_nearest) if arguments.num_nearest else None
@@ -228,11 +227,6 @@ def _run_photographs(arguments: argparse.Namespace) -> None:
         print(f"left out: {line}")
     print(format_scores(scores))
     print(f"wrote {report}, and beside it samples.png, scores.json and the single pictures")
-
-
-def _pretrained(device: str) -> list[MoreMeasures]:
-    """Where its package is installed it is asked, unasked: it costs little beside the sampling."""
-    return [] if find_weights() is None else [partial(pretrained_measures, load_efficientnet(device=device))]
 
 
 def _own_judge(arguments: argparse.Namespace, dataset: Photographs) -> Judge | None:

@@ -21,6 +21,7 @@ from sdm_lite.evaluate.measures import Measure
 from sdm_lite.evaluate.photographs.measures import (
     LEAST_FOR_HALVES,
     Examples,
+    MoreMeasures,
     above_floor,
     diversity_measure,
     halved,
@@ -29,8 +30,13 @@ from sdm_lite.evaluate.photographs.measures import (
     resampled,
 )
 from sdm_lite.evaluate.scenes import layout_diversity
-from sdm_lite.judge.efficientnet import EfficientNetLite0
+from sdm_lite.judge.efficientnet import EfficientNetLite0, find_weights, load_efficientnet
 from sdm_lite.judge.network import metric_name
+
+
+def pretrained_at_hand(device: torch.device | str) -> list[MoreMeasures]:
+    """`pretrained_measures` where the judge's package is installed, else nothing: asked unasked, as it costs little."""
+    return [] if find_weights() is None else [partial(pretrained_measures, load_efficientnet(device=device))]
 
 
 def pretrained_measures(

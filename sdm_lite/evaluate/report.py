@@ -144,11 +144,15 @@ def class_table(scores: Scores) -> str:
 
 def caveats(scores: Scores) -> list[str]:
     """What a reader should know before believing the numbers, in sentences."""
-    lines = [
-        "The bound is measured on held-out and on training photographs. Where it is lower on the latter, some of that "
-        "was learned by heart, or the two parts show different places. It says nothing of how samples look.",
-        "Fine detail is no quality: less than the photographs' is blur, more is noise, as much may be some of each.",
-    ]
+    lines = []
+    if "bound" in scores.measures:
+        lines.append(
+            "The bound is measured on held-out and on training photographs. Where it is lower on the latter, some of "
+            "that was learned by heart, or the two parts show different places. It says nothing of how samples look."
+        )
+    lines.append(
+        "Fine detail is no quality: less than the photographs' is blur, more is noise, as much may be some of each."
+    )
     if "miou" in scores.measures:
         ceiling = scores.measures["miou"].yardstick.value
         weak = " It is a weak witness." if ceiling < WEAK_JUDGE else ""

@@ -11,7 +11,6 @@ from typing import NamedTuple
 from sdm_lite.checkpoints import Model, load_facts, load_model
 from sdm_lite.command import check_device, check_seed, default_device
 from sdm_lite.evaluate.drawing import SAMPLER_WORDS, SampleSettings, guidance_scale_of, usual_steps
-from sdm_lite.files import expanded
 from sdm_lite.sample import Maps
 from sdm_lite.sampling import Sampler
 from sdm_lite.timesteps import TIME_GRIDS
@@ -58,15 +57,11 @@ def check_numbers(args: argparse.Namespace) -> None:
 def load_asked(args: argparse.Namespace, *, samplers: dict[str, Sampler] = SAMPLER_WORDS) -> Asked:
     """The model and the settings of a command line with `model` and what `add_settings` adds.
 
-    The folder of a finished run means its averaged weights.
-
     Raises:
         FileNotFoundError: if there are no such weights.
         ValueError: if the file is no model, or a setting cannot be.
     """
-    source = expanded(args.model) / "model.safetensors"
-    source = source if source.is_file() else args.model
-    model, facts = load_model(source, device=args.device), load_facts(source)
+    model, facts = load_model(args.model, device=args.device), load_facts(args.model)
     settings = SampleSettings(
         guidance_scale=guidance_scale_of(facts) if args.guidance_scale is None else args.guidance_scale,
         num_steps=usual_steps(model) if args.num_steps is None else args.num_steps,

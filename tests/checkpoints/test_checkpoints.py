@@ -1,6 +1,7 @@
 """A file alone is enough: what is saved is loaded, whole, by name or by path, and what is wrong is told in one line."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -96,9 +97,11 @@ def test_of_a_folder_it_says_which_file_is_meant(saved, tmp_path, monkeypatch):
         "has not finished: give " + str(run / "checkpoints/step-000000010.pt") + ", its averaged weights"
     )
     assert said[2] == f"{run} is the folder of a run: give {run / 'best.safetensors'}"
-    (run / "model.safetensors").touch()
-    with pytest.raises(ValueError, match="give .*model.safetensors, or .*best.safetensors"):
-        load_model(run)
+    unet, path = saved
+    shutil.copy(path, run / "model.safetensors")
+    same = zip(load_model(run).unet.parameters(), unet.parameters(), strict=True)
+    assert all(torch.equal(*pair) for pair in same), "finished weights go before the best"
+    assert load_facts(run) == load_facts(path)
     with pytest.raises(ValueError, match="is a folder: give a file of weights, such as .*tiny.safetensors"):
         load_model(tmp_path)
     (tmp_path / "scenes-32").mkdir()

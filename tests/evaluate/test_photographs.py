@@ -22,6 +22,7 @@ from sdm_lite.datasets.export import render_scenes
 from sdm_lite.diffusion import DiffusionConfig
 from sdm_lite.evaluate import SampleSettings, draw_groups, format_scores, mean_absolute_laplacian
 from sdm_lite.evaluate import __main__ as evaluate_command
+from sdm_lite.evaluate import pretrained as pretrained_module
 from sdm_lite.evaluate import report as report_module
 from sdm_lite.evaluate.photographs import PhotographSizes, evaluate_photographs
 from sdm_lite.evaluate.photographs import measures as measures_module
@@ -134,10 +135,10 @@ def test_the_command_asks_the_pretrained_judge_where_it_is_installed(pretrained,
     assert not any("pip install efficientnet" in line for line in with_it.left_out)
     assert any("pretrained on ImageNet" in line for line in caveats(with_it))
     asked = []
-    monkeypatch.setattr(evaluate_command, "load_efficientnet", lambda device: asked.append(device) or pretrained)
+    monkeypatch.setattr(pretrained_module, "load_efficientnet", lambda device: asked.append(device) or pretrained)
     for installed in (None, "weights"):
-        monkeypatch.setattr(evaluate_command, "find_weights", lambda installed=installed: installed)
-        assert len(evaluate_command._pretrained("cpu")) == (1 if installed else 0)
+        monkeypatch.setattr(pretrained_module, "find_weights", lambda installed=installed: installed)
+        assert len(pretrained_module.pretrained_at_hand("cpu")) == (1 if installed else 0)
     assert asked == ["cpu"]
 
 
@@ -299,7 +300,7 @@ def test_the_command_writes_report_numbers_grid_and_pictures(files, root, tmp_pa
     where = ["--dataset", "folder", "--root", str(root), "--judge", str(files / "judge.safetensors")]
     few = ["--num-steps", "2", "--samples-per-layout", "2", "--num-bound", "2", "--num-photographs", "5"]
     output = tmp_path / "report"
-    evaluate_command.main([str(files / "model.safetensors"), *where, *few, "--device", "cpu", "--output", str(output)])
+    evaluate_command.main([str(files), *where, *few, "--device", "cpu", "--output", str(output)])
     printed, report = capsys.readouterr().out, (output / "report.md").read_text()
     told = json.loads((output / "scores.json").read_text())
     assert told["num_held_out"] == 5 and told["num_images"] == 10 and told["settings"]["num_training"] == 6

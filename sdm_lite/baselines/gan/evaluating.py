@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from sdm_lite.baselines.gan import SYSTEMS
 from sdm_lite.baselines.gan.painting import painter_of, weights_of
 from sdm_lite.baselines.gan.runs import Gan, load_gan
-from sdm_lite.command import check_device, check_seed, default_device
+from sdm_lite.checkpoints.unfinished import FINISHED
+from sdm_lite.command import check_device, check_packages, check_seed, default_device
 from sdm_lite.datasets import DATASETS
 from sdm_lite.datasets.options import add_treatment, open_asked
 from sdm_lite.evaluate import Scores, Sizes, Truth, evaluate_painter, format_scores, measure_truth
 from sdm_lite.evaluate.measures import scores_json
 from sdm_lite.evaluate.photographs import evaluate_photograph_painter
-from sdm_lite.evaluate.report import program
+from sdm_lite.evaluate.photographs.seen import nearest_measures, read_seen
+from sdm_lite.evaluate.pretrained import pretrained_at_hand
+from sdm_lite.evaluate.report import program, write_photograph_report
 from sdm_lite.evaluate.scenes import check_judge
-from sdm_lite.files import check_writable, write_whole
+from sdm_lite.files import check_writable, check_writable_folder, write_whole
 from sdm_lite.judge import Judge, load_judge
 from sdm_lite.judge.photographs import load_own_judge
 from sdm_lite.progress import progress
 from sdm_lite.scenes import TEST_SEED, VALIDATION_SEED, Scenes
+from sdm_lite.viz import draw_for_files
 
 SEEDS = {"test": TEST_SEED, "validation": VALIDATION_SEED}
 DEFAULTS = Sizes()
@@ -42,6 +47,17 @@ def add_evaluate(commands: argparse._SubParsersAction) -> None:
         "--split", help="of photographs, held out: val, or another that the data set has, such as test (default val)"
     )
     parser.add_argument("--num-photographs", type=int, default=256, help="at most (default %(default)s)")
+    parser.add_argument(
+        "--num-nearest",
+        type=int,
+        default=2000,
+        help="training photographs to look for copies in, at most (default 2000)",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="of photographs, folder for a report; of several runs one in it for each (default none)",
+    )
     add_treatment(parser)
     parser.add_argument("--judge", help="a shipped name or a file (default judge-SIZE; of photographs none)")
     parser.add_argument(
@@ -80,8 +96,15 @@ def evaluate_command(arguments: argparse.Namespace) -> None:
         if len(arguments.runs) > 1:
             raise ValueError(f"--json is for a single run, got {len(arguments.runs)}: leave it out, or give one")
         check_writable(arguments.json, option="--json")
-    if arguments.split is not None and arguments.dataset == "scenes":
-        raise ValueError("--split is an option of photographs, and --dataset is scenes: leave one out")
+    for option, value in (("--split", arguments.split), ("--output", arguments.output)):
+        if value is not None and arguments.dataset == "scenes":
+            raise ValueError(f"{option} is an option of photographs, and --dataset is scenes: leave one out")
+    if arguments.num_nearest < 0:
+        raise ValueError(f"--num-nearest must be at least 0, got {arguments.num_nearest}")
+    if arguments.output is not None:
+        check_packages("matplotlib")
+        check_writable_folder(arguments.output)
+        draw_for_files()
     if arguments.split in ("train", "all"):
         raise ValueError(f"--split must be held out, got {arguments.split}, which GANs were trained on: val, or test")
     gans = {run: load_gan(weights_of(run), SYSTEMS, arguments.device) for run in arguments.runs}
@@ -143,8 +166,13 @@ def scores_on_scenes(gans: dict[str, Gan], arguments: argparse.Namespace) -> Ite
 
 
 def scores_on_photographs(gans: dict[str, Gan], arguments: argparse.Namespace) -> Iterator[tuple[str, Scores]]:
-    """The scores of each on held-out photographs, one after the other; all are checked before any is drawn."""
+    """The scores of each on held-out photographs, one after the other; all are checked before any is drawn.
+
+    Where it was asked for, a report of each is written before its scores are handed on.
+    """
     opened = {run: open_asked(arguments, arguments.split or "val", gan.form.size) for run, gan in gans.items()}
+    learned = {run: open_asked(arguments, "train", gan.form.size) for run, gan in gans.items()}
+    folders = report_folders(list(gans), arguments.output)
     judges: dict[str, Judge | None] = {}
     for run, gan in gans.items():
         data, form = opened[run], gan.form
@@ -158,19 +186,45 @@ def scores_on_photographs(gans: dict[str, Gan], arguments: argparse.Namespace) -
         )
         if note:
             print(note)
+    pretrained = pretrained_at_hand(arguments.device)
     for run, gan in gans.items():
-        scores, _ = evaluate_photograph_painter(
+        held_out = opened[run].thinned(arguments.num_photographs)
+        seen = read_seen(learned[run], arguments.num_nearest) if arguments.num_nearest else None
+        scores, pictures = evaluate_photograph_painter(
             painter_of(gan),
-            opened[run].thinned(arguments.num_photographs),
+            held_out,
             samples_per_map=arguments.samples_per_layout,
             seed=arguments.seed,
             batch_size=arguments.batch_size,
-            settings={**told(gan), "split": opened[run].split},
+            settings={**told(gan), "split": held_out.split, "num_training": len(learned[run])},
             judge=judges[run],
+            more=pretrained + ([] if seen is None else [partial(nearest_measures, seen)]),
             device=arguments.device,
             progress=progress,
         )
+        if run in folders:
+            wrote_by = program(arguments.argv, module="sdm_lite.baselines")
+            report = write_photograph_report(
+                folders[run], scores, held_out, pictures, model=run, facts=gan.facts, seen=seen, program=wrote_by
+            )
+            print(f"wrote {report}, and beside it samples.png, scores.json and the single pictures")
         yield run, scores
+
+
+def report_folders(runs: list[str], output: Path | None) -> dict[str, Path]:
+    """The folder of each run's report: the one that was asked for, or, of several runs, one in it by each one's name.
+
+    Raises:
+        ValueError: if two runs would have one.
+    """
+    if output is None:
+        return {}
+    if len(runs) == 1:
+        return {runs[0]: output}
+    names = [Path(run).absolute().parent.name if Path(run).name == FINISHED else Path(run).stem for run in runs]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"--output has a folder for each run, and two are called {twice[0]}: score one at a time")
+    return {run: output / name for run, name in zip(runs, names, strict=True)}
 
 
 def judge_for(gan: Gan, asked: str | None) -> str:

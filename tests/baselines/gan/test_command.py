@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -96,6 +97,19 @@ def test_photographs_of_the_split_that_is_asked_for_are_scored(tmp_path, monkeyp
         told = json.loads((tmp_path / "scores.json").read_text())
         assert told["num_held_out"] == number and told["settings"]["split"] == (split or ["", "val"])[1]
         assert told["program"]["command"].startswith("python -m sdm_lite.baselines evaluate ")
+    assert baselines.main([*words, "--output", str(tmp_path / "report")]) == 0
+    report = (tmp_path / "report" / "report.md").read_text()
+    of = json.loads((tmp_path / "report" / "scores.json").read_text())
+    assert of["measures"]["nearest"]["name"].startswith("distance to the nearest of 2 training photographs")
+    assert "would be copies" in report and "bound" not in report, "a GAN has none"
+    assert f"    {of['program']['command']}\n" in report and "trained for 1 steps" in report
+    assert {path.name for path in (tmp_path / "report" / "samples").iterdir()} == {"c.png", "d.png"}
+    assert (tmp_path / "report" / "samples.png").is_file()
+    shutil.copytree(tmp_path / "run", tmp_path / "again")
+    both = ["evaluate", str(tmp_path / "run"), str(tmp_path / "again" / "model.safetensors"), *words[2:]]
+    assert baselines.main([*both, "--num-nearest", "0", "--output", str(tmp_path / "two")]) == 0
+    assert {path.parent.name for path in tmp_path.glob("two/*/report.md")} == {"run", "again"}
+    assert "nearest" not in json.loads((tmp_path / "two" / "again" / "scores.json").read_text())["measures"]
 
 
 def test_data_that_turn_out_bad_when_they_are_read_are_one_line_and_leave_no_folder(tmp_path, monkeypatch, capsys):
@@ -210,6 +224,8 @@ def test_a_killed_run_becomes_what_it_would_have_been(tmp_path):
     ("words", "message"),
     [
         (["--split", "test"], "--split is an option of photographs, and --dataset is scenes"),
+        (["--output", "report"], "--output is an option of photographs, and --dataset is scenes"),
+        (["--num-nearest", "-1"], "--num-nearest must be at least 0, got -1"),
         (["--dataset", "camvid", "--root", "data", "--split", "train"], "--split must be held out, got train"),
     ],
 )
