@@ -9,18 +9,25 @@ from __future__ import annotations
 
 import ast
 import inspect
+import signal
 import textwrap
+import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from sdm_lite.progress import is_notebook
+
 LEVELS = ("easy", "medium", "open")
 MAX_WIDTH = 110  # of a line that is quoted
+MAX_SECONDS = 20.0  # that an answer may take; the slowest right one takes about one
 
 
 class Slip(NamedTuple):
@@ -113,8 +120,10 @@ class Exercise:
             if difference(seen, self.expected(number), self.tolerance) == "":
                 return slip.hint
         told = self.tell(seen) if self.tell else ""
-        if told or self.right is None or not callable(self.right):
-            return told  # how far off a value is would give it away
+        if told or self.right is None:
+            return told
+        if not callable(self.right):  # how far off a value is would give it away; of how many numbers it is, would not
+            return miscounted(seen, self.right)
         return difference(seen, self.expected(), self.tolerance)
 
 
@@ -154,14 +163,55 @@ class Lesson:
             raise ValueError(f"exercise {number}: expected an answer that passes its check, got: {words}")
         else:
             print(f"{words}\nhint({number}) gives a hint.")
+            offer(f"Hint for exercise {number}", lambda: self.next_hint(number))
 
     def hint(self, number: int) -> None:
         """Prints the next hint of an exercise; after the last one, the first again."""
+        last = self.shown.get(number, 0) % len(self.find(number).hints) + 1 == len(self.find(number).hints)
+        print(f"{self.next_hint(number)}\n{'That was the last.' if last else f'hint({number}) again for the next.'}")
+
+    def next_hint(self, number: int) -> str:
+        """The next hint of an exercise, which then counts as given; after the last one, the first again."""
         hints = self.find(number).hints
         now = self.shown.get(number, 0) % len(hints)
         self.shown[number] = now + 1
-        more = f"hint({number}) again for the next." if now + 1 < len(hints) else "That was the last."
-        print(f"Hint {now + 1} of {len(hints)}: {hints[now]}\n{more}")
+        return f"Hint {now + 1} of {len(hints)}: {hints[now]}"
+
+
+def offer(name: str, more: Callable[[], str]) -> None:
+    """Shows a button for one more line of text, where somebody can press it; nothing outside of a live notebook."""
+    if is_notebook():
+        from sdm_lite.widgets.more_button import show_more_button  # a lesson without widgets needs no ipywidgets
+
+        show_more_button(name, more)
+
+
+class TimeIsUp(BaseException):
+    """An answer ran for too long. No Exception, so that an answer's own `except Exception` lets it pass."""
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Ends a block that runs for longer, between two steps of Python, by TimeIsUp.
+
+    Nothing is done where it cannot be: without SIGALRM (Windows), outside of the main thread, or where somebody else
+    has set an alarm.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not hasattr(signal, "SIGALRM") or not main or signal.getitimer(signal.ITIMER_REAL)[0] > 0:
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise TimeIsUp
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def judge(exercise: Exercise, answer: Any) -> tuple[bool, str]:
@@ -170,7 +220,12 @@ def judge(exercise: Exercise, answer: Any) -> tuple[bool, str]:
     if is_missing(answer) or hole:
         return False, f"Not answered yet{hole}."
     try:
-        seen = exercise.ask(answer)
+        with time_limit(MAX_SECONDS):
+            seen = exercise.ask(answer)
+    except TimeIsUp as error:
+        where = at(error, answer)
+        late = f"stopped after {MAX_SECONDS:g} s{where and ', at ' + where}"
+        return False, f"Not yet: {late}. Is there a loop without end?"
     except Exception as error:  # whatever an answer can raise
         return False, f"Not yet: {raised(error, answer)}"
     if is_missing(seen):
@@ -214,17 +269,34 @@ def first_hole(function: Callable[..., Any]) -> str:
 def raised(error: Exception, answer: Any) -> str:
     """What an answer raised, in two lines: its own last line on the way to the error, and the error."""
     message = f"{type(error).__name__}: {quoted(str(error))}"
+    where = at(error, answer)
+    if not where:
+        return f"it could not be tried; are its arguments those of the task?\n    {message}"
+    return f"{where.replace(':', ' stopped:', 1)}\n    {message}"
+
+
+def at(error: BaseException, answer: Any) -> str:
+    """The answer's own last line on the way to an error, "line 3: `...`"; "" if it is not on the way."""
     own = getattr(getattr(answer, "__code__", None), "co_filename", None)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == own]
-    if not frames:
-        return f"it could not be tried; are its arguments those of the task?\n    {message}"
-    return f"line {frames[-1].lineno} stopped: `{quoted(frames[-1].line or '')}`\n    {message}"
+    return f"line {frames[-1].lineno}: `{quoted(frames[-1].line or '')}`" if frames else ""
 
 
 def quoted(text: str) -> str:
     """The first line of a text that says something, at most MAX_WIDTH characters."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
     return line if len(line) <= MAX_WIDTH else line[: MAX_WIDTH - 4] + " ..."
+
+
+def miscounted(seen: Any, expected: Any) -> str:
+    """What to say of one number where several are asked for, or of too many; "" where their count is right."""
+    if not isinstance(expected, list | tuple):
+        return ""
+    try:
+        count = len(seen)
+    except TypeError:
+        count = 1
+    return f"expected {len(expected)} things, got {describe(seen)}" if count != len(expected) else ""
 
 
 def difference(seen: Any, expected: Any, tolerance: float = 1e-4) -> str:

@@ -1,11 +1,14 @@
 """What the check says of an answer that is missing, raises, or is of another kind; hints one at a time."""
 
 import re
+import signal
+import threading
+import time
 
 import pytest
 import torch
 
-from sdm_lite.exercises import Exercise, Lesson, Slip
+from sdm_lite.exercises import Exercise, Lesson, Slip, exercise
 from sdm_lite.exercises.exercise import difference, on
 
 X = torch.tensor([1.0, 2.0])
@@ -106,6 +109,75 @@ def test_strict_raises_and_an_interrupt_passes(lesson):
 
     with pytest.raises(KeyboardInterrupt):
         lesson.check(1, interrupted)
+
+
+@pytest.fixture
+def short_limit(monkeypatch):
+    monkeypatch.setattr(exercise, "MAX_SECONDS", 0.2)
+
+
+def endless(x, y):
+    while True:
+        try:
+            x = x + 1
+        except Exception:
+            pass
+
+
+def helped(x, y):
+    return endless(x, y)
+
+
+has_alarm = pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="no SIGALRM here: nothing ends a loop")
+
+
+@has_alarm
+@pytest.mark.parametrize("answer", [endless, helped])
+def test_an_endless_loop_is_stopped_and_the_line_told(lesson, answer, short_limit, capsys):
+    handler = signal.getsignal(signal.SIGALRM)
+    lesson.check(1, answer)
+    told = r"Not yet: stopped after 0\.2 s, at line \d+: `.+`\. Is there a loop without end\?\n"
+    assert re.fullmatch(told + r"hint\(1\) gives a hint\.\n", capsys.readouterr().out)
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0 and signal.getsignal(signal.SIGALRM) is handler
+
+
+@has_alarm
+def test_an_answer_in_time_leaves_no_alarm_behind(lesson, short_limit, capsys):
+    lesson.check(1, lambda x, y: 2 * x)
+    time.sleep(0.3)  # an alarm left on would end this
+    assert capsys.readouterr().out == "Right. As the package does.\n"
+
+
+def test_where_no_alarm_can_be_had_an_answer_is_tried_all_the_same(lesson, short_limit, monkeypatch, capsys):
+    def slow(x, y):
+        time.sleep(0.3)
+        return 2 * x
+
+    thread = threading.Thread(target=lesson.check, args=(1, slow))
+    thread.start()
+    thread.join()
+    monkeypatch.delattr(signal, "SIGALRM", raising=False)
+    lesson.check(1, slow)
+    assert capsys.readouterr().out == "Right. As the package does.\n" * 2
+
+
+def test_a_hint_button_is_offered_after_a_wrong_answer_alone(lesson, monkeypatch, capsys):
+    offered = []
+    monkeypatch.setattr(exercise, "offer", lambda name, more: offered.append((name, more)))
+    lesson.check(1, lambda x, y: 2 * x)
+    assert offered == []
+    lesson.check(1, lambda x, y: x)
+    ((name, more),) = offered
+    assert name == "Hint for exercise 1" and (more(), more()) == ("Hint 1 of 2: More.", "Hint 2 of 2: Twice.")
+    lesson.hint(1)  # button and call count together
+    assert capsys.readouterr().out.endswith("Hint 1 of 2: More.\nhint(1) again for the next.\n")
+
+
+def test_how_many_numbers_are_asked_for_is_said(capsys):
+    pair = Lesson((Exercise("a pair", "easy", ("One.", "Two."), right=(1.0, 2.0)),))
+    for answer, told in ((1.0, "Not yet: expected 2 things, got 1.0"), ((1.0, 3.0), "Not yet.")):
+        pair.check(1, answer)
+        assert capsys.readouterr().out.splitlines()[0] == told
 
 
 def test_hints_come_one_at_a_time_and_begin_anew(lesson, capsys):
