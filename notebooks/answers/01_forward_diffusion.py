@@ -32,8 +32,8 @@ def my_level(alpha_bar, k):
 
 # %% exercise 5
 # Jointly normal: what x_t does not tell is Var(x_r) less Cov^2 / Var(x_t). With d = 0 it is beta~, with d = 1 beta.
-def my_variance(d, alpha_bar_r, alpha_bar_t):
-    variance_r = d * alpha_bar_r + 1 - alpha_bar_r
-    variance_t = d * alpha_bar_t + 1 - alpha_bar_t
+def my_variance(variance_0, alpha_bar_r, alpha_bar_t):
+    variance_r = variance_0 * alpha_bar_r + 1 - alpha_bar_r
+    variance_t = variance_0 * alpha_bar_t + 1 - alpha_bar_t
     covariance = (alpha_bar_t / alpha_bar_r) ** 0.5 * variance_r
     return variance_r - covariance**2 / variance_t

@@ -8,15 +8,15 @@ from sdm_lite.diffusion import normal_kl
 
 # %% exercise 1
 # With equal variances d^2 / (2 v) is left, in nats; one bit is log 2 of them.
-def my_shift(v):
-    return 1 / (2 * v), math.sqrt(2 * v * math.log(2))
+def my_shift(variance):
+    return 1 / (2 * variance), math.sqrt(2 * variance * math.log(2))
 
 
 # %% exercise 2
 # Precisions add, and each mean is weighted by its own.
-def my_product(a, A, b, B):
-    variance = 1 / (1 / A + 1 / B)
-    return variance * (a / A + b / B), variance
+def my_product(mean_1, variance_1, mean_2, variance_2):
+    variance = 1 / (1 / variance_1 + 1 / variance_2)
+    return variance * (mean_1 / variance_1 + mean_2 / variance_2), variance
 
 
 # %% exercise 3

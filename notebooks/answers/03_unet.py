@@ -26,3 +26,10 @@ my_num_vectors = 3 * 3  # inside, four edges, four corners: the places a pixel c
 # modulate depends on neither step nor sample: once for the map, once for null. Both branches share encode.
 def my_bill(encode, modulate, decode, num_steps, num_samples):
     return 2 * modulate + num_steps * num_samples * (encode + 2 * decode)
+
+
+# %% exercise 5
+# Against a very loud label the features are nothing: a map of k on the share and 0 elsewhere has variance
+# share (1 - share) k^2, and normalising divides the contrast, k, by its root.
+def my_limit(share):
+    return 1 / (share * (1 - share)) ** 0.5

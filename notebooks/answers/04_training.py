@@ -53,5 +53,5 @@ def my_variances(variance_q, d):
 
 
 # %% exercise 6
-# Each step keeps d of the old average, so its share after n steps is d^n.
+# Each step keeps 0.9999 of the old average, so its share after n steps is 0.9999^n.
 my_shares = (0.9999**500, int(np.ceil(np.log(0.5) / np.log(0.9999))))

@@ -308,12 +308,11 @@ def difference(seen: Any, expected: Any, tolerance: float = 1e-4) -> str:
     if isinstance(expected, list | tuple):
         if not isinstance(seen, list | tuple) or len(seen) != len(expected):
             return f"expected {len(expected)} things, got {describe(seen)}"
+        kind = "case" if isinstance(expected, list) else "number"  # `on` makes a list, an answer of several a tuple
         for i, (one, wanted) in enumerate(zip(seen, expected, strict=True)):
             told = difference(one, wanted, tolerance)
             if told:
-                return (
-                    f"{told} (case {i + 1} of {len(expected)})" if len(expected) > 1 and "(case" not in told else told
-                )
+                return f"{told} ({kind} {i + 1} of {len(expected)})" if len(expected) > 1 else told
         return ""
     if isinstance(expected, str | dict | set | bool):
         return "" if type(seen) is type(expected) and seen == expected else f"got {describe(seen)}"

@@ -77,7 +77,7 @@ def _of_xt(t: Tensor, r: Tensor, beta: Tensor) -> Tensor:
 
 POSTERIOR_MEAN = Exercise(
     title="the posterior mean",
-    level="medium",
+    level="easy",
     hints=(
         "First beta, the noise added on the way from r to t: how much of the signal at r is left at t?",
         "beta = 1 - alpha_bar_t / alpha_bar_r. The rest is the formula above, a weight for x_0 and one for x_t, both "
@@ -116,8 +116,8 @@ POSTERIOR_MEAN = Exercise(
 )
 
 
-class _Known:
-    """A process of which only `alpha_bar` may be used."""
+class OnlyAlphaBar:
+    """A process of which only `alpha_bar` may be used; whoever asks for more reads this name."""
 
     alpha_bar = staticmethod(PROCESS.alpha_bar)
 
@@ -158,7 +158,7 @@ JUMP = Exercise(
             "the noise that x_r has is shrunk on the way too; so what is added is more than the difference.",
         ),
     ),
-    ask=on((_Known, X_0, R, T, NOISE)),
+    ask=on((OnlyAlphaBar, X_0, R, T, NOISE)),
 )
 
 LARGE_PICTURES = Exercise(
@@ -189,11 +189,17 @@ LARGE_PICTURES = Exercise(
 )
 
 
-def variance_between(d: float, alpha_bar_r: float, alpha_bar_t: float) -> float:
-    """Var(x_r | x_t) for normal data of variance d."""
-    variance_r, variance_t = (d * a + 1 - a for a in (alpha_bar_r, alpha_bar_t))
+def variance_between(variance_0: float, alpha_bar_r: float, alpha_bar_t: float) -> float:
+    """Var(x_r | x_t) for normal data of variance variance_0."""
+    variance_r, variance_t = (variance_0 * a + 1 - a for a in (alpha_bar_r, alpha_bar_t))
     covariance = (alpha_bar_t / alpha_bar_r) ** 0.5 * variance_r
     return variance_r - covariance**2 / variance_t
+
+
+def _bounds(alpha_bar_r: float, alpha_bar_t: float) -> tuple[float, float]:
+    """Lower and upper bound of Var(x_r | x_t)."""
+    beta = 1 - alpha_bar_t / alpha_bar_r
+    return (1 - alpha_bar_r) / (1 - alpha_bar_t) * beta, beta
 
 
 BETWEEN_THE_BOUNDS = Exercise(
@@ -201,22 +207,30 @@ BETWEEN_THE_BOUNDS = Exercise(
     level="open",
     hints=(
         "x_r and x_t are jointly normal: Var(x_r | x_t) = Var(x_r) - Cov(x_r, x_t)^2 / Var(x_t).",
-        "Var(x_r) = d * alpha_bar_r + 1 - alpha_bar_r; likewise at t.",
+        "Var(x_r) = variance_0 * alpha_bar_r + 1 - alpha_bar_r; likewise at t.",
         "x_t is sqrt(alpha_bar_t / alpha_bar_r) x_r plus fresh noise: that gives the covariance.",
     ),
     right=variance_between,
     slips=(
         Slip(
-            lambda d, alpha_bar_r, alpha_bar_t: d * alpha_bar_r + 1 - alpha_bar_r,
+            lambda variance_0, alpha_bar_r, alpha_bar_t: variance_0 * alpha_bar_r + 1 - alpha_bar_r,
             "that is the variance of x_r; what x_t tells of it is still to be taken away.",
         ),
         Slip(
-            lambda d, alpha_bar_r, alpha_bar_t: (1 - alpha_bar_r) / (1 - alpha_bar_t) * (1 - alpha_bar_t / alpha_bar_r),
-            "that is the lower bound, the answer for d = 0; where is d?",
+            lambda variance_0, alpha_bar_r, alpha_bar_t: _bounds(alpha_bar_r, alpha_bar_t)[0],
+            "that is the lower bound, the answer for variance_0 = 0; where is variance_0?",
         ),
         Slip(
-            lambda d, alpha_bar_r, alpha_bar_t: 1 - alpha_bar_t / alpha_bar_r,
-            "that is the upper bound, the answer for d = 1; where is d?",
+            lambda variance_0, alpha_bar_r, alpha_bar_t: _bounds(alpha_bar_r, alpha_bar_t)[1],
+            "that is the upper bound, the answer for variance_0 = 1; where is variance_0?",
+        ),
+        Slip(
+            lambda variance_0, *levels: (1 - variance_0) * _bounds(*levels)[0] + variance_0 * _bounds(*levels)[1],
+            "it meets both bounds, but between them the variance is not the straight line: begin with that of x_r.",
+        ),
+        Slip(
+            lambda variance_0, *levels: _bounds(*levels)[0] ** (1 - variance_0) * _bounds(*levels)[1] ** variance_0,
+            "it meets both bounds, but between them the logarithm does not go straight: begin with that of x_r.",
         ),
     ),
     ask=on((0.0, 0.5, 0.2), (1.0, 0.5, 0.2), (0.3, 0.9, 0.01)),

@@ -46,11 +46,11 @@ GUIDED_EPS = Exercise(
 
 
 def _tilted(of_label: Callable[[float], float], of_all: Callable[[float], float]) -> Callable[..., tuple[float, float]]:
-    """A product of powers of two normals, N(m, v) to the power of_label(s) by N(0, 1) to the power of_all(s)."""
+    """N(m, variance) to the power of_label(s), divided by N(0, 1) to the power of_all(s)."""
 
-    def answer(m: float, v: float, s: float) -> tuple[float, float]:
-        precision = of_label(s) / v - of_all(s)
-        return of_label(s) * m / v / precision, 1 / precision
+    def answer(m: float, variance: float, s: float) -> tuple[float, float]:
+        precision = of_label(s) / variance - of_all(s)
+        return of_label(s) * m / variance / precision, 1 / precision
 
     return answer
 
@@ -59,16 +59,16 @@ TILTED_NORMAL = Exercise(
     title="tilt a normal distribution",
     level="medium",
     hints=(
-        "A normal density is the exponential of -(x - m)^2 / (2 v): a power multiplies the exponent, a quotient "
-        "subtracts exponents.",
-        "The coefficient of -x^2 / 2 is s / v - (s - 1): one by the new variance.",
-        "The coefficient of x is s m / v: the new mean by the new variance.",
+        "A normal density is the exponential of -(x - m)^2 / (2 variance): a power multiplies the exponent, a "
+        "quotient subtracts exponents.",
+        "The coefficient of -x^2 / 2 is s / variance - (s - 1): 1 divided by the new variance.",
+        "The coefficient of x is s m / variance: the new mean divided by the new variance.",
     ),
     right=_tilted(lambda s: s, lambda s: s - 1),
     slips=(
         Slip(
             _tilted(lambda s: s + 1, lambda s: s),
-            "that is p(x | c) p(c | x)^s, one too much: at s = 1 nothing is tilted, and mean and variance are m and v.",
+            "that is p(x | c) p(c | x)^s, one too much: at s = 1 nothing is tilted: mean and variance stay.",
         ),
         Slip(
             _tilted(lambda s: s, lambda s: 0.0),
@@ -83,6 +83,10 @@ TILTED_NORMAL = Exercise(
             "the second number is to be the variance, that is a standard deviation.",
         ),
         Slip(
+            lambda m, v, s: (s * m, 1 / (s / v - s + 1)),
+            "the variance is right; the mean is s m / variance, the coefficient of x, times the new variance.",
+        ),
+        Slip(
             lambda m, v, s: (m, 1 / (s / v - s + 1)),
             "the variance is right; the mean moves too, away from that of p(x), which is 0.",
         ),
@@ -90,7 +94,7 @@ TILTED_NORMAL = Exercise(
     ask=on((1.0, 0.5, 1.0), (1.0, 0.5, 2.0), (-0.5, 0.2, 3.0)),
 )
 
-PROCESS = GaussianDiffusion(linear_betas(100))
+PROCESS = GaussianDiffusion(linear_betas(1000))  # so many that s = 1 ends at 0.4985 where 0.5 is right
 LEVELS = [one.item() for one in PROCESS.log_alpha_bar_high.double().exp().flip(0)]  # from noise to data, the last is 1
 
 
@@ -100,10 +104,10 @@ def _final_std(
 ) -> Callable[[float, float, Sequence[float]], float]:
     """DDIM's standard deviation through all levels, or with other arguments what one may take for it."""
 
-    def answer(v: float, s: float, alpha_bars: Sequence[float]) -> float:
+    def answer(variance: float, s: float, alpha_bars: Sequence[float]) -> float:
         std = 1.0
         for now, then in zip(alpha_bars[:-1], alpha_bars[1:], strict=True):
-            eps = (1 - now) ** 0.5 * slope(now * v + 1 - now, s)  # by x_t, as all factors here
+            eps = (1 - now) ** 0.5 * slope(now * variance + 1 - now, s)  # divided by x_t, as all factors here
             x0 = (1 - (1 - now) ** 0.5 * eps) / now**0.5
             std *= then**0.5 * x0 + kept(then) * eps
         return std
@@ -115,9 +119,9 @@ FINAL_STD = Exercise(
     title="what the sampler makes of it",
     level="open",
     hints=(
-        "The score of a normal with mean 0 and variance w is -x / w. With the label w = alpha_bar v + 1 - alpha_bar, "
-        "without it w = 1.",
-        "So eps = sqrt(1 - alpha_bar) (s / w - (s - 1)) x_t: write eps = e x_t with a number e.",
+        "The score of a normal with mean 0 is -x divided by its variance. With the label that is "
+        "noisy = alpha_bar * variance + 1 - alpha_bar, without it 1.",
+        "So eps = sqrt(1 - alpha_bar) (s / noisy - (s - 1)) x_t: write eps = e x_t with a number e.",
         "x_0 = (1 - sqrt(1 - alpha_bar) e) / sqrt(alpha_bar) x_t; the step multiplies std by "
         "sqrt(then) times that factor, plus sqrt(1 - then) e.",
     ),
@@ -125,7 +129,7 @@ FINAL_STD = Exercise(
     slips=(
         Slip(
             _final_std(slope=lambda noisy, s: 1 / noisy),
-            "s does nothing: that is the sampler without guidance, which ends at sqrt(v).",
+            "s does nothing: that is the sampler without guidance, which ends near sqrt(variance).",
         ),
         Slip(
             _final_std(slope=lambda noisy, s: s / noisy),
@@ -133,7 +137,7 @@ FINAL_STD = Exercise(
         ),
         Slip(
             _final_std(slope=lambda noisy, s: (s + 1) / noisy - s),
-            "that is the scale of Eq. 16, one too much: at s = 1 it must end at sqrt(v).",
+            "that is the scale of Eq. 16, one too much: at s = 1 it must end near sqrt(variance).",
         ),
         Slip(
             lambda v, s, alpha_bars: (1 / (s / v - s + 1)) ** 0.5,
@@ -144,7 +148,7 @@ FINAL_STD = Exercise(
             "the step puts the predicted noise back, sqrt(1 - alpha_bar) of it at the new level.",
         ),
     ),
-    ask=on(*((v, s, LEVELS) for v, s in ((0.25, 1.0), (0.25, 2.0), (0.05, 4.0)))),
+    ask=on(*((v, s, LEVELS) for v, s in ((0.25, 1.0), (0.25, 2.0), (0.6, 3.0)))),
     tolerance=1e-3,
     remark="Beside exercise 2's root: the samples are narrower than the tilted density, already for two normals.",
 )

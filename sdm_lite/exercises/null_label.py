@@ -49,6 +49,11 @@ NULL_ANSWER = Exercise(
             lambda x_t, alpha_bar: alpha_bar**0.5 * x_t,
             "that is the best *linear* guess; with two values only, the mean bends: a hyperbolic function comes out.",
         ),
+        Slip(lambda x_t, alpha_bar: 0.0, "that is the mean before x_t is seen; x_t says which label is likelier."),
+        Slip(
+            lambda x_t, alpha_bar: math.copysign(1, x_t),
+            "that is the likelier label; asked is the mean, which lies between -1 and +1, nearer to the likelier one.",
+        ),
         Slip(
             lambda x_t, alpha_bar: x_t / alpha_bar**0.5,
             "that takes all that is seen for signal; the noise in x_t is still to be reckoned with.",

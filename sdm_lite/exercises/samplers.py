@@ -120,7 +120,7 @@ def _as_printed(x_t: Tensor, eps: Tensor, beta_t: float, alpha_bar: float, varia
 
 REPAIR_LINE_5 = Exercise(
     title="repair line 5",
-    level="open",
+    level="easy",
     hints=(
         "Three places: the prefactor, the factor of eps, and where z is added.",
         "A step undoes one step: the prefactor is 1 / sqrt(1 - beta_t).",
@@ -175,8 +175,11 @@ SPOONFUL = Exercise(
     title="noise by the spoonful",
     level="medium",
     hints=(
-        "First sigma: eta times the *root* of the posterior's variance.",
+        "x_0 keeps the weight that it has in DDIM's step, the root of alpha_bar_r. Then sigma: eta times the *root* of "
+        "the posterior's variance.",
         "The variances add up to 1 - alpha_bar_r: eps gets the root of what sigma^2 leaves of it.",
+        "The posterior's variance is (1 - alpha_bar_r) / (1 - alpha_bar_t) * (1 - alpha_bar_t / alpha_bar_r); three "
+        "terms are added, of x_0, of eps and of z.",
     ),
     right=_dose(),
     slips=(

@@ -31,7 +31,12 @@ ONE_HOT = Exercise(
         ),
         Slip(
             lambda label_map, num_classes: encode_labels(label_map, num_classes) == 1,
-            "right, but True and False; a network multiplies: give .float().",
+            "right, but True and False, or whole numbers; a network multiplies with float32: give .float().",
+        ),
+        Slip(
+            lambda label_map, num_classes: torch.nn.functional.one_hot(label_map, num_classes),
+            "the classes are the last axis; a network wants them as channels, (B, num_classes, H, W): permute. "
+            "And it multiplies with float32: .float().",
         ),
         Slip(
             lambda label_map, num_classes: 1 - encode_labels(label_map, num_classes),
@@ -57,6 +62,10 @@ LEAST_SQUARES = Exercise(
         Slip(lambda renders: renders.mean(), "that is one number, of all pixels: average over the pictures alone."),
         Slip(lambda renders: renders.sum(0), "a sum; by how many is it to be divided?"),
         Slip(lambda renders: renders[0], "a true picture fits itself and none of the others."),
+        Slip(
+            lambda renders: renders[torch.cdist(renders.flatten(1), renders.flatten(1)).square().sum(0).argmin()],
+            "that is the best of the true pictures; the one asked for need not be among them.",
+        ),
     ),
     ask=on((normal(9, 3, 4, 4).tanh(),)),
     remark="Every hour and every season at once, and none of them: it fits the map and looks like no picture of it.",

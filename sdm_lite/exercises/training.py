@@ -193,6 +193,11 @@ def _summed(unet, diffusion, x_0, c, keep, t, noise) -> Tensor:
     return len(x_0) * algorithm_1(unet, diffusion, x_0, c, keep, t, noise)
 
 
+def _each(unet, diffusion, x_0, c, keep, t, noise) -> Tensor:
+    x_t = diffusion.q_sample(x_0, t, noise)
+    return diffusion.losses(unet(x_t, t, c * keep), x_0, x_t, t, noise).total
+
+
 STEP = Exercise(
     title="one step of Algorithm 1",
     level="easy",
@@ -208,6 +213,7 @@ STEP = Exercise(
         Slip(_clean_input, "the network is shown the clean picture; it must find the noise in x_t."),
         Slip(_t_less_one, "t - 1 goes to the network; here t counts from 1 to T everywhere, and SDMUNet takes t."),
         Slip(_two_noises, "the x_t that the network sees is not the one that the loss is told of: make it once."),
+        Slip(_each, "that is a loss for each example; the batch's is their mean: one number."),
         Slip(_summed, "a sum over examples; the batch's loss is their mean, else its steps grow with its size."),
     ),
     ask=on(_step_case()),
@@ -311,8 +317,10 @@ BEST_VARIANCE = Exercise(
     title="the best variance",
     level="open",
     hints=(
-        "Write KL(q || p) as a function of the variance v of p: ((variance_q + d^2) / v + log v) / 2 + what is fixed.",
-        "Set the derivative by v to zero. For KL(p || q) the function is (v / variance_q - log v) / 2 + what is fixed.",
+        "Write KL(q || p) as a function of the variance of p: ((variance_q + d^2) / variance_p + log variance_p) / 2 + "
+        "what is fixed.",
+        "Set the derivative with respect to variance_p to zero. For KL(p || q) the function is "
+        "(variance_p / variance_q - log variance_p) / 2 + what is fixed.",
         "A wrong mean can be covered by a wide p. Which of the two directions cares?",
     ),
     right=lambda variance_q, d: (variance_q + d**2, variance_q),
@@ -328,7 +336,8 @@ BEST_VARIANCE = Exercise(
         ),
         Slip(
             lambda variance_q, d: (variance_q + d**2, variance_q + d**2),
-            "right for KL(q || p). In KL(p || q), d stands beside variance_q alone, and v's derivative misses it.",
+            "right for KL(q || p). In KL(p || q), d stands beside variance_q alone, and the derivative with respect to "
+            "variance_p misses it.",
         ),
     ),
     ask=on((0.7, 1.2), (2.0, -0.5)),
@@ -338,8 +347,8 @@ WARM_UP = Exercise(
     title="what the warm-up is for",
     level="easy",
     hints=(
-        "Each step multiplies the share of the old average by d.",
-        "After n steps the share is d^n. For which n is that below 1 / 2? math.log helps, and math.ceil.",
+        "Each step multiplies the share of the old average by 0.9999.",
+        "After n steps the share is 0.9999^n. For which n is that below 1 / 2? math.log helps, and math.ceil.",
     ),
     right=(0.9999**500, math.ceil(math.log(0.5) / math.log(0.9999))),
     slips=(
@@ -349,11 +358,19 @@ WARM_UP = Exercise(
         ),
         Slip(
             (1 - 500 * 0.0001, 5000),
-            "shares multiply, d^n; taking 0.0001 of the whole away at each step is too much later on.",
+            "shares multiply, 0.9999^n; taking 0.0001 of the whole away at each step is too much later on.",
+        ),
+        Slip(
+            (0.9999**500, math.floor(math.log(0.5) / math.log(0.9999))),
+            "so near: after that many steps the share is still a little above one half; the next step is the first.",
+        ),
+        Slip(
+            (0.95, math.ceil(math.log(0.5) / math.log(0.9999))),
+            "the number of steps is right; give the share to four digits.",
         ),
     ),
-    tolerance=1e-5,
-    remark="After 500 steps nine tenths of the average would still be noise.",
+    tolerance=6e-5,  # four digits of the share, and the number of steps to the step
+    remark="After 500 steps 95 % of the average would still be the random start.",
 )
 
 LESSON = Lesson((HYBRID_LOSS, STEP, LOOP, OTHER_T, BEST_VARIANCE, WARM_UP))

@@ -71,7 +71,7 @@ WRITE_SPADE = Exercise(
             "the norm comes last and washes out again what the label map said; normalise first, then scale and shift.",
         ),
     ),
-    ask=on((_spade(), 3 * normal(2, 8, 5, 5) + 1, normal(2, 3, 5, 5, seed=1))),
+    ask=on((_spade(), 3 * normal(3, 8, 5, 5) + 1, normal(3, 3, 5, 5, seed=1))),  # 3: `a, b = ` does not part a batch
 )
 
 
@@ -122,6 +122,7 @@ NULL_LABEL = Exercise(
     slips=(
         Slip(1, "inside the map, yes. But the second convolution is padded with zeros: think of the border."),
         Slip(2, "one inside and one at the border? The zeros stand on another side at each edge."),
+        Slip(3, "inside, edge and corner? Left and right edge see the zeros on different sides, and so differ."),
         Slip(5, "inside and the four edges; corners are different again."),
         Slip(256, "most pixels see no border at all, and all of those read the same."),
     ),
@@ -167,5 +168,40 @@ BILL = Exercise(
     ask=on((5.0, 7.0, 11.0, 2, 3), (1.0, 0.5, 2.0, 25, 4)),
 )
 
-LESSON = Lesson((WRITE_SPADE, WEIGHTS, NULL_LABEL, BILL))
+
+def loudest_contrast(share: float) -> float:
+    """What the contrast of a share of the pixels and the rest tends to after a norm, as what they differ by grows."""
+    return (share * (1 - share)) ** -0.5
+
+
+LOUDEST = Exercise(
+    title="how loud a label can get",
+    level="medium",
+    hints=(
+        "When k is very large the features do not matter: take a map that is k on a share of the pixels and 0 "
+        "elsewhere. What does normalising do to the contrast, which is k?",
+        "It divides by the standard deviation. Mean of the map: share * k; mean of its squares: share * k^2.",
+        "So the variance is share * (1 - share) * k^2, and k cancels.",
+    ),
+    right=loudest_contrast,
+    slips=(
+        Slip(lambda share: 2.0, "that is the limit for one half; the smaller the part, the higher it is."),
+        Slip(
+            lambda share: 1 / (share * (1 - share)),
+            "normalising divides by a standard deviation, the root of the variance.",
+        ),
+        Slip(
+            lambda share: share**-0.5,
+            "that is 1 divided by the root of the mean square; the norm takes the mean away first.",
+        ),
+        Slip(
+            lambda share: ((1 - share) / share) ** 0.5,
+            "that is how far the part rises above the mean of all; the rest lies below it: asked is the difference.",
+        ),
+    ),
+    ask=on((0.5,), (0.125,), (0.9,)),
+    remark="2 for a half, 3.02 for an eighth: the dotted lines of the figure.",
+)
+
+LESSON = Lesson((WRITE_SPADE, WEIGHTS, NULL_LABEL, BILL, LOUDEST))
 check, hint = LESSON.check, LESSON.hint

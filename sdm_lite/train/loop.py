@@ -102,7 +102,7 @@ def ema_decay(step: int, rate: float) -> float:
 
 @torch.no_grad()
 def ema_update(ema: SDMUNet, unet: SDMUNet, step: int, rate: float) -> None:
-    """Move the average to the trained weights: ema = d ema + (1 - d) unet, d = `ema_decay`."""
+    """Move the average to the trained weights: ema = rho ema + (1 - rho) unet, rho = `ema_decay`."""
     torch._foreach_lerp_(list(ema.parameters()), list(unet.parameters()), 1 - ema_decay(step, rate))
 
 

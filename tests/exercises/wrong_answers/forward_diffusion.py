@@ -34,8 +34,11 @@ WRONG = [
         lambda d, x, r, t, n: (d.alpha_bar(t) / d.alpha_bar(r)) ** 0.5 * x + (1 - d.alpha_bar(t)) ** 0.5 * n,
         "noise in it already",
     ),
+    (3, lambda d, x, r, t, n: d.q_sample(x, t - r, n), "'OnlyAlphaBar' has no attribute 'q_sample'"),
     (4, lambda a, k: a / (a + k * (1 - a)), "not k"),
     (4, lambda a, k: a / k**2, "ratio"),
     (5, lambda d, r, t: (1 - r) / (1 - t) * (1 - t / r), "lower bound"),
     (5, lambda d, r, t: d * r + 1 - r, "taken away"),
+    (5, lambda d, r, t: (1 - t / r) * ((1 - d) * (1 - r) / (1 - t) + d), "not the straight line"),
+    (5, lambda d, r, t: (1 - t / r) * ((1 - r) / (1 - t)) ** (1 - d), "logarithm does not go straight"),
 ]

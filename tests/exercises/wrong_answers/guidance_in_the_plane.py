@@ -14,6 +14,7 @@ WRONG = [
     (1, lambda c, null, alpha_bar, s: -((1 - alpha_bar) ** 0.5) * (c + s * (c - null)), "Eq. 16"),
     (2, lambda m, v, s: (m, v / s), "alone"),
     (2, lambda m, v, s: (m, 1 / (s / v - s + 1)), "mean moves"),
+    (2, lambda m, v, s: (s * m, v / (s - (s - 1) * v)), "times the new variance"),
     (3, std_without_guidance, "without guidance"),
     (3, lambda v, s, alpha_bars: (1 / (s / v - s + 1)) ** 0.5, "tilted density"),
 ]

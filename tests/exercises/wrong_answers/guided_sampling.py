@@ -8,4 +8,5 @@ WRONG = [
     (1, lambda c, n, s: n + s * (c - n), "variance is guided"),
     (2, (2.0, 2.0), "starts at the conditional"),
     (2, (1.0, 1.0), "first is right"),
+    (2, 1.0, "expected 2 things"),
 ]

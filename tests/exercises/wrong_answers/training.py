@@ -37,6 +37,11 @@ def step_on_clean_pictures(unet, diffusion, x_0, c, keep, t, noise):
     return diffusion.losses(unet(x_0, t, c * keep), x_0, x_t, t, noise).total.mean()
 
 
+def step_without_mean(unet, diffusion, x_0, c, keep, t, noise):
+    x_t = diffusion.q_sample(x_0, t, noise)
+    return diffusion.losses(unet(x_t, t, c * keep), x_0, x_t, t, noise).total
+
+
 def loop_without_average(unet, ema, optimizer, diffusion, batches, config):
     for step in range(config.num_steps):
         batch = batches(step)
@@ -78,6 +83,7 @@ WRONG = [
     (1, loss_with_lambda, "lambda T = 1"),
     (2, step_that_forgets_keep, "never dropped"),
     (2, step_on_clean_pictures, "clean picture"),
+    (2, step_without_mean, "a loss for each example"),
     (3, loop_without_average, "never move"),
     (3, loop_that_adds_up_gradients, "zero_grad"),
     (3, loop_at_the_peak, "peak learning rate"),
@@ -87,4 +93,7 @@ WRONG = [
     (5, lambda v, d: (v + d, v), "its square"),
     (6, (1 - 0.9999**500, 6932), "random start"),
     (6, (0.95, 5000), "multiply"),
+    (6, (0.9512, 6931), "above one half"),
+    (6, (0.95, 6932), "four digits"),
+    (6, 0.9512, "expected 2 things"),
 ]
