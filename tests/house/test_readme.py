@@ -76,13 +76,16 @@ def test_the_pictures_of_the_readme_are_seen_on_a_package_index():
     assert shown[0].endswith(".gif") and len(badges) >= 4
 
 
-def test_the_readme_begins_with_a_sentence_a_picture_and_two_commands_and_has_lines_of_plain_length():
+def test_the_readme_begins_with_a_sentence_a_picture_and_its_commands_and_has_lines_of_plain_length():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     beginning = text.partition("## The course")[0]
-    assert beginning.index(".gif") < beginning.index("make reproduce") < beginning.index("make test")
+    commands = [beginning.index(f"make {name} ") for name in ("lab", "reproduce", "test")]
+    assert [beginning.index(".gif"), *commands] == sorted([beginning.index(".gif"), *commands])
     assert len(beginning.splitlines()) < 40
     prose = re.sub(r"```.*?```|^\|.*|^!?\[.*", "", text, flags=re.DOTALL | re.MULTILINE)
     assert [line for line in prose.splitlines() if len(line) > 100 and " " in line[:100].strip("* ")] == []
+    code = "".join(re.findall(r"```\w*\n(.*?)```", text, re.DOTALL))
+    assert [line for line in code.splitlines() if len(line) > 120] == []
 
 
 @pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
