@@ -91,6 +91,7 @@ def test_setup_parameters_and_imports_come_first_and_once(notebook):
     values = parameter_defaults(notebook)
     assert values.keys() == {"PROFILE", "SEED", "OUTPUT_DIR"}
     assert notebook.cells[2].source.splitlines()[-1].startswith("check_parameters(PROFILE, SEED, OUTPUT_DIR)")
+    assert notebook.cells[3].source.startswith("check_parameters(PROFILE, SEED, OUTPUT_DIR)")  # of `papermill -p`
     assert values["PROFILE"] == "quick" and values["SEED"] == 0 and not Path(values["OUTPUT_DIR"]).is_absolute()
 
 
