@@ -115,6 +115,21 @@ def _what_is_read(num_classes: int, instance_edges: bool) -> str:
     return f"{num_classes} classes {'and instance edges' if instance_edges else 'without instances'}"
 
 
+# Between the lite networks and the paper's: photographs of one's own on one GPU. Chosen by what `plan` counts, not by a
+# search: attention where a map has 16 rows or fewer, SPADE with 64 hidden channels, no weights spent on resampling.
+PHOTOGRAPHS_64 = UNetConfig(
+    num_classes=12,
+    image_size=(64, 64),
+    base_channels=64,
+    channel_multipliers=(1, 2, 3, 3),
+    num_res_blocks=1,
+    attention_resolutions=(16, 8),
+    channels_per_head=32,
+    spade_hidden_channels=64,
+    spade_kernel_size=1,
+    num_groups=16,
+    residual_resampling=False,
+)
 # Why the lite numbers are these: docs/recipe.md.
 SCENES_32 = UNetConfig(
     num_classes=11,
@@ -144,6 +159,22 @@ PRESETS = {
         base_channels=32,
         channels_per_head=32,
         channel_multipliers=(1, 1, 2.5, 3),
+    ),
+    "photographs-64": PHOTOGRAPHS_64,
+    "photographs-128": dataclasses.replace(
+        PHOTOGRAPHS_64,
+        image_size=(128, 128),
+        base_channels=96,
+        channel_multipliers=(1, 1, 2, 3, 4),
+        spade_kernel_size=3,
+    ),
+    "photographs-256": dataclasses.replace(
+        PHOTOGRAPHS_64,
+        image_size=(256, 256),
+        base_channels=128,
+        channel_multipliers=(1, 1, 2, 2, 4, 4),
+        num_res_blocks=2,
+        channels_per_head=64,
     ),
     # The paper's networks differ in what they read. ADE20K has 150 classes, COCO-Stuff 182, and each "unknown".
     "celebamask-hq-256": UNetConfig(num_classes=19, instance_edges=True),

@@ -35,6 +35,27 @@ def test_paper_presets_attend_at_32_16_and_8(name):
     assert heights == [32, 16, 8] and config.channels_per_head == 64 and config.num_res_blocks == 2
 
 
+PHOTOGRAPHS = [name for name in PRESETS if name.startswith("photographs")]
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+def test_presets_for_photographs_draw_at_their_size_with_any_classes(name):
+    config = preset(name, 7, True)
+    with torch.device("meta"):
+        output = SDMUNet(config)(
+            torch.zeros(1, 3, *config.image_size), torch.ones(1), torch.zeros(1, 8, *config.image_size)
+        )
+    assert output.shape == (1, 6, *[int(name.rpartition("-")[2])] * 2)
+    assert [config.image_size[0] >> level for level in range(6) if config.attends(level)] == [16, 8]
+
+
+def test_presets_grow_from_the_lite_ones_to_the_papers():
+    with torch.device("meta"):
+        sizes = [sum(p.numel() for p in SDMUNet(PRESETS[name]).parameters()) for name in ("scenes-64", *PHOTOGRAPHS)]
+    ratios = [after / before for before, after in zip(sizes, [*sizes[1:], 653_062_918], strict=True)]
+    assert len(PHOTOGRAPHS) == 3 and all(2 < ratio < 10 for ratio in ratios), "no gap of ten between neighbours"
+
+
 def test_a_preset_is_known_by_its_numbers_at_any_size():
     for name, config in PRESETS.items():
         assert preset_name(config) == name

@@ -2,6 +2,7 @@
 
 import math
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from networks import LEAST
 from sdm_lite.plan import Counts, count, make_plan
 from sdm_lite.plan.__main__ import main, told_days
 from sdm_lite.presets import PRESETS, preset
+from sdm_lite.train.recipe import load_config
 from sdm_lite.unet import SDMUNet
 
 COUNTS = Counts(parameters=10**9, forward=10**12, training=3 * 10**12, activations=4 * 2**30, activations_16=2 * 2**30)
@@ -93,6 +95,27 @@ def test_an_older_torch_is_told_to_count_memory_otherwise(version, told, monkeyp
     monkeypatch.setattr(torch, "__version__", version)
     assert main(["scenes-32"]) == 0
     assert (f"here {version}. It was checked on 2.13, and on 2.4" in capsys.readouterr().out) is told
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text(encoding="utf-8")
+PLANS = re.findall(r"^\$ python -m sdm_lite.plan (photographs-.*)\n((?:(?!\$|```).*\n)*)", PAGE, re.MULTILINE)
+
+
+def without_bytes(text):
+    """Memory is counted by the torch that runs: see CHECKED_TORCH."""
+    return [re.sub(r" *[\d.]+ [MG]iB", " BYTES", line) for line in text.splitlines() if line and "torch" not in line]
+
+
+@pytest.mark.parametrize(("words", "printed"), PLANS)
+def test_the_page_has_what_the_command_prints_for_the_recipe(words, printed, capsys):
+    assert main(words.split()) == 0
+    assert without_bytes(capsys.readouterr().out)[: len(without_bytes(printed))] == without_bytes(printed)
+    recipe = load_config(words.split()[0])
+    given = dict(zip(words.split()[1::2], words.split()[2::2], strict=True))
+    assert int(given["--num-steps"]) == recipe.train.num_steps
+    assert int(given.get("--batch-size", 32)) == recipe.train.batch_size
+    assert int(given.get("--accumulation-steps", 1)) == recipe.accumulation_steps
+    assert len(PLANS) == 3 and printed.startswith(recipe.preset)
 
 
 def test_a_run_is_measured_by_its_own_steps_and_nothing_is_written(tmp_path, monkeypatch, capsys):

@@ -133,7 +133,7 @@ def test_a_recipe_is_complete_and_its_network_exists(name):
     for fine_tune in (False, True):
         config = load_config(name, {"start_from": "x", "root": "x"}, fine_tune=fine_tune)
         assert config.preset in PRESETS and config.train.batch_size > 0
-    assert len(recipe_names()) >= 6
+    assert len(recipe_names()) >= 9
 
 
 @pytest.mark.parametrize("name", ["celebamask-hq-256", "ade20k-256", "cityscapes-256x512"])
