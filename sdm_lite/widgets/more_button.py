@@ -20,11 +20,11 @@ def show_more_button(name: str, more: Callable[[], str]) -> None:
         return
     from IPython.display import display
 
-    button = widgets.Button(description="Hint", tooltip=name, layout=widgets.Layout(width="auto"))
+    button = widgets.Button(description="Hint", tooltip=name)  # of its usual width: "auto" is the page's
     lines = widgets.HTML()
 
     def press(_: object) -> None:
-        lines.value += f'<div style="max-width:60em;line-height:1.4">{html.escape(more())}</div>'
+        lines.value += f'<div style="max-width:90em;line-height:1.4">{html.escape(more())}</div>'
 
     button.on_click(press)
     display(widgets.VBox([button, lines]))
