@@ -25,6 +25,7 @@ from sdm_lite.judge import photographs as judge_photographs
 from sdm_lite.judge.efficientnet import NAME as EFFICIENTNET
 from sdm_lite.judge.head import HeadJudge
 from sdm_lite.judge.network import Judge, JudgeConfig, load_judge, metric_name, save_judge
+from sdm_lite.judge.own_training import LEAST_TO_CHOOSE, train_own_judge
 from sdm_lite.judge.photographs import (
     OWN_JUDGE,
     load_own_judge,
@@ -47,6 +48,7 @@ from sdm_lite.progress import counted, progress
 from sdm_lite.scenes.dataset import TRAIN_SEED, VALIDATION_SEED, Scenes
 
 SEEDS = {"train": TRAIN_SEED, "val": VALIDATION_SEED}  # of Scenes
+CROPS = 4
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,6 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         choices=["efficientnet-lite0"],
         help="of photographs: train a small head on its frozen maps instead of a whole network",
     )
+    train.add_argument(
+        "--crops", type=int, help=f"of photographs: parts made of each, as training does (default {CROPS}; of a head 1)"
+    )
     train.set_defaults(run=_train_command)
     evaluate = commands.add_parser("evaluate", help="measure a judge on true pictures it was not trained on")
     evaluate.add_argument("judge", nargs="?", default="judge-32", help="a shipped name or a file (default %(default)s)")
@@ -90,7 +95,11 @@ def _train_command(arguments: argparse.Namespace) -> None:
     """Draw or read, train, measure, write."""
     check_device(arguments.device)
     check_seed(arguments.seed)
-    training = _open(arguments, "train", arguments.size, arguments.num_images)
+    if arguments.crops is None:
+        arguments.crops = 1 if arguments.dataset == "scenes" or arguments.backbone is not None else CROPS
+    elif arguments.dataset == "scenes":
+        raise ValueError("--crops is for photographs, and --dataset is scenes: leave one out")
+    training = _open(arguments, "train", arguments.size, arguments.num_images, crops=arguments.crops)
     held_out = _open(arguments, "val", arguments.size, arguments.num_held_out)
     if isinstance(training, Scenes):
         if arguments.backbone is not None:
@@ -108,17 +117,23 @@ def _train_command(arguments: argparse.Namespace) -> None:
         check_writable(file)
     start = time.perf_counter()
     to_learn, to_measure = read(training), read(held_out)  # whatever is bad in either is told before the training
-    steps = train_judge(
-        config,
-        *to_learn,
-        num_steps=arguments.num_steps,
-        batch_size=arguments.batch_size,
-        learning_rate=arguments.learning_rate,
-        seed=arguments.seed,
-        device=arguments.device,
-    )
+    learning = {
+        "num_steps": arguments.num_steps,
+        "batch_size": arguments.batch_size,
+        "learning_rate": arguments.learning_rate,
+        "seed": arguments.seed,
+        "device": arguments.device,
+    }
+    chosen = {}
+    if isinstance(training, Scenes):
+        steps = train_judge(config, *to_learn, **learning)
+    else:
+        choose_by, to_measure = halves_to_choose(to_measure)
+        steps = train_own_judge(config, to_learn[0], choose_by=choose_by, **learning)
     for step in progress(steps, description="training the judge", total=arguments.num_steps):
         judge, loss = step.judge, step.loss
+    if not isinstance(training, Scenes) and step.best_step:
+        chosen = {"step": step.best_step, "miou": step.best_miou, "num_images": len(choose_by.images)}
     seconds = time.perf_counter() - start
     scores = score_judge(judge, *to_measure)
     facts = {
@@ -127,6 +142,7 @@ def _train_command(arguments: argparse.Namespace) -> None:
         "seconds": round(seconds, 1),
         "last_loss": loss,
         "scores": scores._asdict(),
+        **({"chosen": chosen} if chosen else {}),
         **({} if isinstance(training, Scenes) else own_judge_facts(training)),
     }
     save_judge(arguments.output, judge.cpu(), facts=facts)
@@ -134,6 +150,14 @@ def _train_command(arguments: argparse.Namespace) -> None:
     write_whole(arguments.output.with_suffix(".md"), card)
     print(judge_table(scores, held_out))
     print(f"wrote {arguments.output} and its card {arguments.output.with_suffix('.md')}")
+
+
+def halves_to_choose(held_out: tuple[Batch, None]) -> tuple[Batch | None, tuple[Batch, None]]:
+    """Every second held-out photograph to choose weights by, and the others to measure on; all to measure on if few."""
+    pictures, _ = held_out
+    if len(pictures.images) < LEAST_TO_CHOOSE:
+        return None, held_out
+    return pictures.at(slice(0, None, 2)), (pictures.at(slice(1, None, 2)), None)
 
 
 def _evaluate_command(arguments: argparse.Namespace) -> None:
@@ -153,14 +177,16 @@ def _evaluate_command(arguments: argparse.Namespace) -> None:
     print(judge_table(score_judge(judge, *read(held_out)), held_out))
 
 
-def _open(arguments: argparse.Namespace, split: str, size: Sequence[int] | None, number: int) -> Scenes | Photographs:
+def _open(
+    arguments: argparse.Namespace, split: str, size: Sequence[int] | None, number: int, *, crops: int = 1
+) -> Scenes | Photographs:
     """A split of the data set, at most so many pictures; of Scenes each split has its seed."""
     if number < 1:
         raise ValueError(f"--{'num-images' if split == 'train' else 'num-held-out'} must be at least 1, got {number}")
     if size is not None and len(size) > 2:
         raise ValueError(f"--size must be one number or two, got {len(size)}")
     if arguments.dataset != "scenes":
-        return open_asked(arguments, split, None if size is None else (size[0], size[-1])).thinned(number)
+        return open_asked(arguments, split, None if size is None else (size[0], size[-1]), crops=crops).thinned(number)
     if size is not None and size[0] != size[-1]:
         raise ValueError(f"Scenes are square: give --size one number, got {' '.join(map(str, size))}")
     return Scenes(32 if size is None else size[0], length=number, seed=SEEDS[split])
@@ -240,11 +266,21 @@ Numbers measured with it are called so: {", ".join(metric_name(metric, judge_nam
 
 {facts["seconds"]} s of {work} and training with {counted(facts["num_threads"], "thread")}, torch {torch.__version__}.
 Trained on {named(training)}, measured on {named(held_out)};
-loss of the last batch {facts["last_loss"]:.4f}.
+loss of the last batch {facts["last_loss"]:.4f}.{told_choice(facts.get("chosen"))}
 Written by the command, every number measured. Measure again: `python -m sdm_lite.judge evaluate {again}`.
 
 {judge_table(scores, held_out)}
 """
+
+
+def told_choice(chosen: dict[str, float] | None) -> str:
+    """Which weights were kept, by what; nothing where they are the last."""
+    if not chosen:
+        return ""
+    return (
+        f"\nThe weights are those of step {chosen['step']}, which read every second held-out photograph best (mIoU "
+        f"{chosen['miou']:.3f}),\n{chosen['num_images']} of them; the table is of the others."
+    )
 
 
 def _command_line(arguments: argparse.Namespace) -> str:
@@ -254,7 +290,7 @@ def _command_line(arguments: argparse.Namespace) -> str:
     if arguments.dataset != "scenes":
         words.append(f"--dataset {arguments.dataset} --root FOLDER --protocol {arguments.protocol}")
         words += [] if arguments.backbone is None else [f"--backbone {arguments.backbone}"]
-        words += ["--skip-bad"] if arguments.skip_bad else []
+        words += [f"--crops {arguments.crops}", *(["--skip-bad"] if arguments.skip_bad else [])]
     words.append(f"--output {output} --size {' '.join(map(str, arguments.size))} --num-steps {arguments.num_steps}")
     words.append(f"--num-images {arguments.num_images} --batch-size {arguments.batch_size}")
     words.append(f"--learning-rate {arguments.learning_rate} --seed {arguments.seed}")

@@ -13,6 +13,7 @@ from photograph_files import write_pair
 
 from sdm_lite.baselines.ablation.figure import where_it_pays
 from sdm_lite.checkpoints import load_model, save_model, save_tensors
+from sdm_lite.datasets import open_dataset
 from sdm_lite.datasets.export import render_scenes
 from sdm_lite.diffusion import DiffusionConfig
 from sdm_lite.evaluate import SampleSettings, Sizes, evaluate_model, measure_truth
@@ -284,6 +285,34 @@ def test_photograph_judges(loaded, tmp_path, monkeypatch, capsys):
     rows = capsys.readouterr().out.splitlines()
     rows = rows[rows.index("8 photographs, 16 x 24") :]  # below how reading them went
     assert [row.split()[1] for row in rows[4:]] == ["16", "48"]
+
+
+def test_flecks(loaded, tmp_path, monkeypatch, capsys):
+    script = loaded("flecks", NUM_MAPS=2)
+    picture = torch.zeros(1, 3, 20, 20)
+    picture[:, :, 5, 4:10] = 0.5  # a line of six, a speck, a dark speck, and one at the border of the class
+    picture[:, :, 10, 10], picture[:, :, 14, 14], picture[:, :, 17, 0] = 0.5, -0.5, 0.5
+    inside = torch.ones(1, 20, 20, dtype=torch.bool)
+    inside[:, :, 0] = False
+    pale, dark, in_line = script.flecks(picture, inside)
+    share = 100 / (20 * 18)  # less a column that is not of the class, and one at its border
+    assert (pale, dark, in_line) == pytest.approx((7 * share, share, 100 * 4 / 7))  # a line's ends are beside one
+    quick = {name: SampleSettings(num_steps=1) for name in ("one way", "another")}
+    for name, value in {"WAYS": quick, "USUAL": quick["another"], "STEPS_BACK": (50,)}.items():
+        monkeypatch.setattr(script, name, value)
+    root = render_scenes(tmp_path / "scenes", num_train=2, num_val=2, size=32)
+    monkeypatch.setattr(
+        sys, "argv", ["flecks.py", "folder", str(root), "scenes-32", "--also", "scenes-32", "--of", "grass"]
+    )
+    script.main()
+    assert (
+        capsys.readouterr().out.count("\n| ") == 1 + 2 + 2 + 1 + 1
+    )  # the header, photographs, ways, predictions, the other network
+    painted = script.without_pale(picture[0], inside[0])
+    assert script.flecks(painted[None], inside)[0] == 0 and (painted - picture[0]).count_nonzero() == 3 * (6 + 1)
+    monkeypatch.setattr(sys, "argv", [*sys.argv[:4], "--of", "grass", "--write", str(tmp_path / "two")])
+    script.main()
+    assert all(open_dataset("folder", tmp_path / "two" / kind, "val").num_classes == 11 for kind in ("with", "without"))
 
 
 def test_rulers(loaded, tmp_path, monkeypatch):

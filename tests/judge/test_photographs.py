@@ -1,13 +1,17 @@
 """A judge of one's own: it learns photographs, says what it knows, and is refused elsewhere."""
 
+from types import SimpleNamespace
+
 import pytest
+import torch
 from commands import refused
 
 from sdm_lite import checkpoints
+from sdm_lite.batches import Batch
 from sdm_lite.datasets import open_dataset
 from sdm_lite.datasets.export import render_scenes
 from sdm_lite.evaluate import SampleSettings, Sizes, evaluate_model
-from sdm_lite.judge import Judge, JudgeConfig, load_judge
+from sdm_lite.judge import Judge, JudgeConfig, load_judge, own_training
 from sdm_lite.judge import __main__ as judge_command
 from sdm_lite.judge.photographs import check_own_judge, own_judge_config, own_judge_facts, read_photographs
 from sdm_lite.judge.training import score_judge, train_judge
@@ -29,6 +33,52 @@ def test_it_learns_classes_from_photographs(root):
     scores = score_judge(step.judge, held_out)
     assert scores.miou > 2 * score_judge(Judge(config).eval(), held_out).miou
     assert scores.time_of_day_accuracy == scores.season_accuracy == 1, "heads of one outcome cannot err"
+
+
+def test_a_thing_of_one_pixel_is_read_where_pixels_are_not_counted():
+    """A class of one pixel in 64 that looks like any other noise but for its colour, in every picture."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 90, (16, 3, 8, 8), dtype=torch.uint8, generator=generator)
+    label_map = torch.zeros(16, 8, 8, dtype=torch.uint8)
+    at = torch.randint(0, 64, (16,), generator=generator)
+    label_map.flatten(1)[torch.arange(16), at] = 1
+    images[:, 0][label_map == 1] = 140
+    pictures = Batch(images, label_map, None, 2)
+    config = JudgeConfig(num_classes=2, num_times_of_day=1, num_seasons=1, channels=(8, 16), image_size=(8, 8))
+    *_, step = own_training.train_own_judge(config, pictures, num_steps=80, batch_size=8, learning_rate=1e-2)
+    assert score_judge(step.judge, pictures).iou[1] > 0.9
+
+
+@pytest.mark.parametrize("best", [1, 2])
+def test_the_weights_that_read_best_are_kept(root, monkeypatch, best):
+    data = read_photographs(open_dataset("folder", root, "val", size=(16, 16)))
+    config = own_judge_config(open_dataset("folder", root, "val", size=(16, 16)), channels=(8, 16))
+    weights, asked = [], []
+
+    def score(judge, pictures):
+        assert not judge.training and pictures is data
+        weights.append(judge.label_head.weight.clone())
+        asked.append(len(asked) + 1)
+        return SimpleNamespace(miou=0.3 + 0.1 * (len(asked) == best))
+
+    monkeypatch.setattr(own_training, "CHOOSE_EVERY", 1)
+    monkeypatch.setattr(own_training, "score_judge", score)
+    *steps, last = own_training.train_own_judge(config, data, choose_by=data, num_steps=4, batch_size=4)
+    assert asked == [1, 2, 3, 4] and (last.best_step, last.best_miou) == (best, pytest.approx(0.4))
+    assert torch.equal(last.judge.label_head.weight, weights[best - 1]) and not last.judge.training
+    assert len({tuple(w.flatten().tolist()) for w in weights}) == 3, "the last rate is 0"
+
+
+def test_the_command_chooses_by_every_second_photograph_and_measures_on_the_others(root, tmp_path, monkeypatch):
+    monkeypatch.setenv("SDM_LITE_STATIC", "1")
+    monkeypatch.setattr(judge_command, "LEAST_TO_CHOOSE", 12)
+    output = tmp_path / "mine.safetensors"
+    words = ["train", "--dataset", "folder", "--root", str(root), "--size", "16", "--num-steps", "2", "--crops", "2"]
+    assert judge_command.main([*words, "--output", str(output)]) == 0
+    facts, card = checkpoints.load_facts(output), output.with_suffix(".md").read_text()
+    assert facts["scores"]["num_images"] == facts["chosen"]["num_images"] == 6
+    assert "--crops 2" in facts["command"] and "--num-images 80" in facts["command"]
+    assert f"those of step {facts['chosen']['step']}" in card and "the table is of the others" in card
 
 
 def test_it_is_refused_where_it_knows_nothing(root):
@@ -85,7 +135,11 @@ def test_the_command_trains_on_a_data_set_and_measures_again(root, tmp_path, cap
         (["--dataset", "foldr", "--root", "ROOT"], "did you mean folder"),
         (["--dataset", "folder", "--root", "ROOT", "--size", "16", "16", "16"], "one number or two, got 3"),
         (["--size", "16", "24"], "Scenes are square"),
-        (["--dataset", "folder", "--root", "ROOT", "--batch-size", "60"], r"batch_size in 1\.\.40"),
+        (
+            ["--dataset", "folder", "--root", "ROOT", "--batch-size", "200"],
+            r"batch_size in 1\.\.160",
+        ),  # four parts of 40
+        (["--crops", "2"], "--crops is for photographs, and --dataset is scenes"),
     ],
 )
 def test_the_command_refuses_in_one_line(root, tmp_path, capsys, options, message):
