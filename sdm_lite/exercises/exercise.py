@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import signal
 import textwrap
 import threading
@@ -27,6 +28,7 @@ from sdm_lite.progress import is_notebook
 
 LEVELS = ("easy", "medium", "open")
 MAX_WIDTH = 110  # of a line that is quoted
+PLACE = re.compile(r"\((case|number) \d+ of \d+[^()]*\)$")  # at the end of what is told of a difference
 MAX_SECONDS = 20.0  # that an answer may take; the slowest right one takes about one
 
 
@@ -312,7 +314,10 @@ def difference(seen: Any, expected: Any, tolerance: float = 1e-4) -> str:
         for i, (one, wanted) in enumerate(zip(seen, expected, strict=True)):
             told = difference(one, wanted, tolerance)
             if told:
-                return f"{told} ({kind} {i + 1} of {len(expected)})" if len(expected) > 1 else told
+                if len(expected) == 1:
+                    return told
+                which = f"{kind} {i + 1} of {len(expected)})"
+                return f"{told[:-1]}, {which}" if PLACE.search(told) else f"{told} ({which}"
         return ""
     if isinstance(expected, str | dict | set | bool):
         return "" if type(seen) is type(expected) and seen == expected else f"got {describe(seen)}"

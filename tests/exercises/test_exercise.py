@@ -205,4 +205,5 @@ def test_an_exercise_needs_a_level_and_two_hints():
 def test_numbers_tensors_and_texts_are_compared():
     assert difference((1, 2.0), (1.0, 2)) == "" and difference([X, "a"], (X.numpy(), "a")) == ""
     assert difference((1, 3.0), (1.0, 2)) == "off by up to 1 (number 2 of 2)"
+    assert difference([(1, 2), (1, 5)], [(1, 2), (1, 2)]) == "off by up to 3 (number 2 of 2, case 2 of 2)"
     assert difference(1, (1, 2)) == "expected 2 things, got 1" and difference({}, {"a": 1}) == "got {}"
