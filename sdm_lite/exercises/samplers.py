@@ -75,7 +75,7 @@ LOOP = Exercise(
         "draw from that normal distribution.",
         "reverse gives a mean and a *log*-variance. Of a normal with these, mean + torch.exp(log_variance / 2) * z is "
         "a draw, for standard normal z.",
-        "z = fresh() at every step; but the last step, r = 0, ends at the mean: no noise on the finished picture.",
+        "z = fresh() at every step but the last: where the number then is 0, the picture is finished, at the mean.",
     ),
     right=_package_loop,
     slips=(
