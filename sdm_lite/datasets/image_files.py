@@ -292,6 +292,8 @@ def _raw_mode(image: Image.Image) -> str:
 def _changes_ids(image: Image.Image) -> str:
     """What of an open file would give other numbers than were written, and what to do; "" if nothing does."""
     if image.format not in KEEPS_IDS:
+        if image.format in ("BMP", "PPM"):
+            return f"{image.format}, which is not read here: save it as PNG"
         return f"{image.format}, which can change them: give the PNG file"
     if getattr(image, "n_frames", 1) > 1:
         return f"{image.n_frames} pages: give a file of one"

@@ -174,6 +174,14 @@ def test_what_can_change_ids_is_refused_by_what_it_is(tmp_path, options):
             read(tmp_path / "a.png")
 
 
+@pytest.mark.parametrize("suffix, name", [("bmp", "BMP"), ("pgm", "PPM"), ("gif", "GIF")])
+def test_ids_in_another_format_are_refused_in_a_line(tmp_path, suffix, name):
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / f"a.{suffix}")
+    with pytest.raises(ValueError, match=f"got {name}, which .*PNG") as told:
+        read_ids(tmp_path / f"a.{suffix}")
+    assert "\n" not in str(told.value) and ("can change" in str(told.value)) == (name == "GIF")
+
+
 def test_ids_that_a_file_holds_twice_or_upside_down_are_refused(tmp_path):
     ids = np.arange(16, dtype=np.uint8).reshape(4, 4)
     Image.fromarray(ids).save(tmp_path / "a.tif", save_all=True, append_images=[Image.fromarray(ids)])
