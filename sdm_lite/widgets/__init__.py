@@ -5,6 +5,7 @@ from sdm_lite.widgets.flipbook import Flipbook
 from sdm_lite.widgets.live_image import LiveImage
 from sdm_lite.widgets.painter import LabelPainter
 from sdm_lite.widgets.panel import SamplingPanel
+from sdm_lite.widgets.student_panel import StudentPanel
 from sdm_lite.widgets.study import Pair, UserStudy, paint_pairs, sample_pairs
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Pair",
     "SampleSettings",
     "SamplingPanel",
+    "StudentPanel",
     "UserStudy",
     "paint_pairs",
     "sample_pairs",

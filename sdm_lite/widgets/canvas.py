@@ -40,6 +40,7 @@ def canvas_class() -> Any:
         class_names, colours, presets = (List(Unicode()).tag(sync=True) for _ in range(3))
         answered = Int().tag(sync=True)  # the number of the last gesture that was dealt with
         can_undo, can_redo = Bool().tag(sync=True), Bool().tag(sync=True)
+        follows = Bool().tag(sync=True)  # whether strokes are told while they go on
 
     return Canvas
 
@@ -53,12 +54,22 @@ class PageFront:
         dataset: names and colours of the classes.
         starts: names of the maps to start from.
         on_gesture: called with every gesture of the page; see `LabelPainter.gesture`.
+        follows: whether the page tells of a stroke while it goes on; plain controls have no strokes.
 
     Attributes:
         widget: what is shown.
     """
 
-    def __init__(self, widgets: Any, labels: LabelMap, dataset: Any, starts: Sequence[str], on_gesture: OnGesture):
+    def __init__(
+        self,
+        widgets: Any,
+        labels: LabelMap,
+        dataset: Any,
+        starts: Sequence[str],
+        on_gesture: OnGesture,
+        *,
+        follows: bool = False,
+    ):
         self._labels = labels
         self.widget = canvas_class()(
             height=labels.shape[0],
@@ -66,6 +77,7 @@ class PageFront:
             class_names=list(dataset.class_names),
             colours=["#" + bytes(np.asarray(colour, dtype=np.uint8)).hex() for colour in dataset.palette],
             presets=list(starts),
+            follows=follows,
         )
         self.widget.on_msg(lambda _, content, __: on_gesture(content if isinstance(content, dict) else {}))
 
@@ -80,7 +92,16 @@ class PageFront:
 class PlainFront:
     """The same gestures from plain controls, shapes being placed by numbers; arguments as for PageFront."""
 
-    def __init__(self, widgets: Any, labels: LabelMap, dataset: Any, starts: Sequence[str], on_gesture: OnGesture):
+    def __init__(
+        self,
+        widgets: Any,
+        labels: LabelMap,
+        dataset: Any,
+        starts: Sequence[str],
+        on_gesture: OnGesture,
+        *,
+        follows: bool = False,
+    ):
         self._labels, self._dataset, self._widgets, self._on_gesture = labels, dataset, widgets, on_gesture
         self._picture = widgets.HTML()
         height, width = labels.shape

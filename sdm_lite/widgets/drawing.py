@@ -19,7 +19,7 @@ from sdm_lite.batches import Example
 from sdm_lite.checkpoints import Model
 from sdm_lite.datasets.photographs import spread
 from sdm_lite.diffusion import Prediction
-from sdm_lite.evaluate.drawing import Painter, SampleSettings, name_of
+from sdm_lite.evaluate.drawing import Painter, SampleSettings, name_of, usual_steps
 from sdm_lite.guidance import denoiser
 from sdm_lite.pictures import to_uint8
 from sdm_lite.progress import Progress
@@ -31,9 +31,10 @@ DEFAULT = SampleSettings(guidance_interval=(1, 800))  # what the course takes: d
 NUM_FRAMES = 8  # of the denoising strip
 
 
-def settings_for(dataset: Any) -> SampleSettings:
-    """DEFAULT at the guidance scale of a data set, where it has one: what a widget shows first if nothing is asked."""
-    return replace(DEFAULT, guidance_scale=getattr(dataset, "guidance_scale", DEFAULT.guidance_scale))
+def settings_for(dataset: Any, model: Model) -> SampleSettings:
+    """What a widget shows first if nothing is asked: DEFAULT, at the data set's scale, in the model's usual steps."""
+    scale = getattr(dataset, "guidance_scale", DEFAULT.guidance_scale)
+    return replace(DEFAULT, guidance_scale=scale, num_steps=usual_steps(model))
 
 
 class Frame(NamedTuple):

@@ -5,6 +5,7 @@ const TOOLS = [["brush", "Brush (B)"], ["rectangle", "Rectangle (R)"], ["fill", 
 const BRUSHES = [1, 3, 5, 9];
 const LEAP = 4;  // pixels that the cursor moves with Shift
 const ANSWER_MS = 6000;
+const FOLLOW_MS = 80;  // between two tellings of a stroke that goes on
 const SILENT = "Python does not answer: it is busy, or was restarted (then run this cell again).";
 
 function element(tag, attributes, ...children) {
@@ -21,7 +22,7 @@ function render({ model, el }) {
   const unique = Math.random().toString(36).slice(2);
   const state = { tool: "brush", label: 0, diameter: 3, cursor: [height >> 1, width >> 1], places: null, keyboard: false };
   let pending = [];  // gestures that Python has not answered
-  let timer = 0;
+  let timer = 0, told = 0;
 
   // The parts of the page.
   const canvas = element("canvas", {
@@ -131,6 +132,15 @@ function render({ model, el }) {
     }
     draw();
   }
+  function follow() {  // Python draws for the stroke so far; the map is changed when it ends, so nothing is answered
+    const now = performance.now();
+    if (!model.get("follows") || state.tool === "fill" || now - told < FOLLOW_MS) return;
+    told = now;
+    try {
+      model.send({ ...gestureOf(state.places), unfinished: true });
+    } catch (error) {  // told when the stroke ends
+    }
+  }
   function pick(tool) {
     state.tool = tool;
     tools.querySelector(`input[value="${tool}"]`).checked = true;
@@ -161,6 +171,7 @@ function render({ model, el }) {
     if (place[0] === last[0] && place[1] === last[1]) return;
     state.places.push(place);
     draw();
+    follow();
   });
   canvas.addEventListener("pointerup", () => { if (state.places && !state.keyboard) finish(); });
   canvas.addEventListener("pointercancel", () => { state.places = null; draw(); });

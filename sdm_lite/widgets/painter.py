@@ -37,10 +37,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NUM_SHOWN = 6  # maps in the figure
+FOLLOW_STEPS = 4  # a sample of so few steps is drawn while the brush moves: a student's
 
 
 class LabelPainter(Shown):
-    """A label map to paint on, with the sample of it beside, drawn again when a stroke ends.
+    """A label map to paint on, with the sample of it beside, drawn again when a stroke ends; a student's as it goes.
 
     Without widgets it shows the map and those to start from, each with its sample, once.
 
@@ -75,7 +76,7 @@ class LabelPainter(Shown):
     ):
         self._model, self._dataset, self._on_sample = model, dataset, on_sample
         self._beside = dict(beside or {})
-        self._settings = (settings or settings_for(dataset)).check(model)
+        self._settings = (settings or settings_for(dataset, model)).check(model)
         self._starts = {
             name: LabelMap(one.label_map, dataset.num_classes, instance_map=one.instance_map)
             for name, one in examples_of(model, dataset, indices).items()
@@ -101,7 +102,8 @@ class LabelPainter(Shown):
         """Does a gesture, as the page or the plain controls send it, and redraws; a bad one is told in the line.
 
         Args:
-            gesture: as for `painting.apply_gesture`; or "preset" with an "index".
+            gesture: as for `painting.apply_gesture`; or "preset" with an "index". With "unfinished" it is a stroke on
+                its way: its sample is drawn, and the map stays as it is.
 
         Returns:
             Whether the map changed.
@@ -111,6 +113,11 @@ class LabelPainter(Shown):
         """
         changed = False
         with self._telling(lambda text: self._runner.say(text, alert=True)):
+            if gesture.get("unfinished"):
+                draft = LabelMap(self.label_map, self.labels.num_classes, instance_map=self.labels.instance_map)
+                if apply_gesture(draft, gesture):
+                    self._draw(draft)
+                return False
             changed = self._paint(gesture)
         if self.widget is not None:
             number = gesture.get("id")
@@ -124,11 +131,17 @@ class LabelPainter(Shown):
         if self.widget is None:
             return
         self._front.refresh(0)
+        self._draw(self.labels)
+
+    def _draw(self, labels: LabelMap) -> None:
+        """Draws the sample of a map in the background."""
+        if self.widget is None:
+            return
         with self._telling(self._runner.refuse):
             settings = replace(self._settings, guidance_scale=self._scale.value, seed=self._seed.value)
             settings = settings.check(self._model)
-            others = painted(self._beside, self.labels, settings.seed)
-            work = partial(self._work, self.label_map, condition_of(self._model, self.labels), settings, others)
+            others = painted(self._beside, labels, settings.seed)
+            work = partial(self._work, labels.label_map, condition_of(self._model, labels), settings, others)
             self._runner.start(work, num_steps=settings.num_steps, description="drawing")
 
     def figures(self) -> list[Figure]:
@@ -152,7 +165,8 @@ class LabelPainter(Shown):
 
     def _built(self, widgets: Any) -> Any:
         front = PlainFront if canvas_class() is None else PageFront
-        self._front = front(widgets, self.labels, self._dataset, list(self._starts), self.gesture)
+        follows = self._settings.num_steps <= FOLLOW_STEPS
+        self._front = front(widgets, self.labels, self._dataset, list(self._starts), self.gesture, follows=follows)
         self._runner = Runner(widgets)
         self._picture = widgets.HTML()
         self._scale = scale_field(widgets, self._settings.guidance_scale)

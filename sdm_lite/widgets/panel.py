@@ -94,7 +94,7 @@ class SamplingPanel(Shown):
         self._examples, self._scales = examples_of(model, dataset, indices), sorted({float(scale) for scale in scales})
         if not self._scales:
             raise ValueError("expected at least one guidance scale, got none")
-        settings = settings or settings_for(dataset)
+        settings = settings or settings_for(dataset, model)
         asked = settings.check(model).guidance_scale
         for scale in self._scales:
             replace(settings, guidance_scale=scale).check(model)

@@ -2,6 +2,7 @@
 
 import secrets
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -56,14 +57,28 @@ def shot(request):
 @pytest.fixture(scope="module")
 def lab(browser, tmp_path_factory):
     """A page with the test notebook in JupyterLab, all of it run; `page.errors` collects errors of the page."""
-    folder, port, token = tmp_path_factory.mktemp("lab"), free_port(), secrets.token_hex(16)
-    shutil.copy(Path(__file__).parent / "widgets.ipynb", folder)
+    with lab_page(browser, tmp_path_factory.mktemp("lab"), "widgets.ipynb") as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def student_lab(browser, tmp_path_factory):
+    """The same of the notebook with a student."""
+    with lab_page(browser, tmp_path_factory.mktemp("student"), "student.ipynb") as page:
+        yield page
+
+
+@contextmanager
+def lab_page(browser, folder, name):
+    """JupyterLab on a copy of a notebook of this folder, and a page that has run all of it."""
+    port, token = free_port(), secrets.token_hex(16)
+    shutil.copy(Path(__file__).parent / name, folder)
     command = ["jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
     command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"]
     command += ["--LabApp.extension_manager=readonly"]
     base = f"http://127.0.0.1:{port}"
     with serve(command, folder, f"{base}/api"):
-        page = open_page(browser, f"{base}/lab/tree/widgets.ipynb?token={token}&reset")
+        page = open_page(browser, f"{base}/lab/tree/{name}?token={token}&reset")
         page.folder = folder
         page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=START_SECONDS * 1000)
         run_all(page)

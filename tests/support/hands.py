@@ -16,6 +16,7 @@ def part(page, has):
     texts = {
         "painter": PAINTER,
         "panel": 'text="Sampler"',
+        "student panel": 'text="Evaluations"',
         "study": 'text="Your name"',
     }
     page.locator(texts[has]).first.wait_for(state="attached")
