@@ -127,7 +127,7 @@ lower-bounds: $(STAMP) ## install the lowest promised versions into .venv-lowest
 slides: $(STAMP) ## write a deck of slides for each notebook into slides/ (REVEAL=folder of reveal.js, else the network)
 	$(BIN)/python -m sdm_lite.reproduce --slides slides $(if $(REVEAL),--reveal $(REVEAL))
 
-nbval: $(STAMP) ## are the committed outputs of the notebooks' marked cells what comes out today? (ONLY="03 16": these)
+nbval: $(STAMP) ## are the committed outputs of the notebooks' marked cells what comes out today? (ONLY="03 18": these)
 	$(BIN)/python tests/support/nbval_run.py $(ONLY)
 
 wheel: $(STAMP) ## build dist/sdm_lite-*.whl: put it beside a notebook where the repository is not public (Colab)
