@@ -149,7 +149,9 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", choices=list(SIZES), default=list(SIZES), help="default: all three")
     parser.add_argument("--batch-size", type=int, default=1, help="samples at a time (default %(default)s)")
     parser.add_argument("--repeats", type=int, default=10, help="of each way, in turns (default %(default)s)")
-    parser.add_argument("--time-all", action="store_true", help="time the paper's size too: for a GPU")
+    times = parser.add_mutually_exclusive_group()
+    times.add_argument("--time-all", action="store_true", help="time the paper's size too: for a GPU")
+    times.add_argument("--count-only", action="store_true", help="time nothing")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--markdown", type=Path, help="also write the tables here")
     args = parser.parse_args()
@@ -161,7 +163,7 @@ def main() -> None:
         if size not in args.sizes:
             continue
         config = PRESETS[size]
-        is_timed = args.time_all or size != "celebamask-hq-256"
+        is_timed = args.time_all or (size != "celebamask-hq-256" and not args.count_only)
         taken = timed(config, args.batch_size, args.device, args.repeats) if is_timed else {}
         rows = table(size, {name: counted(way, config) for name, way in WAYS.items()}, taken)
         print()
