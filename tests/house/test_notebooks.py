@@ -172,7 +172,9 @@ def test_committed_form(path, notebook):
     assert path.read_text(encoding="utf-8") == committed.to_text(notebook)
 
 
-@pytest.mark.parametrize("name", ["sdm_lite/app/app.ipynb", "tests/browser/widgets.ipynb"])
+@pytest.mark.parametrize(
+    "name", ["sdm_lite/app/app.ipynb", "tests/browser/widgets.ipynb", "tests/browser/student.ipynb"]
+)
 def test_what_is_run_where_it_is_shown_has_no_outputs(name):
     shown = nbformat.read(committed.REPOSITORY / name, as_version=4)
     assert [cell.id for cell in code_cells(shown) if cell.outputs or cell.execution_count is not None] == []
