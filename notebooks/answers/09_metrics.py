@@ -8,19 +8,20 @@ from sdm_lite.metrics import mean_iou
 
 
 # %% exercise 1
-# The trace of a root is the sum of the roots of the eigenvalues; S_a S_b has real ones, up to rounding not below zero.
+# The trace of a root is the sum of the roots of the eigenvalues, and those of cov_a cov_b are real and, but for
+# rounding, not below zero.
 def my_fid(features_a, features_b):
     a, b = features_a.double(), features_b.double()
-    s_a, s_b = a.T.cov(), b.T.cov()
-    eigenvalues = torch.linalg.eigvals(s_a @ s_b).real.clamp(min=0)
+    cov_a, cov_b = a.T.cov(), b.T.cov()
+    eigenvalues = torch.linalg.eigvals(cov_a @ cov_b).real.clamp(min=0)
     means = (a.mean(0) - b.mean(0)).square().sum()
-    return means + s_a.trace() + s_b.trace() - 2 * eigenvalues.sqrt().sum()
+    return means + cov_a.trace() + cov_b.trace() - 2 * eigenvalues.sqrt().sum()
 
 
 # %% exercise 2
-# s_1^2 + s_2^2 - 2 s_1 s_2 is a square. A better mean cannot make up for a wrong spread: the two add.
-def my_distance(m_1, s_1, m_2, s_2):
-    return (m_1 - m_2) ** 2 + (s_1 - s_2) ** 2
+# std_1^2 + std_2^2 - 2 std_1 std_2 is a square. A better mean cannot make up for a wrong spread: the two add.
+def my_distance(mean_1, std_1, mean_2, std_2):
+    return (mean_1 - mean_2) ** 2 + (std_1 - std_2) ** 2
 
 
 # %% exercise 3

@@ -4,16 +4,17 @@
 import numpy as np
 
 # %% exercise 1
-# 1 B: a step undoes one step, so it divides by the root of one 1 - beta_t. With the product, every step undoes all.
-# 2 C: the noise has weight sqrt(1 - alpha_t) in x_t, and one step's share of it goes.
-# 3 B: Sigma is the variance of x_{t-1} itself, so nothing multiplies it. 4 B: the loop ends at 1, never at 0.
-my_reading = "BCBB"
+# X explodes: with the product in front, every step undoes all steps (1). Z is too narrow at once: nearly all the noise
+# goes in the first step (2). Y is too wide at the start, by 1 / sqrt(1 - beta_t), and ends sharp, as its last step has
+# no noise (3). W is as it should be until the end, where the noise of a last step stays on it (4).
+my_suspects = "4132"
 
 
 # %% exercise 2
-# The score of x_t is -eps / sqrt(1 - alpha_bar): so for each of the two predictions, and so for their difference.
+# With x_0 = (x_t - sqrt(1 - a) eps) / sqrt(a), v = sqrt(a) eps - sqrt(1 - a) x_0 is eps / sqrt(a) less a share of x_t:
+# two v of one x_t differ by 1 / sqrt(a) times what the two eps do, and those by -sqrt(1 - a) times the gradient.
 def my_gradient(difference, alpha_bar):
-    return -difference / (1 - alpha_bar) ** 0.5
+    return -((alpha_bar / (1 - alpha_bar)) ** 0.5) * difference
 
 
 # %% exercise 3

@@ -102,11 +102,15 @@ JUMPS = Exercise(
     ),
     right=_affordable(),
     slips=(
-        Slip((8, 200), "the first is right. Before the first walk of a stretch there is no jump: r - 1 each."),
+        Slip((8, 200), "the first is right. Before the first walk of a stretch there is no jump: w - 1 each."),
+        Slip((8, 25), "the first is right; 25 are the stretches, and each has w - 1 jumps."),
         Slip((8, 7), "the first is right; 7 jumps are those of one stretch, and there are 25."),
         Slip((8, 168), "the first is right. All 25 stretches are walked w times, the last one too."),
         Slip((80, 1975), "a walk of 250 steps costs 250 evaluations however it is cut."),
         Slip((7, 150), "more can be afforded: 2000 / 250."),
+    ),
+    tell=lambda pair: (
+        "" if isinstance(pair, list | tuple) and len(pair) == 2 else "a pair is asked for: w and the jumps."
     ),
 )
 

@@ -7,61 +7,83 @@ import torch
 from sdm_lite.exercises.exercise import Exercise, Lesson, Slip, normal, on
 
 PLACES = "BCBB"
+"""Of the lesson's table, what is right at each of the four places of Algorithm 2."""
+
+SUSPECTS = {"W": "BCBA", "X": "ACBB", "Y": "BCAB", "Z": "BABB"}
+"""Four readings of Algorithm 2, each with one place as printed and three mended."""
+
+GUILTY = "".join(str(next(i for i in range(4) if choice[i] != PLACES[i]) + 1) for choice in SUSPECTS.values())
 
 
-def _count_places(choice: object) -> str:
-    text = str(choice).upper()
-    if len(text) != 4 or not set(text) <= set("ABC"):
-        return "four letters are asked for, one of A, B, C for each place."
-    return f"{sum(a == b for a, b in zip(text, PLACES, strict=True))} of 4 places are right."
+def _count_suspects(answer: object) -> str:
+    text = str(answer)
+    if sorted(text) != list("1234"):
+        return "four digits are asked for, 1 to 4 once each: the place that is wrong in W, in X, in Y and in Z."
+    return f"{sum(a == b for a, b in zip(text, GUILTY, strict=True))} of 4 are right."
 
 
 ALGORITHM_2 = Exercise(
-    title="what is wrong?",
+    title="four suspects",
     level="medium",
     hints=(
-        "Which factor undoes *one* step, and which all of them at once? The step goes from t to t - 1.",
-        "In x_t the noise has weight sqrt(1 - alpha_bar_t); one step's share of it, beta_t, goes.",
-        "Sigma is the variance of x_{t-1} itself, so nothing multiplies its root. And at which t does the loop end?",
+        "Place 1 as printed undoes all steps at every step: what does that do to the spread, and when?",
+        "Place 2 as printed has nearly all the noise taken away in the first step, not one step's share: so too wide, "
+        "or too narrow?",
+        "Place 3 makes the noise 1 / sqrt(1 - beta_t) too large: most where beta_t is largest, at the start, and not "
+        "at all in the last step, which has no noise. Place 4 is about nothing but the last step.",
     ),
-    right=PLACES,
+    right=GUILTY,
     slips=(
-        Slip("AAAA", "that is the paper as printed: none of the four places is right."),
-        Slip("BBAA", "that is the paper with its alpha_t read as one step's: 1 of 4 places is right."),
+        Slip("2431", "that is which suspect each place belongs to; asked is which place each suspect has wrong."),
+        Slip("3142", "X and Z are right. W is as it should be until the end, Y ends sharp: who has noise at t = 1?"),
+        Slip("4231", "W and Y are right. One of X and Z grows without bound: by which factor?"),
     ),
-    accepts=lambda choice: str(choice).upper() == PLACES,
-    tell=_count_places,
-    remark="A step undoes one step, takes away one step's share of the noise, and the loop ends at t = 1.",
+    accepts=lambda answer: str(answer) == GUILTY,
+    tell=_count_suspects,
+    remark="A factor that undoes all steps at once, a share of the noise that is too large, noise that is too loud at "
+    "the start, and noise that stays on at the end.",
 )
 
 DIFFERENCE = normal(1, 2, 1, 9)
 ALPHA_BAR = torch.full((1, 1, 1, 1), 0.3, dtype=torch.float32, device="cpu")
 EQ_15 = Exercise(
-    title="what is missing in Eq. 15?",
+    title="Eq. 15 for another network",
     level="medium",
     hints=(
-        "eps points to the noise, the gradient away from it; and at t = 1000 the size of the factor is 1.",
-        "The network names noise of standard deviation 1; in x_t it has standard deviation sqrt(1 - alpha_bar).",
-        "The score of x_t is -eps / sqrt(1 - alpha_bar): so for each of the two predictions.",
+        "v = sqrt(alpha_bar) eps - sqrt(1 - alpha_bar) x_0: where two eps of one x_t differ, the two x_0 differ too.",
+        "x_0 = (x_t - sqrt(1 - alpha_bar) eps) / sqrt(alpha_bar). Put it in: two v differ by 1 / sqrt(alpha_bar) times "
+        "what the two eps differ by.",
+        "The difference of the two eps is -sqrt(1 - alpha_bar) times the gradient. Two factors, put together.",
     ),
-    right=lambda difference, alpha_bar: -difference / (1 - alpha_bar) ** 0.5,
+    right=lambda difference, alpha_bar: -((alpha_bar / (1 - alpha_bar)) ** 0.5) * difference,
     slips=(
         Slip(
-            lambda difference, alpha_bar: difference / (1 - alpha_bar) ** 0.5,
-            "wrong sign: eps points to the noise, the gradient away from it.",
+            lambda difference, alpha_bar: -difference / (1 - alpha_bar) ** 0.5,
+            "that is the factor for two predictions of the noise; two v lie further apart than two eps.",
         ),
         Slip(
-            lambda difference, alpha_bar: -difference * (1 - alpha_bar) ** 0.5,
-            "divide: the difference is the gradient times -sqrt(1 - alpha_bar), and asked is the gradient.",
+            lambda difference, alpha_bar: (alpha_bar / (1 - alpha_bar)) ** 0.5 * difference,
+            "wrong sign: v points to the noise, the gradient away from it.",
         ),
         Slip(
-            lambda difference, alpha_bar: -difference / (1 - alpha_bar),
+            lambda difference, alpha_bar: -(((1 - alpha_bar) / alpha_bar) ** 0.5) * difference,
+            "upside down: that is the difference of two v for a gradient, and asked is the gradient.",
+        ),
+        Slip(
+            lambda difference, alpha_bar: -difference / (alpha_bar * (1 - alpha_bar)) ** 0.5,
+            "two v lie further apart than two eps, by 1 / sqrt(alpha_bar): so times sqrt(alpha_bar), not by it.",
+        ),
+        Slip(
+            lambda difference, alpha_bar: -(alpha_bar**0.5) * difference / (1 - alpha_bar),
             "the size of the noise is a standard deviation: the root of 1 - alpha_bar.",
         ),
-        Slip(lambda difference, alpha_bar: -difference, "the sign is right; the factor also changes with t."),
         Slip(
-            lambda difference, alpha_bar: -difference / alpha_bar**0.5,
-            "the size of the *noise* in x_t is asked for, not that of the signal.",
+            lambda difference, alpha_bar: -alpha_bar / (1 - alpha_bar) * difference,
+            "signal and noise are weighted by roots of alpha_bar and 1 - alpha_bar: the root of that factor.",
+        ),
+        Slip(
+            lambda difference, alpha_bar: -(alpha_bar**0.5) * difference,
+            "that makes an eps of it; from eps to the gradient is one factor more.",
         ),
     ),
     ask=on((DIFFERENCE, ALPHA_BAR), (DIFFERENCE, ALPHA_BAR / 100)),
@@ -81,9 +103,20 @@ WHO = Exercise(
         Slip(("D", 1.0), "the scale is right; by the same reasoning, which of A to E is s = 1.5?"),
         Slip(("B", 2.0), "the letter is right; now the scale: which s of Eq. 16 was B's, for 1.5?"),
         Slip(("B", 3.0), "the letter is right; Eq. 16's scale is one less, not one more."),
+        Slip(("A", 1.0), "the scale is right. A is s = 0, plain: is that the suspect, whose S has grown?"),
+        Slip(("C", 1.0), "the scale is right; by the same reasoning, which of A to E is s = 1.5?"),
+        Slip(("E", 1.0), "the scale is right; by the same reasoning, which of A to E is s = 1.5?"),
     ),
     tell=lambda pair: "a pair is asked for: a letter and a number." if not isinstance(pair, list | tuple) else "",
 )
+
+
+def _tell_traces(letters: object) -> str:
+    text = str(letters).upper()
+    if sorted(text) != list("ABC"):
+        return "three letters are asked for, each of A, B, C once."
+    return "traces A and C are about the variance; Eq. 10 has none in it." if text[0] != "B" else ""
+
 
 TRACES = Exercise(
     title="which loss left which trace?",
@@ -98,12 +131,18 @@ TRACES = Exercise(
         Slip("ABC", "traces A and C are about the variance; Eq. 10 has none in it."),
     ),
     accepts=lambda letters: str(letters).upper() == "BAC",
-    tell=lambda letters: (
-        "" if sorted(str(letters).upper()) == list("ABC") else "three letters are asked for, each of A, B, C once."
-    ),
+    tell=_tell_traces,
     remark="A median, which the many win; a variance that never learns of the mean's error; a pull a thousand times "
     "too weak.",
 )
+
+
+def _tell_weight(alpha: object) -> str:
+    if not isinstance(alpha, int | float):
+        return ""
+    weight = 1 / (1 + 255 * math.exp(min(700.0, -2 * alpha)))
+    return f"with that alpha one pixel of 256 can weigh {weight:.4f}; 0.99 is asked for."
+
 
 TEMPERATURE = Exercise(
     title="how large must the missing number be?",
@@ -117,6 +156,7 @@ TEMPERATURE = Exercise(
         Slip(math.log(99 * 255), "half of it: the cosines are 1 and -1, so they lie 2 alpha apart."),
         Slip(math.log(99) / 2, "there are 255 others, not one."),
     ),
+    tell=_tell_weight,
     tolerance=1e-3,
 )
 

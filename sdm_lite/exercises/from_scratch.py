@@ -34,6 +34,12 @@ def _rolled(instance_map: Tensor) -> Tensor:
     return torch.stack(differs).any(0)[:, None].float()
 
 
+def _padded(instance_map: Tensor) -> Tensor:
+    around = torch.nn.functional.pad(instance_map, (1, 1, 1, 1))
+    shifted = (around[:, :-2, 1:-1], around[:, 2:, 1:-1], around[:, 1:-1, :-2], around[:, 1:-1, 2:])
+    return torch.stack([instance_map != one for one in shifted]).any(0)[:, None].float()
+
+
 EDGES = Exercise(
     title="the missing channel",
     level="easy",
@@ -58,6 +64,10 @@ EDGES = Exercise(
             _rolled,
             "the picture is no ring: roll compares the first row with the last one, and the border of the picture is "
             "no border of an instance.",
+        ),
+        Slip(
+            _padded,
+            "the zeros of the padding count as an instance: the border of the picture is no border of an instance.",
         ),
         Slip(
             _touching((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1)),
@@ -99,6 +109,10 @@ DDIM_LINE = Exercise(
                 then.sqrt() * x_0 + (1 - then).sqrt() * (x_t - then.sqrt() * x_0) / (1 - then).sqrt()
             ),
             "the noise is in x_t: take it out with the level of t, put it back with that of r.",
+        ),
+        Slip(
+            lambda x_0, x_t, now, then: then.sqrt() * x_0 + (1 - then).sqrt() * (x_t - x_0) / (1 - now).sqrt(),
+            "in x_t the picture has the weight sqrt(alpha_bar_t): that much of x_0 is taken out.",
         ),
         Slip(
             lambda x_0, x_t, now, then: ddim_line(x_0, x_t, then, now),

@@ -34,9 +34,17 @@ TABLE = Exercise(
             "SPADE's second convolution gives scale *and* shift: 192 channels.",
         ),
         Slip(SPADE_WEIGHTS / (11 * 96 + 2), "CLADE's tables are two: one of scales, one of shifts."),
+        Slip(
+            (9 * 12 * 32 + 9 * 32 * 192) / CLADE_WEIGHTS,
+            "near: the biases are missing, one for each output of both convolutions.",
+        ),
+        Slip(
+            (12 * 32 + 32 + 32 * 192 + 192) / CLADE_WEIGHTS,
+            "a 3 x 3 convolution has nine weights for each pair of an input and an output channel.",
+        ),
         Slip(SPADE_WEIGHTS, "that is how many SPADE has; how many times as many as CLADE?"),
     ),
-    tolerance=0.01,
+    tolerance=0.002,
 )
 
 OF_TRUE, OF_DRAWN = 2 * normal(64), 2 * normal(64, seed=1)
@@ -74,6 +82,10 @@ GAME = Exercise(
             "the discriminator's two terms are exchanged: it wants high numbers for true pictures.",
         ),
         Slip(_game(_below, _above, lambda x: x), "the generator's sign: a loss falls, and it wants high numbers."),
+        Slip(
+            _game(torch.neg, lambda x: x, torch.neg),
+            "the hinge is missing: what the discriminator has right by 1 or more costs nothing, max(0, 1 - x).",
+        ),
         Slip(_game(_below, _above, _below), "the generator has no margin: minus the mean of what its pictures got."),
         Slip(
             _game(lambda x: F.relu(-x), F.relu, torch.neg),

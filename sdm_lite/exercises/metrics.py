@@ -20,16 +20,16 @@ def _root(matrix: Tensor) -> Tensor:
     return vectors * values.clamp(min=0).sqrt() @ vectors.T
 
 
-def _trace_of_root(s_a: Tensor, s_b: Tensor) -> Tensor:
-    return torch.linalg.eigvals(s_a @ s_b).real.clamp(min=0).sqrt().sum()
+def _trace_of_root(cov_a: Tensor, cov_b: Tensor) -> Tensor:
+    return torch.linalg.eigvals(cov_a @ cov_b).real.clamp(min=0).sqrt().sum()
 
 
 def _fid(of_means=lambda d: d.square().sum(), of_roots=_trace_of_root, twice: float = 2.0):
     """The distance, and with other arguments what one may take for it."""
 
     def answer(features_a: Tensor, features_b: Tensor) -> Tensor:
-        (mean_a, s_a), (mean_b, s_b) = _moments(features_a), _moments(features_b)
-        return of_means(mean_a - mean_b) + s_a.trace() + s_b.trace() - twice * of_roots(s_a, s_b)
+        (mean_a, cov_a), (mean_b, cov_b) = _moments(features_a), _moments(features_b)
+        return of_means(mean_a - mean_b) + cov_a.trace() + cov_b.trace() - twice * of_roots(cov_a, cov_b)
 
     return answer
 
@@ -39,31 +39,34 @@ FID = Exercise(
     level="open",
     hints=(
         "Four lines: two means, two covariances (torch.cov wants a feature a row: features.T.cov()), then the formula.",
-        "The trace of a root is the sum of the roots of the eigenvalues, and S_a S_b has real ones, none below zero: "
-        "torch.linalg.eigvals(S_a @ S_b).real.",
+        "The trace of a root is the sum of the roots of the eigenvalues, and cov_a cov_b has real ones, none below "
+        "zero: torch.linalg.eigvals(cov_a @ cov_b).real.",
         "Rounding can make an eigenvalue -1e-9, and its root nan: .clamp(min=0) first.",
     ),
     right=frechet_distance,
     slips=(
         Slip(
-            _fid(of_roots=lambda s_a, s_b: (s_a @ s_b).trace()),
-            "the matrix root is missing: tr (S_a S_b)^(1/2), the sum of the *roots* of the eigenvalues.",
+            _fid(of_roots=lambda cov_a, cov_b: (cov_a @ cov_b).trace()),
+            "the matrix root is missing: tr (cov_a cov_b)^(1/2), the sum of the *roots* of the eigenvalues.",
         ),
         Slip(
-            _fid(of_roots=lambda s_a, s_b: (s_a @ s_b).abs().sqrt().trace()),
+            _fid(of_roots=lambda cov_a, cov_b: (cov_a @ cov_b).abs().sqrt().trace()),
             "the root of a matrix is not the root of each number in it: take the roots of its eigenvalues.",
         ),
         Slip(
-            _fid(of_roots=lambda s_a, s_b: (s_a.diagonal() * s_b.diagonal()).sqrt().sum()),
-            "that takes the features for independent; the product is that of whole matrices, S_a @ S_b.",
+            _fid(of_roots=lambda cov_a, cov_b: (cov_a.diagonal() * cov_b.diagonal()).sqrt().sum()),
+            "that takes the features for independent; the product is that of whole matrices, cov_a @ cov_b.",
         ),
         Slip(
-            _fid(of_roots=lambda s_a, s_b: (_root(s_a) @ _root(s_b)).trace()),
-            "the product of the two roots is not the root of the product, unless S_a and S_b commute.",
+            _fid(of_roots=lambda cov_a, cov_b: (_root(cov_a) @ _root(cov_b)).trace()),
+            "the product of the two roots is not the root of the product, unless cov_a and cov_b commute.",
         ),
         Slip(_fid(of_means=torch.linalg.vector_norm), "the distance of the means is squared: |mu_a - mu_b|^2."),
         Slip(_fid(of_means=lambda d: 0 * d.sum()), "the means are missing: |mu_a - mu_b|^2."),
-        Slip(_fid(twice=1.0), "the root is taken away twice: - 2 (S_a S_b)^(1/2). Of equal crowds, zero must be left."),
+        Slip(
+            _fid(twice=1.0),
+            "the root is taken away twice: - 2 (cov_a cov_b)^(1/2). Of equal crowds, zero must be left.",
+        ),
         Slip(lambda a, b: _fid()(a, b).sqrt(), "that is the distance; FID is its square."),
     ),
     ask=lambda answer: [_number(answer(A.clone(), B.clone())), _number(answer(B.clone(), A.clone()))],
@@ -76,10 +79,10 @@ def _number(value: object) -> object:
     return value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
 
 
-def _one_dimension(m_1: float, s_1: float, m_2: float, s_2: float) -> float:
+def _one_dimension(mean_1: float, std_1: float, mean_2: float, std_2: float) -> float:
     """By the package, for crowds of one dimension."""
     one = torch.ones(1, dtype=torch.float64, device="cpu")
-    packed = [Moments(m * one, s**2 * one[:, None]) for m, s in ((m_1, s_1), (m_2, s_2))]
+    packed = [Moments(m * one, s**2 * one[:, None]) for m, s in ((mean_1, std_1), (mean_2, std_2))]
     return frechet_distance_of_moments(*packed).item()
 
 
@@ -88,19 +91,21 @@ ONE_DIMENSION = Exercise(
     level="easy",
     hints=(
         "In one dimension the root of the product of two variances is the product of the standard deviations.",
-        "s_1^2 + s_2^2 - 2 s_1 s_2 is a square.",
+        "std_1^2 + std_2^2 - 2 std_1 std_2 is a square.",
     ),
     right=_one_dimension,
     slips=(
         Slip(
-            lambda m_1, s_1, m_2, s_2: (m_1 - m_2) ** 2 + (s_1**2 - s_2**2) ** 2,
+            lambda m, s, n, r: (m - n) ** 2 + (s**2 - r**2) ** 2,
             "the standard deviations are compared, not the variances.",
         ),
+        Slip(lambda m, s, n, r: (m - n) ** 2 + s**2 + r**2, "what is taken away, 2 std_1 std_2, is missing."),
         Slip(
-            lambda m_1, s_1, m_2, s_2: (m_1 - m_2) ** 2 + s_1**2 + s_2**2, "what is taken away, 2 s_1 s_2, is missing."
+            lambda m, s, n, r: (m - n) ** 2 + s**2 + r**2 - s * r,
+            "the root is taken away twice, - 2 std_1 std_2: of equal crowds, zero must be left.",
         ),
-        Slip(lambda m_1, s_1, m_2, s_2: abs(m_1 - m_2) + abs(s_1 - s_2), "both differences are squared."),
-        Slip(lambda m_1, s_1, m_2, s_2: ((m_1 - m_2) ** 2 + (s_1 - s_2) ** 2) ** 0.5, "asked is d^2, not d."),
+        Slip(lambda m, s, n, r: abs(m - n) + abs(s - r), "both differences are squared."),
+        Slip(lambda m, s, n, r: ((m - n) ** 2 + (s - r) ** 2) ** 0.5, "asked is d^2, not d."),
     ),
     ask=on((0.0, 1.0, 0.0, 0.5), (1.0, 2.0, -1.0, 2.0), (0.3, 0.7, 0.9, 1.9)),
     tolerance=1e-6,

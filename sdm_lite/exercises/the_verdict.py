@@ -103,6 +103,11 @@ def _none_is_zero(low: float, high: float, rule_low: float | None, rule_high: fl
     return _judged(low, high, rule_low or 0, rule_high or 0) if (rule_low or 0) <= (rule_high or 0) else "inconclusive"
 
 
+def _partly_is_contradicted(low: float, high: float, rule_low: float | None, rule_high: float | None) -> str:
+    rule_low, rule_high = _ends(rule_low, rule_high)
+    return "reproduced" if rule_low <= low and high <= rule_high else "contradicted"
+
+
 WRITE_THE_JUDGE = Exercise(
     title="write the judge",
     level="medium",
@@ -114,6 +119,10 @@ WRITE_THE_JUDGE = Exercise(
     slips=(
         Slip(_without_ends, "the ends of the range belong to it: <= where the interval touches one from inside."),
         Slip(_by_the_middle, "you judge by the middle of the interval; all of it must lie on one side."),
+        Slip(
+            _partly_is_contradicted,
+            "an interval that lies partly outside contradicts nothing, as the truth may be inside: inconclusive.",
+        ),
         Slip(_any_overlap, "an interval that lies partly inside decides nothing: inconclusive."),
         Slip(_none_is_zero, "None is no end at all, not 0: minus or plus infinity."),
     ),

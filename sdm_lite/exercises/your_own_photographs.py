@@ -26,7 +26,8 @@ def _tell(held_out: object) -> str:
     if not set(held_out) <= set(NAMES):
         return "it returns what is not among the names: the names of frames are asked for, not of films."
     if held & kept:
-        return f"{len(held & kept)} films have frames in both parts: choose among films, then take all their frames."
+        torn = ", ".join(sorted(held & kept)[:3]) + (", ..." if len(held & kept) > 3 else "")
+        return f"frames of one film are in both parts ({torn}): choose among films, then take all their frames."
     return f"{len(set(held_out)) / len(NAMES):.0%} of the frames are held out; about a tenth is asked for."
 
 

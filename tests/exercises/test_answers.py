@@ -106,7 +106,7 @@ def test_line_5_is_the_packages_step_and_the_reading_is_line_5():
 
 
 def test_the_gradient_of_eq_15_is_that_of_a_mixture():
-    """Two normal classes: eps(c) - eps(null), by Tweedie, against the gradient of log p(c | x_t) by differentiation."""
+    """Two normal classes: v(c) - v(null), by Tweedie, against the gradient of log p(c | x_t) by differentiation."""
     alpha_bar = torch.tensor(0.3)
     x = torch.linspace(-2, 2, 9).double().requires_grad_()
     means = torch.tensor([-1.0, 1.0]).double() * alpha_bar.sqrt()
@@ -114,5 +114,6 @@ def test_the_gradient_of_eq_15_is_that_of_a_mixture():
     shares = logs.softmax(1)
     (gradient,) = torch.autograd.grad(shares[:, 1].log().sum(), x)
     eps = (x[:, None] - means) / (1 - alpha_bar).sqrt()
-    difference = (eps[:, 1] - (shares * eps).sum(1)).detach()
+    v = alpha_bar.sqrt() * eps - (1 - alpha_bar).sqrt() * (x[:, None] - (1 - alpha_bar).sqrt() * eps) / alpha_bar.sqrt()
+    difference = (v[:, 1] - (shares * v).sum(1)).detach()
     assert torch.allclose(find_the_bug.EQ_15.right(difference, alpha_bar), gradient, atol=1e-6)

@@ -13,5 +13,7 @@ WRONG = [
     (1, projection(lambda p, n, a: p), "clean picture"),
     (1, projection(lambda p, n, a: a * p + (1 - a) * n), "square roots"),
     (2, (8, 200), "no jump"),
+    (2, (8, 25), "w - 1 jumps"),
+    (2, 8, "a pair is asked for"),
     (2, (7, 150), "afforded"),
 ]

@@ -7,8 +7,8 @@ from sdm_lite.metrics import mean_iou
 
 def fid_without_root(a, b):
     a, b = a.double(), b.double()
-    s_a, s_b = a.T.cov(), b.T.cov()
-    return ((a.mean(0) - b.mean(0)) ** 2).sum() + torch.trace(s_a + s_b - 2 * s_a @ s_b)
+    cov_a, cov_b = a.T.cov(), b.T.cov()
+    return ((a.mean(0) - b.mean(0)) ** 2).sum() + torch.trace(cov_a + cov_b - 2 * cov_a @ cov_b)
 
 
 def fid_of_independent_features(a, b):
@@ -18,9 +18,9 @@ def fid_of_independent_features(a, b):
 
 def fid_without_square(a, b):
     a, b = a.double(), b.double()
-    s_a, s_b = a.T.cov(), b.T.cov()
-    roots = torch.linalg.eigvals(s_a @ s_b).real.clamp(min=0).sqrt().sum()
-    return (a.mean(0) - b.mean(0)).norm() + torch.trace(s_a + s_b) - 2 * roots
+    cov_a, cov_b = a.T.cov(), b.T.cov()
+    roots = torch.linalg.eigvals(cov_a @ cov_b).real.clamp(min=0).sqrt().sum()
+    return (a.mean(0) - b.mean(0)).norm() + torch.trace(cov_a + cov_b) - 2 * roots
 
 
 WRONG = [
@@ -28,7 +28,8 @@ WRONG = [
     (1, fid_of_independent_features, "independent"),
     (1, fid_without_square, "squared"),
     (2, lambda m, s, n, r: (m - n) ** 2 + (s**2 - r**2) ** 2, "standard deviations"),
-    (2, lambda m, s, n, r: (m - n) ** 2 + s**2 + r**2, "2 s_1 s_2"),
+    (2, lambda m, s, n, r: (m - n) ** 2 + s**2 + r**2, "2 std_1 std_2"),
+    (2, lambda m, s, n, r: (m - n) ** 2 + s**2 + r**2 - s * r, "twice"),
     (3, lambda confusions: mean_iou(confusions.sum(0)), "adds up the matrices"),
     (3, lambda confusions: float("nan"), "nan"),
     (4, lambda n, m: 2 * n - m, "exchanged"),

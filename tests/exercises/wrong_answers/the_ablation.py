@@ -12,5 +12,12 @@ WRONG = [
     (1, 150 * 256 * 9, "unknown"),
     (1, 151 * 256, "3 x 3"),
     (2, rival_that_reads_labels_first, "picture first"),
-    (2, lambda unet, x, t, c: unet(x, t, 0 * c), "null label"),
+    (1, 151 * 9, "output"),
+    (1, 152 * 256 * 9, "no instance edges"),
+    (2, lambda unet, x, t, c: unet(x, t, c), "encode, then decode"),
+    (
+        2,
+        lambda unet, x, t, c: unet.decode(unet.encode(torch.cat([x, 0 * c.repeat(2, 1, 1, 1)], 1), t), None),
+        "null label",
+    ),
 ]

@@ -16,10 +16,17 @@ def judge_without_ends(low, high, rule_low, rule_high):
     return "contradicted" if high < rule_low or low > rule_high else "inconclusive"
 
 
+def judge_of_two_verdicts(low, high, rule_low, rule_high):
+    if rule_low is not None and low < rule_low:
+        return "contradicted"
+    return "contradicted" if rule_high is not None and high > rule_high else "reproduced"
+
+
 WRONG = [
     (1, {}, "as in the ledger"),
     (1, ["reproduced"], "a verdict for each"),
     (2, judge_by_the_value, "middle"),
+    (2, judge_of_two_verdicts, "contradicts nothing"),
     (2, judge_without_ends, "belong to it"),
     (3, 0, "Not yet"),
     (3, 1e12, "Not yet"),
