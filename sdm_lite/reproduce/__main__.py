@@ -89,7 +89,8 @@ def _pages(site: Path | None, slides: Path | None, reveal: str | None, notebooks
     if site:
         print(f"{len(read)} notebooks as pages: {write_site(expanded(site), read)}")
     else:
-        print(f"{len(write_slides(expanded(slides), read, reveal=reveal))} decks of slides: {slides}")
+        written = write_slides(expanded(slides), read, reveal=reveal)
+        print(f"{len(written)} decks of slides: open {written[0]} in a browser; S shows the notes")
     return 0
 
 

@@ -118,7 +118,8 @@ def _addresses(room: str, notebooks: Mapping[str, Any], pages: list[Path]) -> Ca
 
 def notebook_sections(stem: str, notebook) -> list[dict[str, str]]:
     """What is searched of a notebook: its text cell by cell under the last heading, and the captions of figures."""
-    found, heading = [], stem
+    found, page = [], lesson(stem, notebook).title
+    heading = page
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             headings = re.findall(r"^#+ (.+)$", cell.source, re.MULTILINE)
@@ -126,14 +127,14 @@ def notebook_sections(stem: str, notebook) -> list[dict[str, str]]:
         text = cell.source if cell.cell_type == "markdown" else cell.metadata.get("caption", "")
         if text:
             place = f"{stem}.html#cell-id={cell.get('id', '')}"
-            found.append({"href": place, "page": stem, "title": _plain(heading), "text": _plain(text)})
+            found.append({"href": place, "page": page, "title": _plain(heading), "text": _plain(text)})
     return found
 
 
 def page_sections(href: str, text: str) -> list[dict[str, str]]:
     """What is searched of a page of Markdown, heading by heading."""
     parts = re.split(r"^#{1,4} (.+)$", text, flags=re.MULTILINE)
-    page = Path(href).stem
+    page = _plain(parts[1]) if len(parts) > 1 else Path(href).stem
     return [
         {"href": f"{href}#{anchor(heading)}", "page": page, "title": _plain(heading), "text": _plain(body)}
         for heading, body in zip(parts[1::2], parts[2::2], strict=True)

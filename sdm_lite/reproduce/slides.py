@@ -72,11 +72,18 @@ def _placed(cell, place: str):
 
 
 def _section(cell) -> list:
-    """A heading with its equations as a slide, and all of the text in its notes; text without a heading is notes."""
+    """A heading with its equations as a slide, and all of the text in its notes; text without a heading is notes.
+
+    A task is whole on its slide.
+    """
     headings, notes = HEADING.findall(cell.source), _placed(copy.deepcopy(cell), "notes")
     if not headings:
         return [notes]
-    shown = [f"## {headings[0]}", _beginning(HEADING.sub("", cell.source)), *EQUATION.findall(cell.source)]
+    text = HEADING.sub("", cell.source).strip()
+    if re.match(r"Exercise \d", headings[0]):  # a task is done from the slide: all of it
+        shown = [f"## {headings[0]}", text]
+    else:
+        shown = [f"## {headings[0]}", _beginning(text), *EQUATION.findall(cell.source)]
     slide = new_markdown_cell("\n\n".join(part for part in shown if part), id=f"{cell.id}-slide"[:64])
     return [_placed(slide, "slide"), notes]
 
@@ -90,9 +97,14 @@ def _figure(cell) -> list:
 
 
 def _beginning(text: str) -> str:
-    """The first paragraph of prose, or its first sentence where it is long; nothing where there is none."""
+    """The first paragraph of prose, or of a long one as many sentences as fit; nothing where there is none."""
     paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", text)]
     prose = [part for part in paragraphs if part and not part.startswith(("$$", "|", "- ", "* ", "<", "```", "1. "))]
     if not prose or len(prose[0]) <= MOST_LETTERS:
         return prose[0] if prose else ""
-    return re.split(r"(?<=[.?!:])\s+(?=[A-Z`*])", prose[0])[0]
+    first, *more = re.split(r"(?<=[.?!:])\s+(?=[A-Z`*])", prose[0])
+    for sentence in more:
+        if len(first) + 1 + len(sentence) > MOST_LETTERS:
+            break
+        first = f"{first} {sentence}"
+    return first

@@ -32,9 +32,23 @@ def small_notebook():
 def test_sections_are_slides_figures_stand_below_and_the_text_is_in_the_notes():
     cells = [(cell.metadata.slideshow.slide_type, cell.source) for cell in deck("00_a", small_notebook()).cells]
     assert cells[0] == ("slide", "# 00. A\n\nWhy?")
-    assert cells[1] == ("slide", "## One <b>\n\nFirst sentence.\n\n$$\\frac{a}{b}$$")
+    beginning = "First sentence." + 18 * " More words."  # whole sentences, 240 letters at most
+    assert cells[1] == ("slide", f"## One <b>\n\n{beginning}\n\n$$\\frac{{a}}{{b}}$$")
     assert cells[2][0] == "notes" and "More words" in cells[2][1]
     assert cells[3:] == [("subslide", "plot()"), ("notes", "said, not shown"), ("fragment", "x")]
+
+
+def test_a_task_is_whole_on_its_slide():
+    notebook = small_notebook()
+    task = "### Exercise 1 (easy): count\n\n" + 40 * "Count them. " + "\n\n| a | b |"
+    notebook.cells.insert(2, new_markdown_cell(task, id="task-1"))
+    (slide,) = [cell.source for cell in deck("00_a", notebook).cells if cell.source.startswith("## Exercise")]
+    assert slide == task.replace("### ", "## ")
+
+
+def test_no_theme_writes_headings_in_capitals(tmp_path):
+    (path,) = write_slides(tmp_path, {"00_a": small_notebook()}, reveal="reveal")
+    assert ".reveal .slides h2 { text-transform: none" in path.read_text(encoding="utf-8")  # stronger than `.reveal h2`
 
 
 def test_a_deck_shows_pictures_and_equations_and_no_code(tmp_path):

@@ -37,7 +37,7 @@ function search() {
   for (const [, section] of hits.slice(0, MOST)) {
     const item = document.createElement("li"), link = document.createElement("a"), small = document.createElement("small");
     link.href = home + section.href;
-    link.textContent = `${section.page}: ${section.title}`;
+    link.textContent = section.page === section.title ? section.page : `${section.page}: ${section.title}`;
     small.textContent = excerpt(section, wanted[0]);
     item.append(link, small);
     list.append(item);
