@@ -22,6 +22,7 @@ from sdm_lite.reproduce.pages import TEMPLATES, markdown_html
 HEADING = re.compile(r"^#{1,4} (.+)$", re.MULTILINE)
 MOST_LETTERS = 240  # of prose on a slide
 EQUATION = re.compile(r"\$\$.+?\$\$", re.DOTALL)
+TABLE = re.compile(r"(?:^\|.*$\n?){3,9}", re.MULTILINE)  # longer ones are for reading
 
 
 def write_slides(folder: Path, notebooks: Mapping[str, Any], *, reveal: str | None = None) -> list[Path]:
@@ -72,7 +73,7 @@ def _placed(cell, place: str):
 
 
 def _section(cell) -> list:
-    """A heading with its equations as a slide, and all of the text in its notes; text without a heading is notes.
+    """A heading with its equations and tables as a slide, all of the text in its notes; without a heading, notes alone.
 
     A task is whole on its slide.
     """
@@ -83,7 +84,8 @@ def _section(cell) -> list:
     if re.match(r"Exercise \d", headings[0]):  # a task is done from the slide: all of it
         shown = [f"## {headings[0]}", text]
     else:
-        shown = [f"## {headings[0]}", _beginning(text), *EQUATION.findall(cell.source)]
+        set_apart = [*EQUATION.findall(cell.source), *TABLE.findall(cell.source)]
+        shown = [f"## {headings[0]}", _beginning(text), *set_apart]
     slide = new_markdown_cell("\n\n".join(part for part in shown if part), id=f"{cell.id}-slide"[:64])
     return [_placed(slide, "slide"), notes]
 

@@ -46,6 +46,15 @@ def test_a_task_is_whole_on_its_slide():
     assert slide == task.replace("### ", "## ")
 
 
+def test_a_table_of_a_section_is_on_its_slide():
+    notebook = small_notebook()
+    table = "| place | A |\n|---|---|\n| 1 | $x$ |"
+    notebook.cells.insert(2, new_markdown_cell(f"## Four\n\nOf four.\n\n{table}\n\nAnd more.", id="four"))
+    cells = [cell for cell in deck("00_a", notebook).cells if cell.source.startswith("## Four")]
+    slide, notes = (cell.source for cell in cells)
+    assert table in slide and "And more" not in slide and "And more" in notes
+
+
 def test_no_theme_writes_headings_in_capitals(tmp_path):
     (path,) = write_slides(tmp_path, {"00_a": small_notebook()}, reveal="reveal")
     assert ".reveal .slides h2 { text-transform: none" in path.read_text(encoding="utf-8")  # stronger than `.reveal h2`
