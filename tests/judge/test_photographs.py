@@ -7,12 +7,12 @@ import torch
 from commands import refused
 
 from sdm_lite import checkpoints
-from sdm_lite.batches import Batch
 from sdm_lite.datasets import open_dataset
 from sdm_lite.datasets.export import render_scenes
 from sdm_lite.evaluate import SampleSettings, Sizes, evaluate_model
 from sdm_lite.judge import Judge, JudgeConfig, load_judge, own_training
 from sdm_lite.judge import __main__ as judge_command
+from sdm_lite.judge.lovasz import lovasz_softmax
 from sdm_lite.judge.photographs import check_own_judge, own_judge_config, own_judge_facts, read_photographs
 from sdm_lite.judge.training import score_judge, train_judge
 
@@ -35,18 +35,22 @@ def test_it_learns_classes_from_photographs(root):
     assert scores.time_of_day_accuracy == scores.season_accuracy == 1, "heads of one outcome cannot err"
 
 
-def test_a_thing_of_one_pixel_is_read_where_pixels_are_not_counted():
-    """A class of one pixel in 64 that looks like any other noise but for its colour, in every picture."""
+def test_the_loss_is_of_labelled_pixels_by_number_and_by_class():
     generator = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 90, (16, 3, 8, 8), dtype=torch.uint8, generator=generator)
-    label_map = torch.zeros(16, 8, 8, dtype=torch.uint8)
-    at = torch.randint(0, 64, (16,), generator=generator)
-    label_map.flatten(1)[torch.arange(16), at] = 1
-    images[:, 0][label_map == 1] = 140
-    pictures = Batch(images, label_map, None, 2)
-    config = JudgeConfig(num_classes=2, num_times_of_day=1, num_seasons=1, channels=(8, 16), image_size=(8, 8))
-    *_, step = own_training.train_own_judge(config, pictures, num_steps=80, batch_size=8, learning_rate=1e-2)
-    assert score_judge(step.judge, pictures).iou[1] > 0.9
+    logits = torch.randn(2, 4, 3, 5, generator=generator)
+    logits[:, 3] = -torch.inf  # void
+    logits.requires_grad_()
+    target = torch.randint(0, 4, (2, 3, 5), generator=generator)
+    weights = torch.tensor([1.0, 5.0, 0.2, 0.0])
+    labelled = target != 3
+    pixels, labels = logits.movedim(1, -1)[labelled], target[labelled]
+    by_number = -(weights[labels] * pixels.log_softmax(1)[torch.arange(len(labels)), labels]).sum()
+    expected = by_number / weights[labels].sum() + lovasz_softmax(pixels.softmax(1), labels)
+    found = own_training.pixel_loss(logits, target, weights, void_id=3)
+    assert found.item() == pytest.approx(expected.item())
+    nothing = own_training.pixel_loss(logits, torch.full_like(target, 3), weights, void_id=3)
+    nothing.backward()
+    assert nothing.item() == 0 and logits.grad.count_nonzero() == 0, "a batch without labels teaches nothing"
 
 
 @pytest.mark.parametrize("best", [1, 2])
