@@ -293,7 +293,8 @@ of steps, {len(SEEDS)} seeds each, trained on {told["facts"]["device"]} (torch {
 {told["scores"]["miou"]["num_maps"]} held-out label maps drawn {SAMPLES_PER_MAP} times with {NUM_SAMPLING_STEPS} steps
 of DPM-Solver++(2M). "Equal time": a step of SDM counts as {STEP_TIME} of concatenation, as measured on one thread. The
 judge is one's own, trained on the training photographs{f" (mIoU {judged['miou']:.3f} held out)" if judged else ""}; FID
-is that to the training photographs, less what the held-out photographs themselves have.
+is that to the training photographs, less what the held-out photographs themselves have: below 0 where the samples lie
+nearer to the training photographs than the held-out photographs do.
 
 Fixed before measuring: SDM is better in a score if the whole interval of the difference lies on its side of 0 (below
 for FID, above for mIoU and diversity); undecided otherwise. Intervals: 95 % over label maps and seeds.
