@@ -19,11 +19,12 @@ from sdm_lite.baselines.gan.runs import load_gan
 from sdm_lite.checkpoints import Model, load_facts, load_model
 from sdm_lite.command import check_device, default_device
 from sdm_lite.datasets import DATASETS, Photographs, open_dataset
-from sdm_lite.evaluate.drawing import Painter, SampleSettings, guidance_scale_of, painter
+from sdm_lite.evaluate.drawing import Painter, SampleSettings, guidance_scale_of, painter, usual_steps
 from sdm_lite.files import expanded, to_json
 from sdm_lite.scenes.dataset import VALIDATION_SEED, Scenes
 from sdm_lite.scenes.label_sets import LABEL_SETS
-from sdm_lite.widgets import LabelPainter, SamplingPanel, UserStudy, paint_pairs, sample_pairs
+from sdm_lite.student import Student
+from sdm_lite.widgets import LabelPainter, SamplingPanel, StudentPanel, UserStudy, paint_pairs, sample_pairs
 from sdm_lite.widgets.drawing import DEFAULT
 from sdm_lite.widgets.panel import SCALES
 
@@ -70,6 +71,7 @@ class Page(NamedTuple):
         settings: of the samples, until one changes them.
         beside: painters, by name.
         indices: maps, by their number in the data set.
+        teacher: of a model that is a student; None of any other.
     """
 
     model: Model
@@ -77,13 +79,16 @@ class Page(NamedTuple):
     settings: SampleSettings
     beside: dict[str, Painter]
     indices: list[int]
+    teacher: Model | None = None
 
     def painter(self) -> LabelPainter:
         """The label painter."""
         return LabelPainter(self.model, self.dataset, self.indices[:4], settings=self.settings, beside=self.beside)
 
-    def panel(self) -> SamplingPanel:
-        """The sampling panel, whose scales have the one that is the default among them."""
+    def panel(self) -> SamplingPanel | StudentPanel:
+        """The sampling panel, whose scales have the one that is the default among them; of a student, its own."""
+        if self.teacher is not None:
+            return StudentPanel(self.model, self.teacher, self.dataset, self.indices[:6])
         scales, shown = {*SCALES, self.settings.guidance_scale}, self.indices[:6]
         return SamplingPanel(
             self.model, self.dataset, shown, scales=sorted(scales), settings=self.settings, beside=self.beside
@@ -98,7 +103,9 @@ class Page(NamedTuple):
         Returns:
             The study; None, and a sentence is printed, where there is nothing to compare.
         """
-        settings, chosen = replace(self.settings, **STUDY), self.indices[-6:]
+        settings, chosen = self.settings, self.indices[-6:]
+        if self.teacher is None:
+            settings = replace(settings, **STUDY)
         if self.beside:
             pairs, names = [], []
             for number, (name, other) in enumerate(self.beside.items()):
@@ -128,7 +135,8 @@ def open_page(words: Words) -> Page:
     model, facts = load_model(words.model, device=device), load_facts(words.model)
     dataset, indices = _open_data(words, model)
     model.unet.config.check_data(words.dataset, dataset.num_classes, has_instances=dataset.has_instances)
-    settings = replace(DEFAULT, guidance_scale=guidance_scale_of(facts, words.dataset))
+    settings = replace(DEFAULT, guidance_scale=guidance_scale_of(facts, words.dataset), num_steps=usual_steps(model))
+    teacher = load_model(facts["teacher"], device=device) if isinstance(model.unet, Student) else None
     if model.diffusion.num_timesteps < settings.guidance_interval[1]:
         settings = replace(settings, guidance_interval=None)
     beside = {}
@@ -142,7 +150,7 @@ def open_page(words: Words) -> Page:
             )
         name = gan.system.title
         beside[f"{name} ({one})" if name in beside else name] = painter_of(gan)
-    return Page(model, dataset, settings.check(model), beside, indices)
+    return Page(model, dataset, settings.check(model), beside, indices, teacher)
 
 
 def _open_data(words: Words, model: Model) -> tuple[Scenes | Photographs, list[int]]:

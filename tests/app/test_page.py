@@ -9,8 +9,9 @@ from photograph_files import write_camvid
 from sdm_lite.app import __main__ as app_command
 from sdm_lite.app.page import VARIABLE, Words, as_text, open_page, words_of
 from sdm_lite.checkpoints import save_model
+from sdm_lite.student import Student
 from sdm_lite.train import LITE_DIFFUSION
-from sdm_lite.widgets import LabelPainter, SamplingPanel
+from sdm_lite.widgets import LabelPainter, SamplingPanel, StudentPanel
 
 
 @pytest.fixture
@@ -48,6 +49,17 @@ def test_widgets_in_a_notebook_begin_at_the_data_sets_scale(camvid):
     page = open_page(camvid)
     assert SamplingPanel(page.model, page.dataset, [0]).settings.guidance_scale == 2.0
     assert LabelPainter(page.model, page.dataset, [0])._settings.guidance_scale == 2.0
+
+
+def test_a_student_has_a_panel_with_its_teacher(camvid, tmp_path, monkeypatch):
+    teacher = tmp_path / "run" / "model.safetensors"
+    facts = {"dataset": "camvid", "teacher": str(teacher), "train_config": {"null_probability": 0.0}}
+    student = Student(replace(TINY, num_classes=12))
+    save_model(tmp_path / "student.safetensors", student, LITE_DIFFUSION, facts=facts)
+    page = open_page(replace(camvid, model=str(tmp_path / "student.safetensors")))
+    assert (page.settings.num_steps, page.settings.guidance_scale) == (4, 2.0)
+    assert isinstance(page.panel(), StudentPanel) and page.painter()._settings.num_steps == 4
+    assert page.study(str(tmp_path / "votes.csv")).study.num_left == 2
 
 
 def test_without_dropped_labels_nothing_is_guided_and_there_is_nothing_to_vote_on(camvid, tmp_path, capsys):
