@@ -85,6 +85,7 @@ class Exercise:
         tolerance: how far numbers may lie apart, relative and absolute.
         tell: what to say of an observation that is wrong and no known slip; "" or None = how it differs.
         remark: what is said of a right answer.
+        is_prediction: whether it asks for what the reader expects; of that nothing is "not yet" right.
     """
 
     title: str
@@ -97,6 +98,7 @@ class Exercise:
     tolerance: float = 1e-4
     tell: Callable[[Any], str] | None = None
     remark: str = ""
+    is_prediction: bool = False
     known: dict[int, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -239,6 +241,8 @@ def judge(exercise: Exercise, answer: Any) -> tuple[bool, str]:
         right, words = False, f"it is of another kind than asked for ({quoted(str(error))})"
     if right:
         return True, " ".join(["Right.", exercise.remark]).rstrip()
+    if exercise.is_prediction and words:
+        return False, words[0].upper() + words[1:]
     return False, f"Not yet: {words}" if words else "Not yet."
 
 

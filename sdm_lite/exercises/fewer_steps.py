@@ -1,7 +1,9 @@
 """Exercises of the lesson "Fewer steps": a grid of noise levels, the target of a jump, from velocity to flow."""
 
+import math
 from collections.abc import Callable
 
+import numpy as np
 from torch import Tensor
 
 from sdm_lite.exercises.exercise import Exercise, Lesson, Slip, normal, on
@@ -18,6 +20,16 @@ def _levels(to: Callable[[float, float], float], back: Callable[[float, float], 
 
 
 noise_levels = _levels(lambda sigma, rho: sigma ** (1 / rho), lambda root, rho: root**rho)
+
+
+def _ask(answer: Callable) -> list:
+    """The levels of two grids; an array or a tensor of them does as well as a list."""
+    listed = [
+        levels.tolist() if isinstance(levels, Tensor | np.ndarray) else levels
+        for levels in on((4, 80.0, 0.1, 7.0), (5, 80.0, 0.002, 3.0))(answer)
+    ]
+    return [tuple(levels) if isinstance(levels, list) else levels for levels in listed]
+
 
 LEVELS = Exercise(
     title="the grid of Karras et al.",
@@ -44,8 +56,24 @@ LEVELS = Exercise(
             lambda *given: noise_levels(*given)[::-1],
             "in the other order: a sampler starts at sigma_max.",
         ),
+        Slip(
+            _levels(lambda sigma, rho: math.log(sigma), lambda logarithm, rho: math.exp(logarithm)),
+            "those are equal strides of log sigma, which is the grid of uniform lambda.",
+        ),
+        Slip(
+            _levels(lambda sigma, rho: sigma ** (1 / rho), lambda root, rho: root),
+            "those are sigma^(1 / rho) still: raise each to the power rho.",
+        ),
+        Slip(
+            lambda *given: [*noise_levels(*given), 0.0],
+            "without the 0: the last of the num_steps levels is sigma_min.",
+        ),
+        Slip(
+            lambda num_steps, *given: noise_levels(num_steps + 1, *given),
+            "one too many: num_steps levels in all, both ends among them.",
+        ),
     ),
-    ask=on((4, 80.0, 0.1, 7.0), (5, 80.0, 0.002, 3.0)),
+    ask=_ask,
     remark="`timesteps.karras` takes the timestep nearest to each of them.",
 )
 
@@ -74,6 +102,19 @@ TARGET = Exercise(
         Slip(
             lambda x_t, x_r, cos, sin: (x_t - x_r) / sin,
             "x_t is turned too, not only moved: it enters times cos d.",
+        ),
+        Slip(
+            lambda x_t, x_r, cos, sin: (x_r - x_t) / sin,
+            "x_t is turned too, not only moved: it enters times cos d. And the sign: MINUS sin d v.",
+        ),
+        Slip(
+            lambda x_t, x_r, cos, sin: (x_t - cos * x_r) / sin,
+            "the two ends are exchanged: it is x_t that is turned, and enters times cos d.",
+        ),
+        Slip(lambda x_t, x_r, cos, sin: target(x_t, x_r, cos, sin) * sin / cos, "divided by cos d: v has sin d."),
+        Slip(
+            lambda x_t, x_r, cos, sin: target(x_t, x_r, sin, cos),
+            "cos and sin are exchanged: x_t has cos d, v has sin d.",
         ),
     ),
     ask=on((*ENDS, 0.8, 0.6), (*ENDS, 0.28, 0.96)),
@@ -108,6 +149,27 @@ FLOW = Exercise(
         Slip(
             lambda x_t, v, a, g: (x_t / (a + g), g / (a + g), v),
             "v is a eps - g x_0, not eps - x_0: get both back from x_t and v first.",
+        ),
+        Slip(_flow(z=lambda x, a, g: x * (a + g)), "z is x_t divided by a + g, not times it."),
+        Slip(_flow(z=lambda x, a, g: x, q=lambda a, g: g), "z and q are both to be divided by a + g."),
+        Slip(
+            _flow(q=lambda a, g: g * g),
+            "z's weights are a and g divided by their sum, not a^2 and g^2: q is the second of them.",
+        ),
+        Slip(
+            _flow(q=lambda a, g: g / a),
+            "that is sigma, g by a; q is the weight of the noise when both weights sum to 1.",
+        ),
+        Slip(
+            lambda x_t, v, a, g: (x_t / (a + g), g / (a + g), g * x_t + a * v), "that is eps: x_0 is still to go off."
+        ),
+        Slip(
+            lambda x_t, v, a, g: (x_t / (a + g), g / (a + g), (g - a) * x_t + (a - g) * v),
+            "a sign in x_0, it is a x_t MINUS g v: put x_t and v in and see.",
+        ),
+        Slip(
+            lambda x_t, v, a, g: (x_t / (a + g), g / (a + g), (a + g) * v),
+            "v's share is right; u has one of x_t as well: get x_0 and eps back, both have one.",
         ),
     ),
     ask=on((*ENDS, 0.8, 0.6), (*ENDS, 0.28, 0.96)),

@@ -67,6 +67,26 @@ EXCESS = Exercise(
             lambda x0, c, null: ((x0 - c) * (c - null)).sum() / ((c - null) ** 2).sum(),
             "one number for the whole batch: keep the first axis, each picture has its own.",
         ),
+        Slip(
+            lambda x0, c, null: ((x0 - c) * (c - null)).flatten(1).sum(1) / (c - null).square().sum(),
+            "below the line too each picture has its own: sum over all axes but the first.",
+        ),
+        Slip(
+            lambda x0, c, null: ((x0 - c) * (c - null)).flatten(1).sum(1),
+            "that is the upper half of the fraction; it is still to be divided by the squared length.",
+        ),
+        Slip(
+            lambda x0, c, null: ((x0 - c) * (c - null)).flatten(1).sum(1) / (c - null).flatten(1).norm(dim=1),
+            "divided by a length, where its square stands: plain guidance would not give s - 1.",
+        ),
+        Slip(
+            lambda x0, c, null: -excess(x0, c, null),
+            "the sign: a difference is turned round; plain guidance with s > 1 has a positive excess.",
+        ),
+        Slip(
+            lambda x0, c, null: ((x0 - c) / (c - null)).flatten(1).mean(1),
+            "a mean of the quotients of pixels: first add up, above and below the line, then divide.",
+        ),
     ),
     ask=on(PLAIN, tuple(PICTURES)),
     remark="The package's `excess_of` is its mean over the batch.",
@@ -100,11 +120,23 @@ CFG_PLUS_PLUS = Exercise(
             "the noise moves by a_t / g_t, not by its square: no variances here.",
         ),
         Slip(
-            lambda lam, sigma_t, sigma_r: lam / (1 - sigma_t / sigma_r) if sigma_r else 0.0,
+            lambda lam, sigma_t, sigma_r: lam / (1 - sigma_t / sigma_r),
             "the two ends are exchanged: with sigma_r = 0, the last step, it must be lam itself.",
         ),
+        Slip(
+            lambda lam, sigma_t, sigma_r: lam,
+            "that is the scale of the clean image alone; DDIM moves the noise too, CFG++ does not.",
+        ),
+        Slip(
+            lambda lam, sigma_t, sigma_r: scale_of_cfg_plus_plus(lam, sigma_t, sigma_r) - 1,
+            "that is its excess, s - 1: both steps are counted from the null label's, not from the label's.",
+        ),
+        Slip(
+            lambda lam, sigma_t, sigma_r: lam / (1 + sigma_r / sigma_t),
+            "the sign: an image moved by D has its noise moved by MINUS D a_t / g_t.",
+        ),
     ),
-    ask=on((0.6, 10.0, 2.0), (0.4, 1.5, 1.2), (0.7, 0.05, 0.0)),
+    ask=on((0.6, 10.0, 2.0), (0.4, 1.5, 1.2), (0.7, 0.05, 1e-7)),  # no 0, which an answer may divide by
     remark="In the last step it is lam, below 1: there CFG++ stays short of the prediction with the label.",
 )
 
