@@ -236,27 +236,40 @@ def against_trailing(found: dict[Row, Scored], num_resamples: int) -> list[str]:
 
 
 def plot(found: dict[Row, Scored], path: Path) -> None:
-    """FID less its floor, mIoU and diversity over the number of steps, a line a sampler and grid, with intervals."""
+    """FID less its floor, mIoU and diversity over the number of steps, with intervals; DDIM above, the solver below.
+
+    Ancestral steps stand in both. A grid has its colour, its dashes and its marker.
+    """
     import matplotlib.pyplot as plt
 
     from sdm_lite.viz import save_png, use_style
 
     use_style()
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
-    for panel, (name, label) in zip(axes, NAMES.items(), strict=True):
-        for sampler, grid in dict.fromkeys((row.sampler, row.grid) for row in sorted(found, key=lines_first)):
-            line = sorted(row for row in found if (row.sampler, row.grid, row.refinement) == (sampler, grid, "none"))
-            numbers, points = [row.num_steps for row in line], [apart(found[row], name) for row in line]
-            label = sampler if grid == "trailing" else f"{sampler}, {GRIDS[grid]}"
-            panel.plot(numbers, [point.value for point in points], marker="o", markersize=4, label=label)
-            panel.fill_between(numbers, *zip(*(point.interval[:2] for point in points), strict=True), alpha=0.15)
-        panel.set_xscale("log")
-        panel.set_xticks([4, 10, 25, 50, 100], ["4", "10", "25", "50", "100"])
-        panel.minorticks_off()
-        panel.axhline(0 if name == "frechet" else 1, color="0.5", linewidth=1)
+    figure, axes = plt.subplots(2, 3, figsize=(11, 6.4), sharey="col", layout="constrained")
+    blue, orange, green = ("#0072B2", "-", "o"), ("#D55E00", "--", "s"), ("#009E73", ":", "^")
+    styles = {"trailing": blue, "karras": orange, "uniform-lambda": green}
+    reference = ("ancestral", "trailing", ("0.4", "-.", "D"))
+    for row_of_axes, sampler in zip(axes, ("DDIM", "DPM-Solver++(2M)"), strict=True):
+        drawn = [*((sampler, grid, style) for grid, style in styles.items()), reference]
+        for panel, (name, title) in zip(row_of_axes, NAMES.items(), strict=True):
+            for which, grid, (colour, dashes, mark) in drawn:
+                line = sorted(row for row in found if (row.sampler, row.grid, row.refinement) == (which, grid, "none"))
+                if not line:
+                    continue
+                numbers, points = [row.num_steps for row in line], [apart(found[row], name) for row in line]
+                words = f"{which}, {GRIDS.get(grid, 'equal strides of t')}"
+                values = [point.value for point in points]
+                panel.plot(numbers, values, dashes, marker=mark, markersize=4, color=colour, label=words)
+                bounds = zip(*(point.interval[:2] for point in points), strict=True)
+                panel.fill_between(numbers, *bounds, alpha=0.12, color=colour, linewidth=0)
+            panel.set_xscale("log")
+            panel.set_xticks([4, 10, 25, 50, 100], ["4", "10", "25", "50", "100"])
+            panel.minorticks_off()
+            panel.axhline(0 if name == "frechet" else 1, color="0.5", linewidth=1)
+            panel.set_title(title, loc="left")
+        row_of_axes[0].legend(loc="upper right", fontsize=7)
+    for panel in axes[-1]:
         panel.set_xlabel("network evaluations")
-        panel.set_title(label, loc="left")
-    axes[0].legend(loc="upper right", fontsize=7)
     save_png(path, figure)
     plt.close(figure)
 
