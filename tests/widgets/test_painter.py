@@ -11,7 +11,6 @@ from tiny_world import tiny_model, tiny_scenes
 from sdm_lite.pictures import to_uint8
 from sdm_lite.widgets import LabelPainter, SampleSettings
 from sdm_lite.widgets import canvas as widgets_canvas
-from sdm_lite.widgets import jobs as widgets_jobs
 from sdm_lite.widgets import painter as widgets_painter
 from sdm_lite.widgets.base import picture_tag
 from sdm_lite.widgets.drawing import condition_of, draw_sample
@@ -22,12 +21,6 @@ pytest.importorskip("matplotlib")
 
 SETTINGS = SampleSettings(num_steps=3, guidance_interval=(1, 800))
 STROKE = {"kind": "brush", "places": [[2, 2], [2, 12]], "label": 10, "diameter": 3, "id": 1}
-
-
-@pytest.fixture
-def live(monkeypatch):
-    monkeypatch.delenv("SDM_LITE_STATIC", raising=False)
-    monkeypatch.setattr(widgets_jobs, "WAIT_SECONDS", 0.01)
 
 
 @pytest.fixture(params=["page", "plain"])

@@ -13,7 +13,6 @@ from sdm_lite.edit import sample_repaint
 from sdm_lite.pictures import to_uint8
 from sdm_lite.sampling import sample_ddpm
 from sdm_lite.widgets import SampleSettings, SamplingPanel
-from sdm_lite.widgets import jobs as widgets_jobs
 from sdm_lite.widgets import panel as widgets_panel
 from sdm_lite.widgets.base import picture_tag
 from sdm_lite.widgets.drawing import Frame, condition_of, draw_sample
@@ -23,12 +22,6 @@ pytest.importorskip("matplotlib")
 
 SCALES = (0.0, 1.5, 5.0)
 SETTINGS = SampleSettings(num_steps=4, guidance_interval=(1, 800))
-
-
-@pytest.fixture
-def live(monkeypatch):
-    monkeypatch.delenv("SDM_LITE_STATIC", raising=False)
-    monkeypatch.setattr(widgets_jobs, "WAIT_SECONDS", 0.01)
 
 
 @pytest.fixture

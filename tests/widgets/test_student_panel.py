@@ -9,7 +9,6 @@ from sdm_lite.checkpoints import Model
 from sdm_lite.student import Student
 from sdm_lite.viz import alt_text
 from sdm_lite.widgets import LabelPainter, SampleSettings, StudentPanel
-from sdm_lite.widgets import jobs as widgets_jobs
 from sdm_lite.widgets.base import picture_tag
 from sdm_lite.widgets.drawing import condition_of, draw_sample
 from sdm_lite.widgets.painting import LabelMap
@@ -25,12 +24,6 @@ def tiny_student():
         if parameter.abs().max() == 0:
             torch.nn.init.normal_(parameter, std=0.3)
     return Model(student.eval(), tiny_model().diffusion)
-
-
-@pytest.fixture
-def live(monkeypatch):
-    monkeypatch.delenv("SDM_LITE_STATIC", raising=False)
-    monkeypatch.setattr(widgets_jobs, "WAIT_SECONDS", 0.01)
 
 
 @pytest.fixture
