@@ -49,8 +49,9 @@ on {"; ".join(devices)}. Runs that were read before their device was kept were t
 ![SDM less concatenation against training time, size, things, classes and on photographs](images/where_spade_pays.png)
 
 Two networks of about as many weights: SDM, whose decoder reads labels through SPADE, and one that reads them at its
-input. Each is trained three times; both are guided (s = 1.5) and have had equal time of one thread, by which
-concatenation takes 1.28 (32 px) or 1.48 (64 px) times as many steps. mIoU is that of the judge's reading by that of
+input. Each is trained three times; both are guided (s = 1.5 but where told) and have had equal time of one thread, but
+where told, by which concatenation takes 1.28 (32 px) or 1.48 (64 px) times as many steps. mIoU is that of the judge's
+reading by that of
 true pictures, FID is less its floor. As in the ledger, one is better where the whole interval, 95 % over layouts and
 seeds, lies on its side of 0; undecided otherwise. FID of a quarter of the layouts, of 64 px and of photographs is
 each of its own scale: compare within a panel.
