@@ -183,10 +183,11 @@ samples are easier to read than the truth, not that they are better than it.
         StoredClaim(id, float(values[0]), interval(values, num_layouts)[:2], "layouts", num_layouts, 1, "Scenes 32 px")
         for id, values in (("judge-matters", differs), ("upsampling-fair", fair))
     ]
+    modules = ("judge.losses", "judge.network", "judge.training", "metrics.segmentation")
     path = write_evidence(
         "judges",
         command=COMMAND,
-        modules=["sdm_lite.judge.network", "sdm_lite.judge.training", "sdm_lite.metrics.segmentation"],
+        modules=[f"sdm_lite.{name}" for name in modules],
         weights=["judge-32", "judge-64"],
         num_layouts=num_layouts,
         results={

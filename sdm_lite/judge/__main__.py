@@ -10,6 +10,7 @@ import math
 import shlex
 import time
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -24,8 +25,8 @@ from sdm_lite.files import check_writable, write_whole
 from sdm_lite.judge import photographs as judge_photographs
 from sdm_lite.judge.efficientnet import NAME as EFFICIENTNET
 from sdm_lite.judge.head import HeadJudge
+from sdm_lite.judge.losses import by_pixel_and_by_class, pixels_and_heads
 from sdm_lite.judge.network import Judge, JudgeConfig, load_judge, metric_name, save_judge
-from sdm_lite.judge.own_training import LEAST_TO_CHOOSE, train_own_judge
 from sdm_lite.judge.photographs import (
     OWN_JUDGE,
     load_own_judge,
@@ -34,14 +35,13 @@ from sdm_lite.judge.photographs import (
     own_judge_facts,
     read_photographs,
 )
+from sdm_lite.judge.scores import JudgeScores, score_judge
 from sdm_lite.judge.training import (
     BATCH_SIZE,
     LEARNING_RATE,
     NUM_STEPS,
-    JudgeScores,
     check_training,
     read_scenes,
-    score_judge,
     train_judge,
 )
 from sdm_lite.progress import counted, progress
@@ -49,6 +49,7 @@ from sdm_lite.scenes.dataset import TRAIN_SEED, VALIDATION_SEED, Scenes
 
 SEEDS = {"train": TRAIN_SEED, "val": VALIDATION_SEED}  # of Scenes
 CROPS = 4
+LEAST_TO_CHOOSE = 20  # held-out photographs: of fewer none are spared to choose by
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -124,30 +125,35 @@ def _train_command(arguments: argparse.Namespace) -> None:
         "seed": arguments.seed,
         "device": arguments.device,
     }
-    chosen = {}
-    if isinstance(training, Scenes):
-        steps = train_judge(config, *to_learn, **learning)
-    else:
+    choose_by, loss = None, pixels_and_heads
+    if not isinstance(training, Scenes):
         choose_by, to_measure = halves_to_choose(to_measure)
-        steps = train_own_judge(config, to_learn[0], choose_by=choose_by, **learning)
-    for step in progress(steps, description="training the judge", total=arguments.num_steps):
-        judge, loss = step.judge, step.loss
-    if not isinstance(training, Scenes) and step.best_step:
-        chosen = {"step": step.best_step, "miou": step.best_miou, "num_images": len(choose_by.images)}
+        loss = by_pixel_and_by_class
+    keep = arguments.output.with_suffix(".unfinished.pt")
+    steps = train_judge(config, *to_learn, loss=loss, choose_by=choose_by, keep=keep, **learning)
+    first = next(steps)
+    if first.number > 1:
+        print(f"goes on from step {first.number - 1} of {arguments.num_steps}, kept in {keep}")
+    left = arguments.num_steps - first.number + 1
+    for step in progress(chain([first], steps), description="training the judge", total=left):
+        judge = step.judge
     seconds = time.perf_counter() - start
     scores = score_judge(judge, *to_measure)
+    chosen = {"step": step.best_step, "miou": step.best_miou, "num_images": len(choose_by.images)} if choose_by else {}
     facts = {
         "command": _command_line(arguments),
         "num_threads": torch.get_num_threads(),
         "seconds": round(seconds, 1),
-        "last_loss": loss,
+        "last_loss": step.loss,
         "scores": scores._asdict(),
         **({"chosen": chosen} if chosen else {}),
+        **({"resumed_at": first.number} if first.number > 1 else {}),
         **({} if isinstance(training, Scenes) else own_judge_facts(training)),
     }
     save_judge(arguments.output, judge.cpu(), facts=facts)
     card = judge_card(judge, scores, facts, arguments.output.stem, training, held_out)
     write_whole(arguments.output.with_suffix(".md"), card)
+    keep.unlink(missing_ok=True)
     print(judge_table(scores, held_out))
     print(f"wrote {arguments.output} and its card {arguments.output.with_suffix('.md')}")
 
@@ -238,6 +244,7 @@ def judge_card(
 ) -> str:
     """The card of a trained judge, Markdown, every number in it a measured one."""
     height, width = judge.config.image_size
+    threads, stopped = counted(facts["num_threads"], "thread"), told_stop(facts.get("resumed_at"))
     num_parameters = sum(parameter.numel() for parameter in judge.parameters())
     if isinstance(judge, HeadJudge):
         metrics = ("mIoU",)
@@ -264,13 +271,18 @@ Numbers measured with it are called so: {", ".join(metric_name(metric, judge_nam
 
     {facts["command"]}
 
-{facts["seconds"]} s of {work} and training with {counted(facts["num_threads"], "thread")}, torch {torch.__version__}.
+{facts["seconds"]} s of {work} and training with {threads}, torch {torch.__version__}{stopped}.
 Trained on {named(training)}, measured on {named(held_out)};
 loss of the last batch {facts["last_loss"]:.4f}.{told_choice(facts.get("chosen"))}
 Written by the command, every number measured. Measure again: `python -m sdm_lite.judge evaluate {again}`.
 
 {judge_table(scores, held_out)}
 """
+
+
+def told_stop(step: int | None) -> str:
+    """That the seconds are not of the whole training, where it was stopped before this step."""
+    return f", since it was\nstopped and went on at step {step}" if step else ""
 
 
 def told_choice(chosen: dict[str, float] | None) -> str:

@@ -14,7 +14,8 @@ from sdm_lite.judge import __main__ as judge_command
 from sdm_lite.judge import photographs as judge_photographs
 from sdm_lite.judge.efficientnet import EfficientNetLite0, Shape, Stage
 from sdm_lite.judge.photographs import own_head_config, read_photographs
-from sdm_lite.judge.training import score_judge, train_judge
+from sdm_lite.judge.scores import score_judge
+from sdm_lite.judge.training import train_judge
 from sdm_lite.judge.weights import JudgeUnavailableError
 
 pytest.importorskip("PIL.Image")

@@ -16,6 +16,7 @@ from sdm_lite.judge import Judge, JudgeConfig
 from sdm_lite.judge import __main__ as judge_command
 from sdm_lite.judge import network as judge
 from sdm_lite.judge import training as judge_training
+from sdm_lite.judge.scores import score_judge
 from sdm_lite.scenes import VALIDATION_SEED, Scenes
 
 TINY = JudgeConfig(num_classes=3, num_times_of_day=2, num_seasons=2, channels=(8, 16), num_groups=4, image_size=16)
@@ -50,8 +51,8 @@ def tiny_judge():
 
 def test_training_teaches_classes_and_reports_what_is_measured(tiny_judge):
     held_out, appearances = coloured_blocks(100, seed=1)
-    untrained = judge_training.score_judge(Judge(TINY).eval(), held_out, appearances)
-    scores = judge_training.score_judge(tiny_judge, held_out, appearances, batch_size=32)
+    untrained = score_judge(Judge(TINY).eval(), held_out, appearances)
+    scores = score_judge(tiny_judge, held_out, appearances, batch_size=32)
     assert untrained.miou < 0.5
     assert scores.miou > 0.9
     assert scores.num_images == 100 and scores.time_of_day_accuracy > 0.9
@@ -79,7 +80,7 @@ def test_a_step_learns_from_mirrored_pictures_rare_classes_and_both_heads():
     images, target = pictures.x0[chosen], pictures.label_map[chosen].long()
     images[mirrored], target[mirrored] = images[mirrored].flip(-1), target[mirrored].flip(-1)
     reading, cross_entropy = untrained.read(images), torch.nn.functional.cross_entropy
-    weights = judge_training._class_weights(pictures.label_map, 3)
+    weights = judge_training.class_weights_of(pictures.label_map, 3)
     heads = zip((reading.time_of_day, reading.season), appearances[chosen].T, strict=True)
     expected = cross_entropy(reading.logits, target, weight=weights) + 0.1 * sum(cross_entropy(*head) for head in heads)
     assert mirrored.any() and first.loss == pytest.approx(expected.item(), rel=1e-5)
@@ -137,14 +138,14 @@ def test_perceptual_distance_is_the_formula_pixel_by_pixel(tiny_judge):
 def test_class_weights_favour_rare_classes_and_average_to_one():
     label_maps = torch.zeros(1, 10, 10, dtype=torch.uint8)
     label_maps[0, 0, :4] = 1
-    weights = judge_training._class_weights(label_maps, 3)
+    weights = judge_training.class_weights_of(label_maps, 3)
     assert weights[1] / weights[0] == pytest.approx(math.sqrt(0.96 / 0.04), rel=1e-5)
     assert 0.96 * weights[0] + 0.04 * weights[1] == pytest.approx(1, abs=1e-3)
     assert weights[2].isfinite()  # a class that is nowhere
 
 
 def test_learning_rate_rises_and_falls_to_zero():
-    factors = [judge_training._schedule(i / 100) for i in range(101)]
+    factors = [judge_training.rate_at(i / 100) for i in range(101)]
     assert max(factors) == factors[10] == 1
     assert factors[5] == pytest.approx(0.5) and factors[100] == pytest.approx(0, abs=1e-12)
     assert all(later < earlier for earlier, later in zip(factors[10:], factors[11:], strict=False))
@@ -227,7 +228,7 @@ def test_the_command_trains_measures_and_writes_weights_with_a_card(tmp_path, ca
     printed = capsys.readouterr().out
     facts, held_out = checkpoints.load_facts(output), Scenes(16, length=12, seed=VALIDATION_SEED)
     assert facts["scores"]["num_images"] == 12
-    again = judge_training.score_judge(judge.load_judge(output), *judge_training.read_scenes(held_out))
+    again = score_judge(judge.load_judge(output), *judge_training.read_scenes(held_out))
     assert again.miou == pytest.approx(facts["scores"]["miou"])
     card = output.with_suffix(".md").read_text()
     assert facts["command"] in card and "--num-steps 4" in card and "--seed 3" in card and str(tmp_path) not in card
@@ -298,7 +299,7 @@ def test_the_shipped_judge_reaches_what_its_card_says():
     assert facts["scores"]["miou"] >= 0.90
     shipped = judge.load_judge()
     pictures = judge_training.read_scenes(Scenes(32, length=150, seed=VALIDATION_SEED))
-    scores = judge_training.score_judge(shipped, *pictures)
+    scores = score_judge(shipped, *pictures)
     assert scores.miou == pytest.approx(facts["scores"]["miou"], abs=0.02)
     assert scores.time_of_day_accuracy > 0.97 and scores.season_accuracy > 0.95
 

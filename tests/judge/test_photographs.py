@@ -10,11 +10,13 @@ from sdm_lite import checkpoints
 from sdm_lite.datasets import open_dataset
 from sdm_lite.datasets.export import render_scenes
 from sdm_lite.evaluate import SampleSettings, Sizes, evaluate_model
-from sdm_lite.judge import Judge, JudgeConfig, load_judge, own_training
+from sdm_lite.judge import Judge, JudgeConfig, load_judge, training
 from sdm_lite.judge import __main__ as judge_command
+from sdm_lite.judge.losses import by_pixel_and_by_class
 from sdm_lite.judge.lovasz import lovasz_softmax
 from sdm_lite.judge.photographs import check_own_judge, own_judge_config, own_judge_facts, read_photographs
-from sdm_lite.judge.training import score_judge, train_judge
+from sdm_lite.judge.scores import score_judge
+from sdm_lite.judge.training import train_judge
 
 pytest.importorskip("PIL.Image")
 
@@ -46,9 +48,10 @@ def test_the_loss_is_of_labelled_pixels_by_number_and_by_class():
     pixels, labels = logits.movedim(1, -1)[labelled], target[labelled]
     by_number = -(weights[labels] * pixels.log_softmax(1)[torch.arange(len(labels)), labels]).sum()
     expected = by_number / weights[labels].sum() + lovasz_softmax(pixels.softmax(1), labels)
-    found = own_training.pixel_loss(logits, target, weights, void_id=3)
+    reading, nobody = SimpleNamespace(logits=logits), torch.zeros(2, 2, dtype=torch.int64)
+    found = by_pixel_and_by_class(reading, target, nobody, weights, 3)
     assert found.item() == pytest.approx(expected.item())
-    nothing = own_training.pixel_loss(logits, torch.full_like(target, 3), weights, void_id=3)
+    nothing = by_pixel_and_by_class(reading, torch.full_like(target, 3), nobody, weights, 3)
     nothing.backward()
     assert nothing.item() == 0 and logits.grad.count_nonzero() == 0, "a batch without labels teaches nothing"
 
@@ -65,12 +68,80 @@ def test_the_weights_that_read_best_are_kept(root, monkeypatch, best):
         asked.append(len(asked) + 1)
         return SimpleNamespace(miou=0.3 + 0.1 * (len(asked) == best))
 
-    monkeypatch.setattr(own_training, "CHOOSE_EVERY", 1)
-    monkeypatch.setattr(own_training, "score_judge", score)
-    *steps, last = own_training.train_own_judge(config, data, choose_by=data, num_steps=4, batch_size=4)
+    monkeypatch.setattr(training, "LOOK_EVERY", 1)
+    monkeypatch.setattr(training, "score_judge", score)
+    *steps, last = train_judge(config, data, choose_by=data, num_steps=4, batch_size=4)
     assert asked == [1, 2, 3, 4] and (last.best_step, last.best_miou) == (best, pytest.approx(0.4))
     assert torch.equal(last.judge.label_head.weight, weights[best - 1]) and not last.judge.training
     assert len({tuple(w.flatten().tolist()) for w in weights}) == 3, "the last rate is 0"
+
+
+@pytest.fixture
+def stopping(root, monkeypatch):
+    """Arguments of a training that looks every second step, and what it gives when nobody stops it."""
+    monkeypatch.setattr(training, "LOOK_EVERY", 2)
+    data = read_photographs(open_dataset("folder", root, "val", size=(16, 16)))
+    config = own_judge_config(open_dataset("folder", root, "val", size=(16, 16)), channels=(8, 16))
+    options = {"loss": by_pixel_and_by_class, "choose_by": data, "num_steps": 6, "batch_size": 4}
+    *_, last = train_judge(config, data, **options)
+    return config, data, options, last
+
+
+@pytest.mark.parametrize("stop_after", [1, 4, 5, 6])
+def test_a_training_that_was_stopped_goes_on_as_if_it_had_not(stopping, tmp_path, stop_after):
+    config, data, options, expected = stopping
+    keep = tmp_path / "judge.unfinished.pt"
+    for step in train_judge(config, data, keep=keep, **options):
+        if step.number == stop_after:
+            break
+    steps = list(train_judge(config, data, keep=keep, **options))
+    assert steps[0].number == (5 if stop_after >= 4 else 1), "the last step is never kept: somebody keeps the judge"
+    last = steps[-1]
+    assert (last.loss, last.best_step, last.best_miou) == (expected.loss, expected.best_step, expected.best_miou)
+    for name, tensor in expected.judge.state_dict().items():
+        assert torch.equal(last.judge.state_dict()[name], tensor), name
+
+
+def test_a_training_goes_on_with_its_own_file_alone(stopping, tmp_path):
+    config, data, options, _ = stopping
+    keep = tmp_path / "judge.unfinished.pt"
+    list(train_judge(config, data, keep=keep, **options))
+    with pytest.raises(ValueError, match=r"unfinished.pt is of another training: num_steps was 6, now 8. Use the same"):
+        train_judge(config, data, keep=keep, **options | {"num_steps": 8})
+    data.label_map[0, 0, 0] += 1
+    with pytest.raises(ValueError, match="another training: pictures was .*; pictures to choose by was .*, now"):
+        train_judge(config, data, keep=keep, **options)
+    data.label_map[0, 0, 0] -= 1
+    keep.write_bytes(keep.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=r"unfinished.pt is not a whole unfinished training of a judge .*: delete it"):
+        train_judge(config, data, keep=keep, **options)
+
+
+def test_the_command_goes_on_where_it_was_stopped(root, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("SDM_LITE_STATIC", "1")
+    monkeypatch.setattr(training, "LOOK_EVERY", 2)
+    output, stopped = tmp_path / "mine.safetensors", tmp_path / "stopped.safetensors"
+    words = ["train", "--dataset", "folder", "--root", str(root), "--size", "16", "--num-steps", "5", "--output"]
+    assert judge_command.main([*words, str(output)]) == 0
+    finish = training._finish
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "_finish", stop)
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        raise SystemExit(judge_command.main([*words, str(stopped)]))
+    assert [path.name for path in tmp_path.glob("stopped*")] == ["stopped.unfinished.pt"]
+    monkeypatch.setattr(training, "_finish", finish)
+    capsys.readouterr()
+    assert judge_command.main([*words, str(stopped)]) == 0
+    assert "goes on from step 4 of 5, kept in" in capsys.readouterr().out
+    assert (
+        not stopped.with_suffix(".unfinished.pt").exists()
+        and "went on at step 5" in stopped.with_suffix(".md").read_text()
+    )
+    tensors = [checkpoints.load_tensors(path)[0] for path in (output, stopped)]
+    assert all(torch.equal(tensors[0][name], tensors[1][name]) for name in tensors[0])
 
 
 def test_the_command_chooses_by_every_second_photograph_and_measures_on_the_others(root, tmp_path, monkeypatch):

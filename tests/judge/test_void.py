@@ -19,7 +19,9 @@ from sdm_lite.evaluate.photographs.measures import judge_measures, void_counts
 from sdm_lite.judge import Judge, JudgeConfig, load_judge, save_judge
 from sdm_lite.judge import __main__ as judge_command
 from sdm_lite.judge import training as judge_training
+from sdm_lite.judge.losses import pixels_and_heads
 from sdm_lite.judge.photographs import load_own_judge, own_judge_config, own_judge_facts, read_photographs
+from sdm_lite.judge.scores import score_judge
 from sdm_lite.metrics import edge_pixels
 
 pytest.importorskip("PIL.Image")
@@ -63,12 +65,16 @@ def opened(root, split):
 # Training.
 
 
+def loss_of(judge, pictures, appearances, weights):
+    return pixels_and_heads(judge.read(pictures.x0), pictures.label_map.long(), appearances, weights, VOID)
+
+
 def test_the_loss_is_the_mean_over_labelled_pixels_and_classes():
     """Of the first batch, by hand: void has no pixel, no weight and no share of the softmax."""
     pictures, judge = noise(6), keen()
-    weights = judge_training._class_weights(pictures.label_map, 4, VOID)
+    weights = judge_training.class_weights_of(pictures.label_map, 4, VOID)
     assert weights[VOID] == 0
-    loss = judge_training._loss(judge, pictures, torch.zeros(6, 2, dtype=torch.int64), weights)
+    loss = loss_of(judge, pictures, torch.zeros(6, 2, dtype=torch.int64), weights)
     classes = [0, 1, 3]
     logits = keen(void_id=None)(pictures.x0)[:, classes].movedim(1, -1)  # (B, H, W, 3)
     labelled = pictures.label_map != VOID
@@ -79,8 +85,8 @@ def test_the_loss_is_the_mean_over_labelled_pixels_and_classes():
 def test_class_weights_are_of_labelled_pixels():
     label_maps = torch.full((1, 10, 10), VOID, dtype=torch.uint8)
     label_maps[0, 0], label_maps[0, 1, :4] = 0, 1  # 10 and 4 of 14 labelled pixels
-    weights = judge_training._class_weights(label_maps, 4, VOID)
-    alone = judge_training._class_weights(label_maps[label_maps != VOID], 4)
+    weights = judge_training.class_weights_of(label_maps, 4, VOID)
+    alone = judge_training.class_weights_of(label_maps[label_maps != VOID], 4)
     assert torch.equal(weights[[0, 1, 3]], alone[[0, 1, 3]])
 
 
@@ -90,12 +96,12 @@ def test_what_is_written_on_void_pixels_is_not_learned():
     judge = keen().requires_grad_(True)
     pictures.label_map[1] = VOID
     weights = torch.ones(4)
-    both = judge_training._loss(judge, pictures, appearances, weights)
-    first = judge_training._loss(judge, pictures.at(slice(0, 1)), appearances[:1], weights)
+    both = loss_of(judge, pictures, appearances, weights)
+    first = loss_of(judge, pictures.at(slice(0, 1)), appearances[:1], weights)
     torch.testing.assert_close(both, first)
     both.backward()
     assert judge.label_head.bias.grad[VOID] == 0 and all(p.grad.isfinite().all() for p in judge.parameters())
-    nothing = judge_training._loss(judge, pictures.at(slice(1, 2)), appearances[1:], weights)
+    nothing = loss_of(judge, pictures.at(slice(1, 2)), appearances[1:], weights)
     assert nothing == 0, "a batch without a labelled pixel must not be nan"
 
 
@@ -135,7 +141,7 @@ def test_void_is_never_predicted():
 def test_scores_are_of_labelled_pixels_and_say_how_many_are_not():
     pictures, judge = noise(5), keen()
     target = pictures.label_map.long()
-    scores = judge_training.score_judge(judge, pictures, batch_size=2)
+    scores = score_judge(judge, pictures, batch_size=2)
     expected = by_hand(judge.predict(pictures.x0), target)
     assert [scores.iou[k] for k in (0, 1, 3)] == pytest.approx(expected) and np.isnan(scores.iou[VOID])
     assert scores.miou == pytest.approx(np.mean(expected))
@@ -181,7 +187,7 @@ def test_a_judge_of_before_loads_with_its_void_class_masked(root, tmp_path):
     pictures = read_photographs(val)
     assert judge.config.void_id == VOID and not (judge.predict(pictures.x0) == VOID).any()
     assert "old.safetensors has learned unlabelled as a class, which is masked here" in note
-    assert judge_training.score_judge(judge, pictures).num_ignored > 0
+    assert score_judge(judge, pictures).num_ignored > 0
     save_judge(path, keen(), facts=own_judge_facts(val))
     assert load_own_judge(path, val)[1] == "" and load_judge(path).config.void_id == VOID
 
