@@ -120,6 +120,7 @@ def train_judge(place: Place) -> None:
     """Train the judge, unless it is there."""
     if not place.judge.exists():
         options = [*place.source, "--num-steps", str(JUDGE_STEPS), "--output", str(place.judge)]
+        options += ["--backbone", "none"]  # FID is this judge's too
         command(["sdm_lite.judge", "train", *options], place.output / "judge.log")
 
 

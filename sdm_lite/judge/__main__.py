@@ -24,6 +24,7 @@ from sdm_lite.datasets.options import add_treatment, open_asked
 from sdm_lite.files import check_writable, write_whole
 from sdm_lite.judge import photographs as judge_photographs
 from sdm_lite.judge.efficientnet import NAME as EFFICIENTNET
+from sdm_lite.judge.efficientnet import find_weights
 from sdm_lite.judge.head import HeadJudge
 from sdm_lite.judge.losses import by_pixel_and_by_class, pixels_and_heads
 from sdm_lite.judge.network import Judge, JudgeConfig, load_judge, metric_name, save_judge
@@ -71,8 +72,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     train.add_argument("--seed", type=int, default=0, help="of weights and order (default %(default)s)")
     train.add_argument(
         "--backbone",
-        choices=["efficientnet-lite0"],
-        help="of photographs: train a small head on its frozen maps instead of a whole network",
+        choices=["auto", "none", "efficientnet-lite0"],
+        default="auto",
+        help="of photographs: train a small head on the frozen maps of efficientnet-lite0, or a whole network (none), "
+        "which has a FID of its own too; auto is the head where sdm_lite[photographs] is installed (default auto)",
     )
     train.add_argument(
         "--crops", type=int, help=f"of photographs: parts made of each, as training does (default {CROPS}; of a head 1)"
@@ -96,18 +99,23 @@ def _train_command(arguments: argparse.Namespace) -> None:
     """Draw or read, train, measure, write."""
     check_device(arguments.device)
     check_seed(arguments.seed)
+    if arguments.backbone == "auto":
+        arguments.backbone = "none" if arguments.dataset == "scenes" or find_weights() is None else "efficientnet-lite0"
+        if arguments.dataset != "scenes":
+            print(f"--backbone auto is {arguments.backbone} here")
+    of_network = arguments.backbone == "none"
     if arguments.crops is None:
-        arguments.crops = 1 if arguments.dataset == "scenes" or arguments.backbone is not None else CROPS
+        arguments.crops = CROPS if of_network and arguments.dataset != "scenes" else 1
     elif arguments.dataset == "scenes":
         raise ValueError("--crops is for photographs, and --dataset is scenes: leave one out")
     training = _open(arguments, "train", arguments.size, arguments.num_images, crops=arguments.crops)
     held_out = _open(arguments, "val", arguments.size, arguments.num_held_out)
     if isinstance(training, Scenes):
-        if arguments.backbone is not None:
+        if not of_network:
             raise ValueError("--backbone is for photographs, and --dataset is scenes: leave one out")
         config, num_steps = JudgeConfig(image_size=(training.size, training.size)), NUM_STEPS
     else:
-        own_config = own_judge_config if arguments.backbone is None else own_head_config
+        own_config = own_judge_config if of_network else own_head_config
         config, num_steps = own_config(training), judge_photographs.NUM_STEPS
     arguments.size, arguments.num_images = config.image_size, len(training)
     arguments.num_steps = num_steps if arguments.num_steps is None else arguments.num_steps
@@ -301,8 +309,8 @@ def _command_line(arguments: argparse.Namespace) -> str:
     words = ["python -m sdm_lite.judge train"]
     if arguments.dataset != "scenes":
         words.append(f"--dataset {arguments.dataset} --root FOLDER --protocol {arguments.protocol}")
-        words += [] if arguments.backbone is None else [f"--backbone {arguments.backbone}"]
-        words += [f"--crops {arguments.crops}", *(["--skip-bad"] if arguments.skip_bad else [])]
+        words.append(f"--backbone {arguments.backbone} --crops {arguments.crops}")
+        words += ["--skip-bad"] if arguments.skip_bad else []
     words.append(f"--output {output} --size {' '.join(map(str, arguments.size))} --num-steps {arguments.num_steps}")
     words.append(f"--num-images {arguments.num_images} --batch-size {arguments.batch_size}")
     words.append(f"--learning-rate {arguments.learning_rate} --seed {arguments.seed}")

@@ -17,8 +17,10 @@ from sdm_lite.datasets import open_dataset
 from sdm_lite.datasets.export import render_scenes
 from sdm_lite.diffusion import DiffusionConfig
 from sdm_lite.evaluate import SampleSettings, Sizes, evaluate_model, measure_truth
-from sdm_lite.judge import efficientnet, load_judge
+from sdm_lite.judge import efficientnet, load_judge, save_judge
 from sdm_lite.judge.efficientnet import EfficientNetLite0, Shape, Stage
+from sdm_lite.judge.photographs import own_judge_config, own_judge_facts, read_photographs
+from sdm_lite.judge.scores import score_judge
 from sdm_lite.ledger import find_rule
 from sdm_lite.ledger.evidence import EVIDENCE_DIR, read_evidence
 from sdm_lite.scenes import Scenes
@@ -209,6 +211,32 @@ def test_photograph_ablation(loaded, tmp_path):
     script.reading(place, "concat", 1, 1.5).unlink()
     with pytest.raises(SystemExit, match="no concat-seed1-s1.5.json"):
         script.main(options)
+
+
+def test_compare_judges(loaded, tmp_path, capsys, monkeypatch):
+    script = loaded("compare_judges", NUM_RESAMPLES=20)
+    root = render_scenes(tmp_path / "scenes", num_train=4, num_val=24, size=16)
+    held_out = open_dataset("folder", root, "val", size=(16, 16))
+    judges = [own_judge_config(held_out, channels=(8, 16)).build() for _ in range(2)]
+    for number, judge in enumerate(judges):
+        save_judge(tmp_path / f"{number}.safetensors", judge, facts=own_judge_facts(held_out))
+    files = [str(tmp_path / f"{number}.safetensors") for number in (0, 1, 0)]
+    monkeypatch.setattr(sys, "argv", ["compare_judges", "folder", str(root), *files[:2]])
+    script.main()
+    there = capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["compare_judges", "folder", str(root), *files[1:]])
+    script.main()
+    back = capsys.readouterr().out
+    assert "folder at 16 x 16, 12 held-out photographs" in there
+    odd = read_photographs(held_out).at(slice(1, None, 2))
+    rows = [[row.split("|")[1:-1] for row in told.splitlines() if "**mean**" in row][0] for told in (there, back)]
+    expected = [score_judge(judge.eval(), odd).miou for judge in judges]
+    assert [float(cell) for cell in rows[0][1:3]] == pytest.approx(expected, abs=6e-4)
+    assert float(rows[0][3].split()[0]) == -float(rows[1][3].split()[0])
+    moved, true = odd.label_map.roll(1, -1).long(), odd.label_map.long()
+    kinds = true.unique().tolist()
+    by_hand = [((moved == k) & (true == k)).sum() / ((moved == k) | (true == k)).sum() for k in kinds]
+    assert float(rows[0][4]) == pytest.approx(sum(by_hand).item() / len(kinds), abs=6e-3)
 
 
 def test_where_spade_pays(loaded, tmp_path):

@@ -128,3 +128,17 @@ def test_the_command_trains_a_head_and_measures_it_again(root, tmp_path, capsys,
     assert f"mIoU {facts['scores']['miou']:.3f}" in capsys.readouterr().out
     wrong = ["train", "--backbone", "efficientnet-lite0", "--output", str(tmp_path / "other.safetensors")]
     refused(capsys, judge_command.main, wrong, "--backbone is for photographs, and --dataset is scenes")
+
+
+@pytest.mark.parametrize(("installed", "expected"), [(True, "efficientnet-lite0 --crops 1"), (False, "none --crops 4")])
+def test_a_head_is_what_is_trained_where_its_maps_are_installed(
+    root, tmp_path, capsys, monkeypatch, installed, expected
+):
+    monkeypatch.setenv("SDM_LITE_STATIC", "1")
+    monkeypatch.setattr(judge_command, "find_weights", lambda: tmp_path if installed else None)
+    output = tmp_path / "mine.safetensors"
+    options = ["--dataset", "folder", "--root", str(root), "--size", "16", "--num-steps", "1", "--output", str(output)]
+    assert judge_command.main(["train", *options]) == 0
+    assert f"--backbone auto is {expected.split()[0]} here" in capsys.readouterr().out
+    assert f"--backbone {expected}" in checkpoints.load_facts(output)["command"]
+    assert isinstance(load_judge(output), HeadJudge) == installed

@@ -21,6 +21,12 @@ from sdm_lite.judge.training import train_judge
 pytest.importorskip("PIL.Image")
 
 
+@pytest.fixture(autouse=True)
+def nothing_installed(monkeypatch):
+    """Whatever is installed here: judges are whole networks. A head has its own tests."""
+    monkeypatch.setattr(judge_command, "find_weights", lambda: None)
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     return render_scenes(tmp_path_factory.mktemp("data") / "scenes", num_train=40, num_val=12, size=16)

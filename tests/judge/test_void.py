@@ -207,7 +207,7 @@ def test_the_commands_leave_void_out_of_the_table_and_count_it(root, tmp_path, c
     assert own_judge_config(opened(root, "train")).void_id == VOID
     output, where = tmp_path / "mine.safetensors", ["--dataset", "folder", "--root", str(root)]
     options = ["--size", "16", "--num-steps", "2", "--batch-size", "4", "--output", str(output)]
-    judge_command.main(["train", *where, *options])
+    judge_command.main(["train", *where, "--backbone", "none", *options])
     trained, card = capsys.readouterr().out, output.with_suffix(".md").read_text()
     judge_command.main(["evaluate", str(output), *where])
     ignored = int((read_photographs(opened(root, "val")).label_map == VOID).sum())
