@@ -17,10 +17,7 @@ Pictures are kept in --output before anything is measured and are not drawn agai
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -58,9 +55,10 @@ from sdm_lite.guiders.methods import scales_per_lambda
 from sdm_lite.judge import load_judge
 from sdm_lite.ledger.evidence import EVIDENCE_DIR, write_evidence
 from sdm_lite.metrics import bootstrap, centred_interval, verdict
-from sdm_lite.progress import duration, progress
+from sdm_lite.progress import progress
 from sdm_lite.sampling import sample_ddim, sample_ddpm
 from sdm_lite.scenes import TEST_SEED, VALIDATION_SEED
+from sdm_lite.side_by_side import side_by_side
 from sdm_lite.timesteps import trailing
 
 FOLDER = Path(__file__).parents[1]
@@ -144,10 +142,9 @@ class Job(NamedTuple):
     weak: Path | None
 
 
-def draw(job: Job) -> float:
-    """Draw a row and keep it, with its mean excess and the operations of a sample; the seconds that it took."""
-    torch.set_num_threads(1)
-    started, row = time.monotonic(), job.row
+def draw(job: Job) -> None:
+    """Draw a row and keep it, with its mean excess and the operations of a sample."""
+    row = job.row
     model, method = load_model("scenes-32"), methods(job.num_steps)[row.method]
     seen: list[Excess] = []
     keywords = method.variants[row.variant] | {"on_excess": seen.append}
@@ -162,28 +159,11 @@ def draw(job: Job) -> float:
         "excess": torch.tensor([one.mean for one in seen], dtype=torch.float64).mean(),
     }
     save_tensors(job.folder / row.file_name, tensors, {"format": "sdm_lite samples 1"})
-    return time.monotonic() - started
 
 
-def draw_all(jobs: Sequence[Job], workers: int, what: str) -> None:
-    """Draw the rows that are not there, several side by side, and tell how long the rest will take."""
-    missing = [job for job in dict.fromkeys(jobs) if not (job.folder / job.row.file_name).exists()]
-    started = time.monotonic()
-
-    def tell(done: int, row: Row, seconds: float) -> None:
-        left = duration((time.monotonic() - started) * (len(missing) - done) / done)
-        words = f"{row.method} {row.variant}".strip()
-        line = f"{what} [{done} of {len(missing)}] {words}, s = {row.scale:g}: {duration(seconds)}; about {left} left"
-        print(line, flush=True)
-
-    if workers == 1:
-        for done, job in enumerate(missing, start=1):
-            tell(done, job.row, draw(job))
-        return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        waiting = {pool.submit(draw, job): job for job in missing}
-        for done, future in enumerate(as_completed(waiting), start=1):
-            tell(done, waiting[future].row, future.result())
+def name_of(job: Job) -> str:
+    """Which row it draws."""
+    return f"{job.row.method} {job.row.variant}".strip() + f", s = {job.row.scale:g}, {job.row.layouts} layouts"
 
 
 def operations(method: Method, num_steps: int) -> str:
@@ -359,17 +339,20 @@ def main() -> None:
     steps, of = args.num_steps, methods(args.num_steps)
     names = [name for name in of if weak is not None or not of[name].weak]
 
-    def drawn(rows: Sequence[Row], what: str) -> None:
+    def drawn(rows: Sequence[Row]) -> None:
         jobs = [Job(row, sizes if row.layouts == "test" else choice, steps, folder, weak) for row in rows]
         missing = [job.row.file_name for job in jobs if not (folder / job.row.file_name).exists()]
         if args.write and missing:
             raise SystemExit(f"error: no {missing[0]} in {folder}: run it without --write first")
         if missing:
-            draw_all(jobs, args.workers, what)
+            there = dict.fromkeys(job for job in jobs if job.row.file_name in missing)
+            failed = side_by_side(draw, list(there), workers=args.workers, name=name_of)
+            if failed:
+                raise SystemExit(f"error: {'; '.join(failed)}")
 
     several_variants = [name for name in names if len(of[name].variants) > 1]
     tried = [(name, variant) for name in several_variants for variant in of[name].variants]
-    drawn([Row(*one, s, "validation") for one in tried for s in CHOICE_SCALES], "choose")
+    drawn([Row(*one, s, "validation") for one in tried for s in CHOICE_SCALES])
     judge = load_judge("judge-32")
     known = measure_truth(judge, choice, progress=progress)
 
@@ -381,9 +364,9 @@ def main() -> None:
     largest = max(scales_per_lambda(PROCESS, trailing(PROCESS, steps)).values())  # of CFG++
     plain = [Row(PLAIN, "", 1.0, "test")]
     rows = [Row(n, chosen[n], s, "test") for n in names for s in SCALES if n != "CFG++" or s <= largest]
-    drawn(plain + rows, "methods")
+    drawn(plain + rows)
     controls = {row: control_of(row, folder, steps) for row in rows if row.method not in (PLAIN, "plain, ancestral")}
-    drawn(list(controls.values()), "controls")
+    drawn(list(controls.values()))
 
     truth = measure_truth(judge, sizes, progress=progress)
     everything = list(dict.fromkeys([*plain, *rows, *controls.values()]))

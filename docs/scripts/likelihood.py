@@ -17,10 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from copy import deepcopy
 from pathlib import Path
 from typing import NamedTuple
@@ -37,8 +34,8 @@ from sdm_lite.ledger import find_rule
 from sdm_lite.ledger.evidence import EVIDENCE_DIR, StoredClaim, write_evidence
 from sdm_lite.metrics import Interval, layouts_and_seeds_interval
 from sdm_lite.presets import PRESETS
-from sdm_lite.progress import duration
 from sdm_lite.scenes import TEST_SEED, Scenes
+from sdm_lite.side_by_side import side_by_side
 from sdm_lite.train import LITE_DIFFUSION, TrainConfig, train
 from sdm_lite.train.loop import draw_timesteps
 from sdm_lite.unet import SDMUNet
@@ -89,11 +86,9 @@ def files(way: Way) -> tuple[str, ...]:
     return ("averaged", "last") + ("before",) * (len(way.phases) > 1)
 
 
-def train_way(job: tuple[Way, int, Path]) -> float:
-    """Train one run and write its weights, the averaged ones last; the seconds it took."""
-    torch.set_num_threads(1)
+def train_way(job: tuple[Way, int, Path]) -> None:
+    """Train one run and write its weights, the averaged ones last."""
     way, seed, folder = job
-    started = time.monotonic()
     scenes = Scenes(PRESETS[PRESET].image_size[0], length=NUM_IMAGES)
     pictures: Batch = scenes.materialize(range(NUM_IMAGES))
     torch.manual_seed(seed)
@@ -110,7 +105,6 @@ def train_way(job: tuple[Way, int, Path]) -> float:
     told = {"gradient_norms": norms[len(norms) // 2 :]}  # of the second half
     save_model(folder / f"{file_name(way, seed, 'last')}.safetensors", unet, LITE_DIFFUSION)
     save_model(folder / f"{file_name(way, seed, 'averaged')}.safetensors", ema, LITE_DIFFUSION, facts=told)
-    return time.monotonic() - started
 
 
 def train_all(folder: Path, workers: int) -> None:
@@ -122,17 +116,9 @@ def train_all(folder: Path, workers: int) -> None:
         for way in WAYS
         if not (folder / f"{file_name(way, seed, 'averaged')}.safetensors").exists()
     ]
-    started = time.monotonic()
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        waiting = {pool.submit(train_way, job): job for job in jobs}
-        for done, future in enumerate(as_completed(waiting), start=1):
-            way, seed, _ = waiting[future]
-            left = (time.monotonic() - started) * (len(jobs) - done) / done
-            print(
-                f"[{done} of {len(jobs)}] {way.name}, seed {seed}: {duration(future.result())}; about "
-                f"{duration(left)} left",
-                flush=True,
-            )
+    failed = side_by_side(train_way, jobs, workers=workers, name=lambda job: f"{job[0].name}, seed {job[1]}")
+    if failed:
+        raise SystemExit(f"error: {'; '.join(failed)}")
 
 
 @torch.no_grad()

@@ -16,13 +16,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,8 +37,8 @@ from sdm_lite.judge import load_judge
 from sdm_lite.ledger.evidence import EVIDENCE_DIR, write_evidence
 from sdm_lite.metrics import Interval, layouts_and_seeds_interval
 from sdm_lite.pictures import colorize, image_grid, png_bytes
-from sdm_lite.progress import duration
 from sdm_lite.sampling import sample_dpmpp_2m
+from sdm_lite.side_by_side import side_by_side
 
 FOLDER = Path(__file__).parents[1]
 SEEDS = (0, 1, 2)
@@ -124,11 +121,9 @@ def train_judge(place: Place) -> None:
         command(["sdm_lite.judge", "train", *options], place.output / "judge.log")
 
 
-def work(job: tuple[Place, str, int]) -> float:
-    """Train, draw and read one run, unless it was done; the seconds it took."""
-    torch.set_num_threads(1)
+def work(job: tuple[Place, str, int]) -> None:
+    """Train, draw and read one run, unless it was done."""
     place, system, seed = job
-    started = time.monotonic()
     run = place.run(system, seed)
     if not (run / "model.safetensors").exists():
         recipe = RECIPE.format(preset=SYSTEMS[system][0]).split()
@@ -137,7 +132,6 @@ def work(job: tuple[Place, str, int]) -> float:
     for scale in SCALES:
         if not reading(place, system, seed, scale).exists():
             read(place, system, seed, scale)
-    return time.monotonic() - started
 
 
 def reading(place: Place, system: str, seed: int, scale: float) -> Path:
@@ -325,17 +319,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         output.mkdir(parents=True, exist_ok=True)
         train_judge(place)
         jobs = [(place, system, seed) for seed in SEEDS for system in SYSTEMS]
-        started = time.monotonic()
-        with ProcessPoolExecutor(args.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-            waiting = {pool.submit(work, job): job for job in jobs}
-            for number, future in enumerate(as_completed(waiting), start=1):
-                _, system, seed = waiting[future]
-                left = (time.monotonic() - started) * (len(jobs) - number) / number
-                print(
-                    f"[{number} of {len(jobs)}] {system}, seed {seed}: {duration(future.result())}; about "
-                    f"{duration(left)} left",
-                    flush=True,
-                )
+        failed = side_by_side(work, jobs, workers=args.workers, name=lambda job: f"{job[1]}, seed {job[2]}")
+        if failed:
+            raise SystemExit(f"error: {'; '.join(failed)}")
     missing = [
         reading(place, system, seed, scale).name
         for system in SYSTEMS

@@ -19,12 +19,8 @@ import argparse
 import dataclasses
 import functools
 import json
-import multiprocessing
-import os
-import threading
 import time
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from copy import deepcopy
 from pathlib import Path
 from typing import NamedTuple
@@ -38,8 +34,8 @@ from sdm_lite.evaluate.measures import scores_json
 from sdm_lite.files import write_whole
 from sdm_lite.judge import Judge, load_judge
 from sdm_lite.presets import PRESETS
-from sdm_lite.progress import Progress
 from sdm_lite.scenes import VALIDATION_SEED, Scenes
+from sdm_lite.side_by_side import side_by_side
 from sdm_lite.train import Batch, ImageBatches, TrainConfig, train
 from sdm_lite.train.config import make_config
 from sdm_lite.unet import SDMUNet
@@ -148,27 +144,25 @@ def run(name: str, seconds: float, pictures: Batch) -> Trained:
     return Trained(Model(ema.eval(), diffusion), process, config.num_steps, num_images, taken)
 
 
-def end_with_parent() -> None:
-    """Let a worker end when the search is killed: by itself it would go on with what is queued."""
-
-    def watch() -> None:
-        multiprocessing.parent_process().join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 @functools.cache
 def given() -> tuple[Judge, Truth, Batch]:
     """What all trials of a process share: the judge, the measures of true pictures, and pictures to train on."""
-    torch.set_num_threads(1)
     judge, scenes = load_judge("judge-32"), Scenes(32, length=8000, seed=0)
     return judge, measure_truth(judge, SIZES), scenes.materialize(range(len(scenes)))
 
 
-def measure_one(folder: Path, name: str, seconds: float) -> str:
-    """Measure one trial, keep its row, and return a line about it."""
+class Job(NamedTuple):
+    """A trial of TRIALS by its name, for how many seconds it trains, and where its outcome is kept."""
+
+    folder: Path
+    name: str
+    seconds: float
+
+
+def measure_one(job: Job) -> str:
+    """Measure one trial, keep its row, and return what came of it."""
     judge, truth, pictures = given()
+    folder, name, seconds = job
     trained = run(name, seconds, pictures)
     path = path_of(folder, name, seconds)
     save_model(path.with_suffix(".safetensors"), trained.model.unet, trained.process)
@@ -180,7 +174,7 @@ def measure_one(folder: Path, name: str, seconds: float) -> str:
     scores = evaluate_model(trained.model, judge, SETTINGS, SIZES, truth=truth, keep=keep)
     trial = {"num_steps": trained.num_steps, "num_training": trained.num_images, "seconds": trained.seconds}
     write_whole(path, scores_json(scores, trial))
-    return f"{name}, {seconds:g} s: FID less its floor {scores.measures['frechet'].difference.value:.2f}"
+    return f"FID less its floor {scores.measures['frechet'].difference.value:.2f}"
 
 
 def measure(folder: Path, seconds: float, final_seconds: float, num_workers: int) -> None:
@@ -188,14 +182,15 @@ def measure(folder: Path, seconds: float, final_seconds: float, num_workers: int
     wanted = [(name, final_seconds) for name in FINALS] + [(name, seconds) for name in TRIALS]
     missing = [(name, length) for name, length in wanted if not path_of(folder, name, length).exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    fresh = multiprocessing.get_context("spawn")  # a forked process inherits locks that torch's threads may hold
-    with (
-        Progress("trials", total=len(missing)) as bar,
-        ProcessPoolExecutor(num_workers, mp_context=fresh, initializer=end_with_parent) as workers,
-    ):
-        for row in as_completed([workers.submit(measure_one, folder, *trial) for trial in missing]):
-            print(row.result(), flush=True)
-            bar.update()
+    failed = side_by_side(
+        measure_one,
+        [Job(folder, *one) for one in missing],
+        workers=num_workers,
+        name=lambda job: f"{job.name}, {job.seconds:g} s",
+        cost=lambda job: job.seconds,
+    )
+    if failed:
+        raise SystemExit(f"error: {'; '.join(failed)}")
 
 
 def path_of(folder: Path, name: str, seconds: float) -> Path:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import time
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-
-import torch
+from typing import NamedTuple
 
 from sdm_lite.baselines.ablation import page
 from sdm_lite.baselines.ablation.readings import SCALES, is_measured, read
 from sdm_lite.baselines.ablation.runs import FULL_STEPS, PARTS, SEEDS, Run, all_runs, train
 from sdm_lite.command import check_device, default_device
 from sdm_lite.files import check_writable_folder, expanded
-from sdm_lite.progress import duration
+from sdm_lite.side_by_side import side_by_side
 
 
 def add_table4(commands: argparse._SubParsersAction) -> None:
@@ -49,29 +44,20 @@ def add_table4(commands: argparse._SubParsersAction) -> None:
     table4.set_defaults(run=run_table4)
 
 
-def work(job: tuple[Run, Path, str]) -> float:
-    """Train, draw and read one run on a device; the seconds it took."""
-    torch.set_num_threads(1)
-    run, output, device = job
-    started = time.monotonic()
-    if not is_measured(run, output):
-        train(run, output, device)
+class Job(NamedTuple):
+    """A run to be trained, drawn and read, where, and on which device."""
+
+    run: Run
+    output: Path
+    device: str
+
+
+def work(job: Job) -> None:
+    """Train, draw and read one run."""
+    if not is_measured(job.run, job.output):
+        train(job.run, job.output, job.device)
     for scale in SCALES:
-        read(run, scale, output, device)
-    return time.monotonic() - started
-
-
-def measure(jobs: Sequence[Run], output: Path, workers: int, device: str = "cpu") -> None:
-    """All runs, several at a time, with a line for each and the time left."""
-    started, done, total = time.monotonic(), 0.0, sum(run.cost for run in jobs)
-    context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        waiting = {pool.submit(work, (run, output, device)): run for run in jobs}
-        for number, future in enumerate(as_completed(waiting), start=1):
-            run, seconds = waiting[future], future.result()
-            done += run.cost
-            left = (time.monotonic() - started) * (total - done) / done
-            print(f"[{number} of {len(jobs)}] {run.name}: {duration(seconds)}; about {duration(left)} left", flush=True)
+        read(job.run, scale, job.output, job.device)
 
 
 def run_table4(arguments: argparse.Namespace) -> None:
@@ -79,14 +65,21 @@ def run_table4(arguments: argparse.Namespace) -> None:
 
     Raises:
         ValueError: before any work, if a number is out of range.
+        OSError: after all other work, if a run failed.
     """
+    failed: list[str] = []
     output = expanded(arguments.output)
     if arguments.workers < 1:
         raise ValueError(f"--workers must be at least 1, got {arguments.workers}")
     if not arguments.write:
         check_device(arguments.device)
         check_writable_folder(output)
-        jobs = all_runs(arguments.sizes, arguments.parts, arguments.seeds)
-        measure(jobs, output, arguments.workers, arguments.device)
+        runs = all_runs(arguments.sizes, arguments.parts, arguments.seeds)
+        jobs = [Job(run, output, arguments.device) for run in runs]
+        failed = side_by_side(
+            work, jobs, workers=arguments.workers, name=lambda job: job.run.name, cost=lambda job: job.run.cost
+        )
     print("\n".join(page.lines(output)))
     print(f"wrote {page.store(output)}")
+    if failed:
+        raise OSError(f"{len(failed)} runs failed, the others are kept: {'; '.join(failed)}")

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
-
-import torch
 
 from sdm_lite.baselines.comparison import page
 from sdm_lite.baselines.comparison.plane import draw_planes
@@ -33,6 +29,7 @@ from sdm_lite.command import check_device, check_packages, default_device
 from sdm_lite.files import check_writable, check_writable_folder, expanded, write_whole
 from sdm_lite.ledger.evidence import EVIDENCE_DIR
 from sdm_lite.progress import duration
+from sdm_lite.side_by_side import side_by_side
 from sdm_lite.viz import draw_for_files
 
 
@@ -98,13 +95,11 @@ class Job(NamedTuple):
         return 0.0 if self.run is None else self.run.cost
 
 
-def work(job: Job) -> str:
-    """Do a job; a line that says how long it took and what came of it."""
-    torch.set_num_threads(1)
+def work(job: Job) -> str | None:
+    """Do a job; how long a run took and what came of it, in words."""
     run, started = job.run, time.monotonic()
     if run is None:
-        measure_true_pictures(job.size, job.output, job.device)
-        return duration(time.monotonic() - started)
+        return measure_true_pictures(job.size, job.output, job.device)
     train(run, job.output, job.others, job.device)
     trained = time.monotonic()
     for scale in scales_of(run.system):
@@ -123,27 +118,6 @@ def jobs_for(runs: Sequence[Run], output: Path, others: Sequence[Path], device: 
     sizes = dict.fromkeys(run.size for run in left)
     truths = [Job(None, size, output, tuple(others), device) for size in sizes]
     return truths + [Job(run, run.size, output, tuple(others), device) for run in left]
-
-
-def measure(jobs: Sequence[Job], workers: int) -> list[str]:
-    """All jobs, several at a time, with a line for each and the time left; those that failed, a line each."""
-    started, done, total = time.monotonic(), 0.0, sum(job.cost for job in jobs)
-    failed = []
-    context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        waiting = {pool.submit(work, job): job for job in jobs}
-        for count, future in enumerate(as_completed(waiting), start=1):
-            job = waiting[future]
-            done += job.cost
-            left = (time.monotonic() - started) * (total - done) / done if done else 0.0
-            try:
-                told = future.result()
-            except Exception as error:  # one run that fails does not end the others
-                told = f"failed: {(str(error).splitlines() or [type(error).__name__])[0]}"
-                failed.append(f"{job.name} {told}")
-            ahead = f"; about {duration(left)} left" if left else ""
-            print(f"[{count} of {len(jobs)}] {job.name}: {told}{ahead}", flush=True)
-    return failed
 
 
 def table1_command(arguments: argparse.Namespace) -> None:
@@ -165,7 +139,10 @@ def table1_command(arguments: argparse.Namespace) -> None:
         check_device(arguments.device)
         check_writable_folder(output)
         runs = all_runs(arguments.sizes, arguments.parts, arguments.seeds, arguments.systems)
-        failed = measure(jobs_for(runs, output, [expanded(arguments.table4)], arguments.device), arguments.workers)
+        jobs = jobs_for(runs, output, [expanded(arguments.table4)], arguments.device)
+        failed = side_by_side(
+            work, jobs, workers=arguments.workers, name=lambda job: job.name, cost=lambda job: job.cost
+        )
     path = store(output, evidence)
     found = results(output)
     if arguments.page is not None:

@@ -9,6 +9,7 @@ import torch
 from commands import refused
 from photograph_files import write_camvid, write_pair
 
+from sdm_lite import side_by_side
 from sdm_lite.baselines import __main__ as command
 from sdm_lite.baselines.ablation import runs as ablation
 from sdm_lite.baselines.comparison import cells, page, plane, rates, readings, results, runs, things
@@ -267,7 +268,7 @@ def small(monkeypatch):
     monkeypatch.setattr(table1, "train", born)
 
     class Alone:
-        def __init__(self, workers, mp_context):
+        def __init__(self, workers, mp_context, initializer):
             pass
 
         def __enter__(self):
@@ -276,15 +277,15 @@ def small(monkeypatch):
         def __exit__(self, *_):
             pass
 
-        def submit(self, function, job):
+        def submit(self, function, *arguments):
             future = table1_future()
             try:
-                future.set_result(function(job))
+                future.set_result(function(*arguments))
             except OSError as error:
                 future.set_exception(error)
             return future
 
-    monkeypatch.setattr(table1, "ProcessPoolExecutor", Alone)
+    monkeypatch.setattr(side_by_side, "ProcessPoolExecutor", Alone)
     return trained
 
 
