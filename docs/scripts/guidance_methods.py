@@ -275,7 +275,11 @@ network, trained once, so that nothing here says what another training run would
 
 {chr(10).join(verdicts(stored))}
 
-![Scores over the guidance scale, a line a method](images/guidance_methods.png)
+![FID and diversity over the mean excess, a panel a method, plain guidance as a grey line](images/guidance_methods.png)
+
+Grey: plain guidance (of ancestral steps where the name says so), the control of every point straight above or below.
+Full points: decided, better or worse than that control; empty ones: as good, or undecided. Autoguidance goes beyond
+another network, so that its excess has another unit: its control is plain guidance of the same s, and no more.
 
 **The control.** How far a method goes beyond the plain prediction, in units of the difference of its two predictions,
 is its excess: s - 1 for plain guidance. Beside each method stands plain guidance of the same mean excess over all steps
@@ -291,25 +295,36 @@ The scores themselves, with intervals of each alone:
 
 
 def plot(stored: dict[str, object], path: Path) -> None:
-    """FID, diversity and hours over the scale, a line a method."""
+    """FID and diversity over the mean excess, a panel a method: plain guidance as a line, which is every control."""
     import matplotlib.pyplot as plt
 
     from sdm_lite.viz import save_png, use_style
 
     use_style()
-    figure, axes = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained")
-    names = list(dict.fromkeys(row["method"] for row in stored["rows"]))
-    for panel, score, right in zip(axes, ("frechet", "diversity", "time_of_day_tv"), (0, 1, 0), strict=True):
-        for i, name in enumerate(names):
-            rows = [row for row in stored["rows"] if row["method"] == name]
-            style = {"color": "black", "linewidth": 2} if name == PLAIN else {"color": f"C{i % 10}", "linewidth": 1}
-            points = [row["scores"][score]["value"] for row in rows]
-            marker = "os^Dv"[i % 5]
-            panel.plot([row["scale"] for row in rows], points, marker=marker, markersize=4, label=name, **style)
-        panel.axhline(right, color="0.5", linewidth=1)
-        panel.set_xlabel("guidance scale s")
-        panel.set_title(SCORES[score][0], loc="left")
-    axes[0].legend(fontsize=7)
+    of: dict[str, list[dict[str, object]]] = {}
+    for row in stored["rows"]:
+        of.setdefault(row["method"], []).append(row)
+    names = [name for name in of if not name.startswith(PLAIN)]
+    columns = min(5, len(names))
+    figure = plt.figure(figsize=(12, 1.4 + 3.6 * -(-len(names) // columns)), layout="constrained")
+    halves = figure.subfigures(2, 1)
+    for half, score, right in zip(halves, ("frechet", "diversity"), (0, 1), strict=True):
+        half.suptitle(f"{SCORES[score][0]}, of the truth: {right}")
+        panels = half.subplots(-(-len(names) // columns), columns, sharex=True, sharey=True, squeeze=False)
+        for panel in panels.flat[len(names) :]:
+            panel.remove()
+        for panel, name in zip(panels.flat, names, strict=False):
+            beside = of[f"{PLAIN}, ancestral" if "ancestral" in name else PLAIN]
+            for rows, style in ((beside, {"color": "0.35"}), (of[name], {"color": "C5", "zorder": 3})):
+                points = [row["scores"][score]["value"] for row in rows]
+                panel.plot([row["excess"] for row in rows], points, linewidth=1.2, **style)
+            for row in of[name]:
+                decided = row["less_control"][score]["verdict"] in ("better", "worse")
+                at = row["excess"], row["scores"][score]["value"]
+                panel.plot(*at, "o", markersize=5, color="C5", markerfacecolor="C5" if decided else "white", zorder=4)
+            panel.axhline(right, color="0.6", linewidth=0.8, linestyle=":")
+            panel.set_title(name, loc="left", fontsize=9)
+        half.supxlabel("mean excess (plain guidance: s - 1)")
     save_png(path, figure)
     plt.close(figure)
 
