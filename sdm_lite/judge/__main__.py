@@ -21,7 +21,7 @@ from sdm_lite.checkpoints import load_facts, resolve
 from sdm_lite.command import check_device, check_seed, default_device, run
 from sdm_lite.datasets import DATASETS, Photographs
 from sdm_lite.datasets.options import add_treatment, open_asked
-from sdm_lite.files import check_writable, write_whole
+from sdm_lite.files import check_writable, expanded, write_whole
 from sdm_lite.judge import photographs as judge_photographs
 from sdm_lite.judge.efficientnet import NAME as EFFICIENTNET
 from sdm_lite.judge.efficientnet import find_weights
@@ -137,7 +137,7 @@ def _train_command(arguments: argparse.Namespace) -> None:
     if not isinstance(training, Scenes):
         choose_by, to_measure = halves_to_choose(to_measure)
         loss = by_pixel_and_by_class
-    keep = arguments.output.with_suffix(".unfinished.pt")
+    keep = expanded(arguments.output).with_suffix(".unfinished.pt")
     steps = train_judge(config, *to_learn, loss=loss, choose_by=choose_by, keep=keep, **learning)
     first = next(steps)
     if first.number > 1:

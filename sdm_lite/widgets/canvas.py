@@ -54,7 +54,7 @@ class PageFront:
         dataset: names and colours of the classes.
         starts: names of the maps to start from.
         on_gesture: called with every gesture of the page; see `LabelPainter.gesture`.
-        follows: whether the page tells of a stroke while it goes on; plain controls have no strokes.
+        follows: whether the page tells of a stroke while it goes on.
 
     Attributes:
         widget: what is shown.
@@ -90,7 +90,10 @@ class PageFront:
 
 
 class PlainFront:
-    """The same gestures from plain controls, shapes being placed by numbers; arguments as for PageFront."""
+    """The same gestures from plain controls, shapes being placed by numbers.
+
+    Arguments as for PageFront, which alone has strokes to follow.
+    """
 
     def __init__(
         self,
@@ -99,8 +102,6 @@ class PlainFront:
         dataset: Any,
         starts: Sequence[str],
         on_gesture: OnGesture,
-        *,
-        follows: bool = False,
     ):
         self._labels, self._dataset, self._widgets, self._on_gesture = labels, dataset, widgets, on_gesture
         self._picture = widgets.HTML()

@@ -164,9 +164,9 @@ class LabelPainter(Shown):
         return [figure]
 
     def _built(self, widgets: Any) -> Any:
-        front = PlainFront if canvas_class() is None else PageFront
+        given = widgets, self.labels, self._dataset, list(self._starts), self.gesture
         follows = self._settings.num_steps <= FOLLOW_STEPS
-        self._front = front(widgets, self.labels, self._dataset, list(self._starts), self.gesture, follows=follows)
+        self._front = PlainFront(*given) if canvas_class() is None else PageFront(*given, follows=follows)
         self._runner = Runner(widgets)
         self._picture = widgets.HTML()
         self._scale = scale_field(widgets, self._settings.guidance_scale)
