@@ -177,12 +177,12 @@ def test_a_finished_run_is_drawn_and_read_once(tmp_path, monkeypatch):
     network = randomised(replace(LEAST, image_size=(32, 32)))
     coarse = Run(32, SDM, 1000, 0, "coarse")
     save_model(coarse.weights(tmp_path), randomised(replace(LEAST, image_size=(32, 32), num_classes=5)), PROCESS)
-    command.work((coarse, tmp_path, "cpu"))
+    command.work(command.Job(coarse, tmp_path, "cpu"))
     found = readings.readings(coarse, 1.5, tmp_path)
     assert found["miou"].value == found[readings.IN_GROUPS].value > 0
     save_model(run.weights(tmp_path), network, PROCESS)
     assert readings.readings(run, 1.5, tmp_path) is None
-    command.work((run, tmp_path, "cpu"))
+    command.work(command.Job(run, tmp_path, "cpu"))
     found = readings.readings(run, 1.5, tmp_path)
     assert found["miou"].value != found[readings.IN_GROUPS].value > 0
     assert found["miou"].num_layouts == 8 and found["miou, quarter 3"].num_layouts == 2
@@ -201,12 +201,12 @@ def test_a_finished_run_is_drawn_and_read_once(tmp_path, monkeypatch):
         path.unlink()
     for module, name in ((measured, "measure_truth"), (command, "train")):
         monkeypatch.setattr(module, name, None)
-    command.work((run, tmp_path, "cpu"))
+    command.work(command.Job(run, tmp_path, "cpu"))
     again = readings.readings(run, 1.5, tmp_path)
     assert all(again[name].value == found[name].value for name in found)
     for path in (tmp_path / "measurements").iterdir():
         path.unlink()
-    command.work((run, tmp_path, "cpu"))  # what was scored needs nothing
+    command.work(command.Job(run, tmp_path, "cpu"))  # what was scored needs nothing
     readings.layouts.cache_clear()
 
 

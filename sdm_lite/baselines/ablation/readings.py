@@ -42,11 +42,11 @@ NUM_QUARTERS = 4
 
 
 class Reading(NamedTuple):
-    """One score of one run's samples, as it stands beside the truth's: a ratio to it, or what is above the floor.
+    """One score of one run's pictures.
 
     Attributes:
-        value: of all layouts.
-        replicates: (R,), of resampled ones.
+        value: on all layouts; of Table 4 as it stands beside the truth's, a ratio to it or what is above the floor.
+        replicates: (R,), on resampled ones.
         num_layouts: that it was measured on.
     """
 

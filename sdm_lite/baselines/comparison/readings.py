@@ -23,7 +23,7 @@ from torch import Tensor
 
 from sdm_lite import metrics
 from sdm_lite.baselines.ablation.measured import device_name, truth
-from sdm_lite.baselines.ablation.readings import NUM_SAMPLING_STEPS, from_8_bits, to_8_bits
+from sdm_lite.baselines.ablation.readings import NUM_SAMPLING_STEPS, Reading, from_8_bits, to_8_bits
 from sdm_lite.baselines.ablation.readings import settings as sdm_settings
 from sdm_lite.baselines.comparison.runs import SDM, Run
 from sdm_lite.baselines.comparison.things import SmallThings, fullest_third, recalled, small_things
@@ -57,20 +57,6 @@ NAMES = {
 }
 SCORES = tuple(NAMES)
 OF_EVALUATE = SCORES[:6]
-
-
-class Reading(NamedTuple):
-    """One score of one run's pictures.
-
-    Attributes:
-        value: on all layouts.
-        replicates: (R,), on resampled ones.
-        num_layouts: that it was measured on.
-    """
-
-    value: float
-    replicates: np.ndarray
-    num_layouts: int
 
 
 def scales_of(system: str) -> tuple[float | None, ...]:
