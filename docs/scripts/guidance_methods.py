@@ -234,18 +234,27 @@ def number(one: dict[str, object]) -> str:
     return f"{one['value']:.3f} [{one['interval'][0]:.3f}, {one['interval'][1]:.3f}] {one.get('verdict', '')}".strip()
 
 
+TOLD = ("frechet", "diversity", "time_of_day_tv")  # the scores in the verdicts, and in the notebook
+
+
 def verdicts(stored: dict[str, object]) -> list[str]:
-    """A line a method: at which scales its FID and its diversity are farther from the truth than its control's."""
-    lines = []
-    for name in dict.fromkeys(row["method"] for row in stored["rows"] if "less_control" in row):
-        rows = [row for row in stored["rows"] if row["method"] == name]
-        said = [
-            f"{SCORES[score][0]} "
-            + ", ".join(f"{row['less_control'][score]['verdict']} at {row['scale']:g}" for row in rows)
-            for score in ("frechet", "diversity", "time_of_day_tv")
-        ]
-        lines.append(f"* {name}, against plain guidance of the same mean excess: {'; '.join(said)}.")
-    return lines
+    """A table of what can be said of each method beside its control, at which scales; and how often what is said."""
+    lines = [f"| method | {' | '.join(SCORES[score][0] for score in TOLD)} |", "|---" * (1 + len(TOLD)) + "|"]
+    compared_rows = [row for row in stored["rows"] if "less_control" in row]
+    counts: dict[str, int] = dict.fromkeys(("better", "as good", "undecided", "worse"), 0)
+    for name in dict.fromkeys(row["method"] for row in compared_rows):
+        cells = []
+        for score in TOLD:
+            scales: dict[str, list[str]] = {}
+            for row in compared_rows:
+                if row["method"] == name:
+                    said = row["less_control"][score]["verdict"]
+                    scales.setdefault(said, []).append(f"{row['scale']:g}")
+                    counts[said] += 1
+            cells.append("; ".join(f"{said} at {', '.join(at)}" for said, at in scales.items()))
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    told = ", ".join(f"{said} {number} times" for said, number in counts.items())
+    return [*lines, "", f"In these {sum(counts.values())} comparisons: {told}."]
 
 
 def page(stored: dict[str, object], sizes: Sizes) -> str:
@@ -264,27 +273,31 @@ def page(stored: dict[str, object], sizes: Sizes) -> str:
     margins = ", ".join(f"{label} {margin:g}" for label, margin in SCORES.values())
     return f"""# Guidance methods, measured
 
-Written by `{COMMAND}`: the shipped `scenes-32` on {sizes.num_layouts} test layouts,
-Scenes(seed={sizes.scenes_seed}), the same layouts and noise in every row, {stored["num_steps"]} steps of DDIM (or of
-ancestral sampling, where the name says so); diversity from {sizes.samples_per_layout} samples of each of
-{sizes.num_diversity_layouts} layouts. The methods are those of `sdm_lite/guiders`. Chosen on
-{stored["num_choice_layouts"]} validation layouts, by FID at s = {" and ".join(f"{s:g}" for s in CHOICE_SCALES)}:
-{chosen}.
+Written by `{COMMAND}`: the shipped `scenes-32` on
+{sizes.num_layouts} test layouts, Scenes(seed={sizes.scenes_seed}), the same layouts and noise in every row,
+{stored["num_steps"]} steps of DDIM (or of ancestral sampling, where the name says so); diversity from
+{sizes.samples_per_layout} samples of each of {sizes.num_diversity_layouts} layouts. The methods are those of
+`sdm_lite/guiders`. Chosen on {stored["num_choice_layouts"]} validation layouts, by FID at
+s = {" and ".join(f"{s:g}" for s in CHOICE_SCALES)}: {chosen}.
 All scores are by the Scenes judge, a small network of this package. Intervals: 95 % centred bootstrap over layouts; one
 network, trained once, so that nothing here says what another training run would do.
+
+Is a method farther from the truth than its control, plain guidance of the same mean excess (below)?
 
 {chr(10).join(verdicts(stored))}
 
 ![FID and diversity over the mean excess, a panel a method, plain guidance as a grey line](images/guidance_methods.png)
 
 Grey: plain guidance (of ancestral steps where the name says so), the control of every point straight above or below.
-Full points: decided, better or worse than that control; empty ones: as good, or undecided. Autoguidance goes beyond
-another network, so that its excess has another unit: its control is plain guidance of the same s, and no more.
+Full points: decided, better or worse than that control; empty ones: as good, or undecided; a number: a point above the
+panel. Autoguidance goes beyond another network, so that its excess has another unit: its control is plain guidance of
+the same s, and no more.
 
 **The control.** How far a method goes beyond the plain prediction, in units of the difference of its two predictions,
 is its excess: s - 1 for plain guidance. Beside each method stands plain guidance of the same mean excess over all steps
 and samples (to a twentieth). Differences are of the distance to the truth, layouts resampled once for both; "as
-good": within the margin on both sides ({margins}); "better" or "worse": the interval excludes 0; fixed before.
+good": within the margin on both sides; "better" or "worse": the interval excludes 0, and "better" is nearer to the
+truth, not higher. Margins, fixed before: {margins}.
 
 {chr(10).join(against)}
 
@@ -309,6 +322,8 @@ def plot(stored: dict[str, object], path: Path) -> None:
     figure = plt.figure(figsize=(12, 1.4 + 3.6 * -(-len(names) // columns)), layout="constrained")
     halves = figure.subfigures(2, 1)
     for half, score, right in zip(halves, ("frechet", "diversity"), (0, 1), strict=True):
+        known = [row["scores"][score]["value"] for name in of if name.startswith(PLAIN) for row in of[name]]
+        top = 2.2 * max(known)  # what breaks down is told by its number, or all others would lie on the floor
         half.suptitle(f"{SCORES[score][0]}, of the truth: {right}")
         panels = half.subplots(-(-len(names) // columns), columns, sharex=True, sharey=True, squeeze=False)
         for panel in panels.flat[len(names) :]:
@@ -322,8 +337,13 @@ def plot(stored: dict[str, object], path: Path) -> None:
                 decided = row["less_control"][score]["verdict"] in ("better", "worse")
                 at = row["excess"], row["scores"][score]["value"]
                 panel.plot(*at, "o", markersize=5, color="C5", markerfacecolor="C5" if decided else "white", zorder=4)
+                if at[1] > top:
+                    panel.text(at[0], 0.98 * top, f"{at[1]:.0f}", fontsize=8, ha="center", va="top", clip_on=True)
             panel.axhline(right, color="0.6", linewidth=0.8, linestyle=":")
             panel.set_title(name, loc="left", fontsize=9)
+        values = [row["scores"][score]["value"] for row in stored["rows"]]
+        lowest, highest = min(right, *values), min(top, max(values))
+        panels.flat[0].set_ylim(lowest - 0.05 * (highest - lowest), highest + 0.05 * (highest - lowest))  # all share it
         half.supxlabel("mean excess (plain guidance: s - 1)")
     save_png(path, figure)
     plt.close(figure)
