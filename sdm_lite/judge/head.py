@@ -114,7 +114,9 @@ class HeadJudge(Judge):
         """Everything, from what `layers` returned; time of day and season are one outcome each, which needs no head."""
         pooled, nothing = pool(layers), layers[-1].new_zeros(len(layers[-1]), 1)
         features = (pooled - self.feature_mean) / self.feature_std
-        return Reading(self._decode(layers), features, nothing, nothing, pool_levels(layers))
+        # Of pictures below 32 pixels the last map is one pixel, whose spread is no number: four of it have none.
+        spread_out = [layer if layer[0, 0].numel() > 1 else layer.expand(-1, -1, 2, 2) for layer in layers]
+        return Reading(self._decode(layers), features, nothing, nothing, pool_levels(spread_out))
 
     @torch.no_grad()
     def remember(self, pictures: Batch) -> Callable[[Tensor, Tensor], list[Tensor]] | None:

@@ -194,4 +194,6 @@ def _finish(judge: Judge, pictures: Batch) -> None:
     parts = torch.arange(len(pictures.images), device="cpu")[:2048].split(256)
     pooled = torch.cat([pool(judge.layers(pictures.at(part).to(judge.device).x0)) for part in parts])
     judge.feature_mean.copy_(pooled.mean(0))
-    judge.feature_std.copy_(pooled.std(0).clamp(min=1e-6))
+    # Of one picture there is no spread: its features stay in their own units.
+    spread = pooled.std(0) if len(pooled) > 1 else torch.ones_like(pooled[0])
+    judge.feature_std.copy_(spread.clamp(min=1e-6))

@@ -80,6 +80,16 @@ def test_what_it_remembers_is_what_it_would_read(training, monkeypatch):
     assert [step.loss for step in train_judge(judge.config, data, **options)] == pytest.approx(losses, rel=1e-4)
 
 
+def test_a_map_of_one_pixel_has_a_mean_and_no_spread():
+    shape = Shape(stem=8, stages=(Stage(1, 3, 1, 1, 8), *(Stage(1, 3, 2, 2, 12),) * 4), head=20, num_classes=5)
+    judge = HeadJudge(HeadConfig(3, (16, 16)), EfficientNetLite0(shape)).eval()
+    layers = judge.layers(torch.rand(2, 3, 16, 16) * 2 - 1)
+    assert layers[-1].shape[-2:] == (1, 1)
+    levels = judge.reading(layers).levels
+    assert levels.isfinite().all()
+    assert levels.shape == judge.reading(judge.layers(torch.rand(2, 3, 32, 32) * 2 - 1)).levels.shape
+
+
 def test_it_comes_back_from_its_file_and_goes_where_it_is_put(tmp_path, monkeypatch):
     judge = HeadConfig(3, SIZE, void_id=2).build().eval()
     images = torch.rand(2, 3, *SIZE) * 2 - 1

@@ -62,6 +62,13 @@ def test_the_loss_is_of_labelled_pixels_by_number_and_by_class():
     assert nothing.item() == 0 and logits.grad.count_nonzero() == 0, "a batch without labels teaches nothing"
 
 
+def test_of_one_photograph_features_are_numbers_though_they_have_no_spread(root):
+    dataset = open_dataset("folder", root, "val", size=(16, 16))
+    one = read_photographs(dataset).at(slice(0, 1))
+    *_, step = train_judge(own_judge_config(dataset, channels=(8, 16)), one, num_steps=1, batch_size=1)
+    assert step.judge.features(one.x0).isfinite().all() and torch.equal(step.judge.feature_std, torch.ones(16))
+
+
 @pytest.mark.parametrize("best", [1, 2])
 def test_the_weights_that_read_best_are_kept(root, monkeypatch, best):
     data = read_photographs(open_dataset("folder", root, "val", size=(16, 16)))

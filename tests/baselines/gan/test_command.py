@@ -201,7 +201,8 @@ sys.exit(main(sys.argv[1:]))
 def test_a_killed_run_becomes_what_it_would_have_been(tmp_path):
     root = Path(__file__).resolve().parents[3]
     words = [*OPTIONS, "--num-steps", "60", "--output"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
+    # As many threads as here: sums of another number of threads are rounded otherwise.
+    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads()), "PYTHONPATH": str(root)}
     for least in (10, 30):
         life = subprocess.Popen(
             [sys.executable, "-c", LIFE, "train", "tiny", *words, str(tmp_path / "killed")],

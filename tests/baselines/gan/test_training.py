@@ -56,8 +56,11 @@ def test_every_weight_learns_and_the_average_follows():
     before = {name: [p.clone() for p in network.parameters()] for name, network in who.networks().items()}
     advance(who, 2)
     for name, network in who.networks().items():
-        moved = [not torch.equal(a, b) for a, b in zip(before[name], network.parameters(), strict=True)]
-        assert all(moved), (name, moved)
+        parts = zip(before[name], network.named_parameters(), strict=True)
+        still = [part for old, (part, new) in parts if torch.equal(old, new)]
+        # While scores lie in (-1, 1) the hinge loss moves the last bias up for a real picture and down for a drawn one:
+        # in sum by nothing, or by what is left of rounding, which depends on the number of threads.
+        assert set(still) <= {"scales.0.last.bias", "scales.1.last.bias"}, (name, still)
     # Statistics of weights that move are of none of them, and one number that is none would stay in them.
     assert all(not who.generator.get_buffer(f"{name}.running_mean").any() for name in norms_of(who.generator))
 
