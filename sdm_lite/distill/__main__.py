@@ -26,6 +26,7 @@ from sdm_lite.train.resume import load_state, state_of
 
 SAVE_EVERY = 250  # steps: about a minute
 HELD_OUT = 20  # one file of so many is never trained on
+EARLIER = ("num_trajectories", "steps", "seconds")  # what a card tells of the student that another one began as
 
 
 def parser() -> argparse.ArgumentParser:
@@ -39,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--output", type=Path, required=True, help="folder for trajectories, state and student")
     made.add_argument("--save", type=Path, help="write the student here too, with its card beside it")
     made.add_argument("--num-trajectories", type=int, default=6016, help="to learn from (default %(default)s)")
+    made.add_argument("--start", help="go on from this student instead of the teacher: a shipped name, or a file")
     made.add_argument("--collect-only", action="store_true", help="draw trajectories, train nothing yet")
     made.add_argument("--num-steps", type=int, default=CONFIG.num_steps, help="of training (default %(default)s)")
     made.add_argument("--batch-size", type=int, default=CONFIG.batch_size, help="jumps a step (default %(default)s)")
@@ -72,18 +74,36 @@ def distill(args: argparse.Namespace) -> None:
     teacher, facts = load_model(args.teacher, device=args.device), load_facts(args.teacher)
     if isinstance(teacher.unet, ConcatUNet | Student) or facts.get("dataset", "scenes") != "scenes":
         raise ValueError(f"{args.teacher} must be a network for Scenes whose encoder reads no labels")
-    digest = hashlib.sha256(resolve(args.teacher).read_bytes()).hexdigest()
+    first = teacher if args.start is None else starting_from(args.start, teacher)
     with hold(output / ".lock", busy=f"{output} is in use"):
-        check_same(output / "teacher.json", {"teacher": digest, "seed": args.seed})
+        check_same(output / "teacher.json", {"teacher": digest(args.teacher), "seed": args.seed})
         num_files = -(-args.num_trajectories // PER_FILE)
         drawn = collect(teacher, output / "trajectories", num_files, seed=args.seed)
         paths = list(progress(drawn, description=f"trajectories, {PER_FILE} at a time", total=num_files))
         if not args.collect_only:
-            check_same(output / "recipe.json", asdict(config) | {"num_files": num_files})
-            student, told = fit(teacher, paths, config, output)
+            begun = {} if args.start is None else {"start": digest(args.start)}
+            check_same(output / "recipe.json", asdict(config) | {"num_files": num_files} | begun)
+            student, told = fit(teacher, first, paths, config, output)
             made = {"command": f"python -m sdm_lite.distill {shlex.quote(args.teacher)}", "teacher": args.teacher}
+            if args.start is not None:
+                made["start"] = {name: load_facts(args.start)[name] for name in EARLIER}
             paths = [output / "student.safetensors", *([] if args.save is None else [expanded(args.save)])]
             write(paths, student, args.teacher, made | told)
+
+
+def digest(weights: str) -> str:
+    """The SHA-256 of a file of weights, so that a folder knows what it was begun with."""
+    return hashlib.sha256(resolve(weights).read_bytes()).hexdigest()
+
+
+def starting_from(weights: str, teacher: Model) -> Model:
+    """An earlier student of this teacher's size and process; ValueError if it is none."""
+    earlier, facts = load_model(weights, device=teacher.unet.device), load_facts(weights)
+    if not isinstance(earlier.unet, Student) or not set(EARLIER) <= set(facts):
+        raise ValueError(f"--start must be a student of python -m sdm_lite.distill, got {weights}")
+    if earlier.unet.config != teacher.unet.config:
+        raise ValueError(f"--start {weights} is a student of another network: {earlier.unet.config}")
+    return earlier
 
 
 def check_same(path: Path, asked: dict[str, object]) -> None:
@@ -95,13 +115,15 @@ def check_same(path: Path, asked: dict[str, object]) -> None:
         raise ValueError(f"{path.parent} was begun with {other}: give that, or another --output")
 
 
-def fit(teacher: Model, paths: list[Path], config: TrainConfig, output: Path) -> tuple[Student, dict[str, object]]:
-    """Train, from the state on disk if there is one; the averaged student, and what is to be told of it."""
+def fit(
+    teacher: Model, first: Model, paths: list[Path], config: TrainConfig, output: Path
+) -> tuple[Student, dict[str, object]]:
+    """Train from the state on disk, or else from the first weights; the averaged student, and what is to be told."""
     held_out = max(1, len(paths) // HELD_OUT)
     seen, unseen = load(paths[:-held_out]), load(paths[-held_out:])
     torch.manual_seed(config.seed)
     student = Student(teacher.unet.config).to(teacher.unet.device)
-    student.load_state_dict(teacher.unet.state_dict(), strict=False)  # all but the aim, which adds nothing yet
+    student.load_state_dict(first.unet.state_dict(), strict=False)  # a teacher has no aim: it adds nothing yet
     state, going = output / "state.pt", new_run(student, config)
     if state.exists():
         going = load_state(state, torch.load(state, map_location=teacher.unet.device, weights_only=True), going)
@@ -144,13 +166,18 @@ def write(paths: list[Path], student: Student, teacher: str, facts: dict[str, ob
 def card(name: str, facts: dict[str, object]) -> str:
     """What it is, how it was made and how long that took, what it has learned, how to draw with it."""
     seen, unseen = facts["losses"]["seen"], facts["losses"]["unseen"]
+    began = ""
+    if (start := facts.get("start")) is not None:
+        began = f"""
+It began as an earlier student of this command: {start["num_trajectories"]} trajectories, {start["steps"]} steps
+({duration(start["seconds"])}), to which all this was added."""
     rows = "\n".join(f"| {jump} | {seen[jump]:.4f} | {unseen[jump]:.4f} |" for jump in seen)
     return f"""# {name}
 
 A student of `{facts["teacher"]}`, distilled for 4, 2 and 1 evaluations with the guidance scale as an input.
 Made by `{facts["command"]}` with {facts["num_trajectories"]} trajectories
 ({duration(facts["collecting_seconds"])}) and {facts["steps"]} steps of {facts["train_config"]["batch_size"]} jumps
-({duration(facts["seconds"])}), {facts["threads"]} threads.
+({duration(facts["seconds"])}), {facts["threads"]} threads.{began}
 
     student = load_model("{name}")
     draw_samples(student, label_maps, instance_maps, seeds, SampleSettings(num_steps=4, guidance_scale=1.5))

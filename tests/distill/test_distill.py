@@ -158,3 +158,25 @@ def test_what_it_was_not_distilled_for_is_told(teacher, num_steps, scale, words)
         student_denoiser(
             student_of(teacher), teacher.diffusion, teacher.unet.condition(*maps()), scale, num_steps=num_steps
         )
+
+
+def test_a_student_goes_on_from_an_earlier_one_and_its_card_says_so(teacher, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SDM_LITE_STATIC", "1")
+    weights, other = tmp_path / "teacher.safetensors", tmp_path / "other.safetensors"
+    save_model(weights, teacher.unet, PROCESS)
+    words = ["--num-trajectories", "32", "--batch-size", "2", "--num-steps"]
+    assert command.main([str(weights), "--output", str(tmp_path / "a"), *words, "3", "--learning-rate", "1"]) == 0
+    earlier = tmp_path / "a" / "student.safetensors"
+    longer = [str(weights), "--output", str(tmp_path / "b"), *words, "1", "--learning-rate", "1e-12"]
+    assert command.main([*longer, "--start", str(earlier)]) == 0
+    found = (load_tensors(tmp_path / name / "student.safetensors")[0] for name in "ab")
+    for one, after in zip(*(tensors.values() for tensors in found), strict=True):
+        torch.testing.assert_close(one, after, atol=1e-3, rtol=0)
+    assert "began as an earlier student" in (tmp_path / "b" / "student.md").read_text()
+    capsys.readouterr()
+    assert command.main(longer) == 2 and "was begun with" in capsys.readouterr().err, "the teacher is another start"
+    wider = student_of(Model(randomised(replace(LEAST, base_channels=24)), None))
+    save_model(other, wider, PROCESS, facts=dict.fromkeys(command.EARLIER, 1))
+    for start, said in ((weights, "must be a student"), (other, "of another network")):
+        assert command.main([*longer[:1], "--output", str(tmp_path / "c"), *words, "1", "--start", str(start)]) == 2
+        assert said in capsys.readouterr().err and not (tmp_path / "c" / "trajectories").exists()
