@@ -24,6 +24,7 @@ from typing import NamedTuple
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from sdm_lite import markdown
 from sdm_lite.diffusion import Denoiser, DiffusionConfig, Prediction
 from sdm_lite.guidance import denoiser, guide
 from sdm_lite.labels import null_like
@@ -271,9 +272,7 @@ def main() -> None:
     print()
     print_table(rows)
     if args.markdown:
-        lines = ["| " + " | ".join(row) + " |" for row in rows]
-        lines.insert(1, "|---" * len(rows[0]) + "|")
-        args.markdown.write_text(f"{hardware}\n\n" + "\n".join(lines) + "\n")
+        args.markdown.write_text("\n".join([hardware, "", *markdown.table(rows[0], rows[1:])]) + "\n")
     if args.plot:
         draw_plot(results, args.plot, f"One guided step, {hardware}")
 

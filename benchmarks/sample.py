@@ -21,6 +21,7 @@ import torch
 from guided_step import operations, print_table, seconds
 from torch import Tensor
 
+from sdm_lite import markdown
 from sdm_lite.diffusion import Denoiser, DiffusionConfig, GaussianDiffusion, Prediction
 from sdm_lite.guidance import denoiser, guide
 from sdm_lite.labels import null_like
@@ -170,8 +171,7 @@ def main() -> None:
         print_table(rows)
         if not trained:
             print("no student of this size has been trained; one is counted, with random weights")
-        body = ["| " + " | ".join(row) + " |" for row in rows]
-        lines += ["", body[0], "|---" * len(rows[0]) + "|", *body[1:]]
+        lines += ["", *markdown.table(rows[0], rows[1:])]
     if args.markdown:
         args.markdown.write_text("\n".join(lines) + "\n")
 

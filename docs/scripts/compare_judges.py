@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sdm_lite import metrics
+from sdm_lite import markdown, metrics
 from sdm_lite.batches import Batch
 from sdm_lite.checkpoints import load_facts, resolve
 from sdm_lite.datasets import open_dataset
@@ -55,10 +55,10 @@ def table(names: list[str], first: Tensor, second: Tensor, moved: Tensor) -> lis
     rows = []
     for k, (name, one, other, by_one) in enumerate(values):
         if one == one:  # noqa: PLR0124 - not nan
-            low, high, _ = centred_interval(other - one, replicates[:, k], of="blocks of photographs")
-            told = f"{other - one:+.3f} [{low:+.3f}, {high:+.3f}]"
-            rows.append(f"| {name} | {one:.3f} | {other:.3f} | {told} | {by_one:.2f} |")
-    return rows
+            interval = centred_interval(other - one, replicates[:, k], of="blocks of photographs")
+            told = markdown.number(other - one, interval, "+.3f")
+            rows.append([name, f"{one:.3f}", f"{other:.3f}", told, f"{by_one:.2f}"])
+    return markdown.table(["class", "first", "second", "second less first, 95 %", "map moved by one pixel"], rows)
 
 
 @torch.no_grad()
@@ -79,8 +79,6 @@ def main() -> None:
     moved = confusions(pictures.label_map.roll(1, -1), pictures, held_out.void_id)
     print(f"{held_out.name} at {size[0]} x {size[1]}, {len(pictures.images)} held-out photographs,", end=" ")
     print(f"blocks of {BLOCK}, {NUM_RESAMPLES} resamples\n")
-    print("| class | first | second | second less first, 95 % | map moved by one pixel |")
-    print("|---|---|---|---|---|")
     print("\n".join(table(list(held_out.class_names), *read, moved)))
 
 

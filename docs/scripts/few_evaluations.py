@@ -20,6 +20,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from sdm_lite import markdown
 from sdm_lite.checkpoints import Model, load_model, load_tensors, save_tensors
 from sdm_lite.evaluate import SampleSettings, Sizes, draw_groups, evaluate_images, layout_diversity, measure_truth
 from sdm_lite.evaluate.scene_scores import Statistic, statistics
@@ -145,11 +146,6 @@ def to_teacher(row: Row, folder: Path) -> dict[str, float]:
     return {"median": rms.median().item(), "others": (rms > ANOTHER).double().mean().item()}
 
 
-def number(one: dict[str, object]) -> str:
-    """A value with its interval."""
-    return f"{one['value']:.3f} [{one['interval'][0]:.3f}, {one['interval'][1]:.3f}]"
-
-
 def verdict(row: dict[str, object]) -> str:
     """Whether a student's ratio to its teacher is within the target, by its whole interval."""
     target, (low, high) = TARGETS.get(row["num_steps"]), row["ratio"]["interval"]
@@ -160,28 +156,17 @@ def verdict(row: dict[str, object]) -> str:
 
 def page(stored: dict[str, object], sizes: Sizes) -> str:
     """The page, of what is stored."""
-    heads = [
-        "FID over the teacher's",
-        "target",
-        "FID less its floor",
-        *SCORES.values(),
-        "median RMS to the teacher",
-        "other pictures",
-    ]
-    table = [f"| drawn by, evaluations, grid | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
+    heads = ["drawn by, evaluations, grid", "FID over the teacher's", "target", "FID less its floor"]
+    heads += [*SCORES.values(), "median RMS to the teacher", "other pictures"]
+    rows = []
     for row in stored["rows"]:
-        cells = [row["words"], number(row["ratio"]), verdict(row), number(row["frechet"])]
-        cells += [
-            *(number(row[name]) for name in SCORES),
-            f"{row['to_teacher']['median']:.3f}",
-            f"{row['to_teacher']['others']:.0%}",
-        ]
-        table.append(f"| {' | '.join(cells)} |")
-    slider = ["| s | " + " | ".join(f"student, {n}" for n in LANDINGS) + " |", "|---" * (1 + len(LANDINGS)) + "|"]
-    for scale, values in stored["slider"].items():
-        slider.append(
-            f"| {scale} | " + " | ".join(f"{one['median']:.3f} ({one['others']:.0%})" for one in values) + " |"
-        )
+        cells = [row["words"], markdown.number(**row["ratio"]), verdict(row), markdown.number(**row["frechet"])]
+        cells += [markdown.number(**row[name]) for name in SCORES]
+        rows.append([*cells, f"{row['to_teacher']['median']:.3f}", f"{row['to_teacher']['others']:.0%}"])
+    slider = [
+        [scale, *(f"{one['median']:.3f} ({one['others']:.0%})" for one in values)]
+        for scale, values in stored["slider"].items()
+    ]
     return f"""# Four evaluations, two, one
 
 Written by `{COMMAND}`: a student of `python -m sdm_lite.distill` and its
@@ -192,13 +177,13 @@ Targets, fixed before a student was trained: FID over that of the teacher's {TEA
 {TARGETS[4]:g} with 4 evaluations and {TARGETS[2]:g} with 2; the whole interval decides. Layouts are resampled once for
 both. 95 % centred bootstrap over layouts; one teacher, one student.
 
-{chr(10).join(table)}
+{chr(10).join(markdown.table(heads, rows))}
 
 Beside the scores: the root mean squared difference of a picture from the teacher's of {TEACHER_STEPS} steps, from the
 same noise, its median over pictures, and how many pictures became others (above {ANOTHER:g}). The same at other scales,
 over {stored["num_slider"]} layouts: does the student read its input?
 
-{chr(10).join(slider)}
+{chr(10).join(markdown.table(["s", *(f"student, {n}" for n in LANDINGS)], slider))}
 
 ![The teacher's pictures and the student's, from the same noise](images/few_evaluations.png)
 

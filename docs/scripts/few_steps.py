@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import torch
 
+from sdm_lite import markdown
 from sdm_lite.checkpoints import load_model, load_tensors, save_tensors
 from sdm_lite.evaluate import (
     Measure,
@@ -146,7 +147,7 @@ def measure(folder: Path, judge: Judge, truth: Truth, num_resamples: int) -> dic
 
 def told(measure: Measure) -> str:
     """A number with its interval."""
-    return f"{measure.value:.3f} [{measure.interval.low:.3f}, {measure.interval.high:.3f}]"
+    return markdown.number(measure.value, measure.interval)
 
 
 def apart(scored: Scored, name: str) -> Measure:
@@ -157,13 +158,12 @@ def apart(scored: Scored, name: str) -> Measure:
 
 def table(found: dict[Row, Scored]) -> list[str]:
     """The rows as lines of Markdown."""
-    lines = [f"| sampler | steps | grid | refinement | {' | '.join(NAMES.values())} |", "|---|---|---|---|---|---|---|"]
+    lines = []
     ordered = [row for sampler in SAMPLERS for row in found if row.sampler == sampler]
     for row in sorted(ordered, key=lambda row: (row.refinement != "none", [*TIME_GRIDS].index(row.grid))):
         asked = [row.sampler, str(row.num_steps), GRIDS.get(row.grid, "equal strides of t"), row.refinement]
-        cells = [*asked, *(told(apart(found[row], name)) for name in NAMES)]
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
+        lines.append([*asked, *(told(apart(found[row], name)) for name in NAMES)])
+    return markdown.table(["sampler", "steps", "grid", "refinement", *NAMES.values()], lines)
 
 
 def compared(found: dict[Row, Scored], standard: Row, num_resamples: int) -> dict[Row, dict[str, Measure]]:
@@ -188,12 +188,11 @@ def said(differences: dict[str, Measure]) -> tuple[str, dict[str, str]]:
 
 def comparison_table(differences: dict[Row, dict[str, Measure]]) -> list[str]:
     """Differences and verdicts as lines of Markdown."""
-    lines = [f"| row | {' | '.join(NAMES.values())} | in all |", "|---|---|---|---|---|"]
+    lines = []
     for row, measures in differences.items():
         whole, verdicts = said(measures)
-        cells = [f"{told(measures[name])} {verdicts[name]}" for name in NAMES]
-        lines.append(f"| {row.words} | {' | '.join(cells)} | **{whole}** |")
-    return lines
+        lines.append([row.words, *(f"{told(measures[name])} {verdicts[name]}" for name in NAMES), f"**{whole}**"])
+    return markdown.table(["row", *NAMES.values(), "in all"], lines)
 
 
 def sentences(differences: dict[Row, dict[str, Measure]], standard: Row) -> list[str]:
@@ -220,19 +219,16 @@ def lines_first(row: Row) -> tuple[int, int]:
     return [*TIME_GRIDS].index(row.grid), [*SAMPLERS].index(row.sampler)
 
 
-def against_trailing(found: dict[Row, Scored], num_resamples: int) -> list[str]:
-    """Each row of another grid against the same steps in equal strides, as lines of Markdown."""
-    lines = [f"| row | {' | '.join(NAMES.values())} | in all |", "|---|---|---|---|---|"]
+def against_trailing(found: dict[Row, Scored], num_resamples: int) -> dict[Row, dict[str, Measure]]:
+    """By how much each row of another grid lies farther from the truth than the same steps in equal strides."""
+    differences = {}
     for row in sorted(found, key=lambda row: (*lines_first(row), row.num_steps)):
         other = row._replace(grid="trailing")
         if row == other or other not in found:
             continue
         one, two = found[row].statistics, found[other].statistics
-        measures = {name: compare(one[name], two[name], num_resamples=num_resamples) for name in NAMES}
-        whole, verdicts = said(measures)
-        cells = [f"{told(measures[name])} {verdicts[name]}" for name in NAMES]
-        lines.append(f"| {row.words} | {' | '.join(cells)} | **{whole}** |")
-    return lines
+        differences[row] = {name: compare(one[name], two[name], num_resamples=num_resamples) for name in NAMES}
+    return differences
 
 
 def plot(found: dict[Row, Scored], path: Path) -> None:
@@ -305,7 +301,7 @@ three, and worse if it is worse in one and better in none.
 
 The same steps on another grid against equal strides of t, by the same rule:
 
-{chr(10).join(against_trailing(found, num_resamples))}
+{chr(10).join(comparison_table(against_trailing(found, num_resamples)))}
 
 ![FID less its floor, mIoU and diversity against network evaluations](images/few_steps.png)
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from sdm_lite import metrics
+from sdm_lite import markdown, metrics
 from sdm_lite.checkpoints import load_model, load_tensors, save_tensors
 from sdm_lite.evaluate import (
     SampleSettings,
@@ -182,32 +182,28 @@ def results(found: dict[float, Row], truth: Truth) -> dict[str, object]:
     }
 
 
-def number(one: dict[str, object]) -> str:
-    """A value with its interval."""
-    return f"{one['value']:.3f} [{one['interval'][0]:.3f}, {one['interval'][1]:.3f}]"
-
-
 def page(stored: dict[str, object], sizes: Sizes) -> str:
     """The page, of what is stored."""
-    heads = [*SCORES.values(), *NEIGHBOURS]
-    table = [f"| s | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
+    rows = []
     for row in stored["rows"]:
-        cells = [number(row[name]) for name in SCORES] + [f"{row[name]:.3f}" for name in NEIGHBOURS]
-        table.append(f"| {row['scale']:g} | {' | '.join(cells)} |")
+        cells = [f"{row['scale']:g}", *(markdown.number(**row[name]) for name in SCORES)]
+        rows.append([*cells, *(f"{row[name]:.3f}" for name in NEIGHBOURS)])
     truth = [
         f"{one['value']:.3f} ({one['range'][0]:.3f} to {one['range'][1]:.3f})"
         for one in stored["true_pictures"].values()
     ]
-    table.append(f"| true pictures | 0 | 1 | 1 | 0 | 0 | {' | '.join(truth)} |")
-    differences = [f"| s | {' | '.join(SCORES.values())} |", "|---" * (1 + len(SCORES)) + "|"]
+    table = markdown.table(
+        ["s", *SCORES.values(), *NEIGHBOURS], [*rows, ["true pictures", "0", "1", "1", "0", "0", *truth]]
+    )
+    differences = []
     for row in stored["rows"][1:]:
-        cells = []
+        cells = [f"{row['scale']:g}"]
         for name in SCORES:
             low, high = row["less_unguided"][name]["interval"]
             said = "more" if low > 0 else "less" if high < 0 else "undecided"
-            cells.append(f"{number(row['less_unguided'][name])} {said}")
-        differences.append(f"| {row['scale']:g} | {' | '.join(cells)} |")
-    slopes = ", ".join(f"{SCORES[name]} {number(one)}" for name, one in stored["slopes"].items())
+            cells.append(f"{markdown.number(**row['less_unguided'][name])} {said}")
+        differences.append(cells)
+    slopes = ", ".join(f"{SCORES[name]} {markdown.number(**one)}" for name, one in stored["slopes"].items())
     truth_sets = sizes.num_renders - 1
     return f"""# What guidance trades for what
 
@@ -228,7 +224,7 @@ greatest of {truth_sets} renders of the same layouts.
 Each scale less s = 1, layouts resampled once for both; "more" or "less" where the interval excludes 0, the rule fixed
 before:
 
-{chr(10).join(differences)}
+{chr(10).join(markdown.table(["s", *SCORES.values()], differences))}
 
 Slope of the straight line through each score, per unit of s from {SCALES[0]:g} to {SCALES[-1]:g}:
 {slopes}.

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sdm_lite import metrics
+from sdm_lite import markdown, metrics
 from sdm_lite.checkpoints import load_tensors
 from sdm_lite.files import expanded, write_whole
 from sdm_lite.judge import Judge, load_judge
@@ -102,8 +102,7 @@ def interval(values: np.ndarray, num_layouts: int) -> Interval:
 
 def told(values: np.ndarray, num_layouts: int) -> str:
     """A value with its interval."""
-    of = interval(values, num_layouts)
-    return f"{values[0]:.3f} [{of.low:.3f}, {of.high:.3f}]"
+    return markdown.number(values[0], interval(values, num_layouts))
 
 
 def ranks(values: Sequence[float]) -> list[int]:
@@ -135,18 +134,14 @@ def enlarged(num_layouts: int, num_resamples: int) -> dict[str, np.ndarray]:
 def write(scores: dict[str, dict[str, np.ndarray]], sizes: dict[str, np.ndarray], num_layouts: int, to: Path) -> None:
     """Write the page and the stored run."""
     methods = [f"s = {scale:g}" for scale in SCALES]
-    lines = [f"| judge | {' | '.join([TRUTH, *methods])} |", "|---" * (2 + len(methods)) + "|"]
-    ratios = [f"| judge | {' | '.join(methods)} |", "|---" * (1 + len(methods)) + "|"]
-    order = [f"| judge | {' | '.join(methods)} | agreement with {STRONGEST} |", "|---" * (2 + len(methods)) + "|"]
+    rows, ratios, order = [], [], []
     strongest = [scores[STRONGEST][method][0] for method in methods]
     for judge, of in scores.items():
-        lines.append(f"| {judge} | {' | '.join(told(of[name], num_layouts) for name in (TRUTH, *methods))} |")
-        ratios.append(f"| {judge} | {' | '.join(told(of[name] / of[TRUTH], num_layouts) for name in methods)} |")
+        rows.append([judge, *(told(of[name], num_layouts) for name in (TRUTH, *methods))])
+        ratios.append([judge, *(told(of[name] / of[TRUTH], num_layouts) for name in methods)])
         values = [of[method][0] for method in methods]
-        agreement = rank_agreement(values, strongest)
-        order.append(f"| {judge} | {' | '.join(map(str, ranks(values)))} | {agreement:.2f} |")
-    read = ["| true pictures, read by judge-64 | mIoU |\n|---|---|"]
-    read += [f"| {name} | {told(values, num_layouts)} |" for name, values in sizes.items()]
+        order.append([judge, *map(str, ranks(values)), f"{rank_agreement(values, strongest):.2f}"])
+    read = [[name, told(values, num_layouts)] for name, values in sizes.items()]
     differs = scores[STRONGEST]["s = 1.5"] - scores["weak"]["s = 1.5"]
     fair = sizes["32 px, enlarged"] - sizes["32 px, as they are"]
     write_whole(
@@ -159,20 +154,20 @@ pictures of the same {num_layouts} test layouts, read by judges of one architect
 
 mIoU:
 
-{chr(10).join(lines)}
+{chr(10).join(markdown.table(["judge", TRUTH, *methods], rows))}
 
 By that of true pictures; above 1 the judge reads samples better than the truth:
 
-{chr(10).join(ratios)}
+{chr(10).join(markdown.table(["judge", *methods], ratios))}
 
 Rank of the scales by mIoU, and how many pairs of scales a judge has in the order of the strongest (Kendall's tau: 1
 all, 0 half of them, -1 none):
 
-{chr(10).join(order)}
+{chr(10).join(markdown.table(["judge", *methods, f"agreement with {STRONGEST}"], order))}
 
 A picture of 32 px, read as it is by a judge of 64 px, and enlarged before (bilinear, its label map repeated):
 
-{chr(10).join(read)}
+{chr(10).join(markdown.table(["true pictures, read by judge-64", "mIoU"], read))}
 
 **What a ratio above 1 is, here**: true pictures have anti-aliased edges, in which a pixel is a mixture of two classes
 and no judge can be sure of it; guided samples have harder edges ([rulers.md](rulers.md) measures both). It says that

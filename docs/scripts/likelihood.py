@@ -25,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from sdm_lite import markdown
 from sdm_lite.batches import Batch, ImageBatches, encode
 from sdm_lite.bound import evaluate_bound
 from sdm_lite.checkpoints import Model, load_facts, load_model, save_model
@@ -239,7 +240,7 @@ def table(folder: Path) -> tuple[list[str], list[dict[str, object]]]:
         "error with labels": "error with labels",
         "error without labels": "error without",
     }
-    lines = [f"| training | weights | {' | '.join(names.values())} | gradient norm, sd |", "|---" * 8 + "|"]
+    rows = []
     stored = []
     for way in WAYS:
         for which in files(way):
@@ -248,28 +249,25 @@ def table(folder: Path) -> tuple[list[str], list[dict[str, object]]]:
             facts = [load_facts(folder / f"{file_name(way, seed, 'averaged')}.safetensors") for seed in SEEDS]
             scatter = float(np.mean([np.std(one["gradient_norms"]) for one in facts]))
             title = f"{way.name}, lambda 0.001" if way.name == DROPPED else way.name
-            cells = [told(one) for one in found.values()]
-            lines.append(f"| {title} | {which} | {' | '.join(cells)} | {scatter:.3f} |")
+            rows.append([title, which, *map(told, found.values()), f"{scatter:.3f}"])
             stored.append(
                 {"training": title, "weights": which, "gradient_norm_sd": scatter}
                 | {name: {"value": one.value, "interval": one.interval[:2]} for name, one in found.items()}
             )
-    return lines, stored
+    return markdown.table(["training", "weights", *names.values(), "gradient norm, sd"], rows), stored
 
 
 def told(found: Found) -> str:
     """A number with its interval."""
-    return f"{found.value:.4f} [{found.interval.low:.4f}, {found.interval.high:.4f}]"
+    return markdown.number(found.value, found.interval, ".4f")
 
 
 def write(folder: Path, evidence: Path) -> None:
     """Write the page and the stored run."""
     found = quantities(folder)
     lines, stored = table(folder)
-    rows = ["| id | quantity | value |", "|---|---|---|"]
-    for id, one in found.items():
-        rule = find_rule(id)[2]
-        rows.append(f"| {id} | {rule.quantity}; {rule.words} | {told(one)} |")
+    rules = {id: find_rule(id)[2] for id in found}
+    rows = [[id, f"{rules[id].quantity}; {rules[id].words}", told(one)] for id, one in found.items()]
     text = f"""# Likelihood, the weight of the bound, averaged weights and the null label
 
 Written by `{COMMAND}`: `{PRESET}`, {NUM_STEPS} steps of 8 pictures, {len(SEEDS)} seeds
@@ -291,7 +289,7 @@ Each of the two phases has a learning rate that rises and falls; no claim of the
 
 What decides claims of the paper, with the rule that was fixed before:
 
-{chr(10).join(rows)}
+{chr(10).join(markdown.table(["id", "quantity", "value"], rows))}
 """
     write_whole(FOLDER / "likelihood.md", text)
     claims = [

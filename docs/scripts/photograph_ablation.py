@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from torch.utils.data import default_collate
 
-from sdm_lite import metrics
+from sdm_lite import markdown, metrics
 from sdm_lite.batches import Example
 from sdm_lite.checkpoints import load_facts, load_model
 from sdm_lite.datasets import open_dataset
@@ -197,7 +197,7 @@ class Found(NamedTuple):
     interval: Interval
 
     def __str__(self) -> str:
-        return f"{self.value:+.3f} [{self.interval.low:+.3f}, {self.interval.high:+.3f}]"
+        return markdown.number(self.value, self.interval, "+.3f")
 
 
 def found(place: Place, score: str, scale: float, system: str, other: str | None = None) -> Found:
@@ -215,16 +215,16 @@ def found(place: Place, score: str, scale: float, system: str, other: str | None
 
 def table(place: Place) -> str:
     """All scores, then SDM less each of the two others."""
-    lines = ["| | s | " + " | ".join(NAMES.values()) + " |", "|---" * (2 + len(NAMES)) + "|"]
+    rows = []
     for system in SYSTEMS:
         for scale in SCALES:
             cells = [str(found(place, score, scale, system)) for score in NAMES]
-            lines.append(f"| {system}, {place.steps(system)} steps | {scale:g} | {' | '.join(cells)} |")
+            rows.append([f"{system}, {place.steps(system)} steps", f"{scale:g}", *cells])
     for other, words in MATCHES:
         for scale in SCALES:
             cells = [str(found(place, score, scale, "SDM", other)) for score in NAMES]
-            lines.append(f"| **SDM less concat, {words}** | {scale:g} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+            rows.append([f"**SDM less concat, {words}**", f"{scale:g}", *cells])
+    return "\n".join(markdown.table(["", "s", *NAMES.values()], rows))
 
 
 MATCHES = (("concat", "equal steps"), ("concat, longer", "equal time"))

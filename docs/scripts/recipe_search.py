@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 import torch
 
+from sdm_lite import markdown
 from sdm_lite.checkpoints import Model, save_model, save_tensors
 from sdm_lite.diffusion import DiffusionConfig, GaussianDiffusion
 from sdm_lite.evaluate import SampleSettings, Sizes, Truth, evaluate_model, measure_truth
@@ -211,20 +212,16 @@ def table(folder: Path, names: Iterable[str], seconds: float) -> list[str]:
     """The finished trials of a length as lines of Markdown, the best first."""
     paths = {name: path_of(folder, name, seconds) for name in names}
     rows = {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
-    lines = [
-        f"| what differs | processor time | steps | images | {' | '.join(COLUMNS.values())} |",
-        f"|{'---|' * (4 + len(COLUMNS))}",
-    ]
+    lines = []
     for name, row in sorted(rows.items(), key=lambda item: item[1]["measures"]["frechet"]["difference"]["value"]):
         cells = [name, f"{row['seconds']:.0f} s", f"{row['num_steps']:,}", f"{row['num_training']:,}"]
         for score in COLUMNS:
             measure = row["measures"][score]
             measure = measure["ratio"] or measure["difference"]
-            low, high, _ = measure["interval"]
-            digits = 1 if score == "frechet" else 2
-            cells.append(f"{measure['value']:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]")
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
+            spec = ".1f" if score == "frechet" else ".2f"
+            cells.append(markdown.number(measure["value"], measure["interval"], spec))
+        lines.append(cells)
+    return markdown.table(["what differs", "processor time", "steps", "images", *COLUMNS.values()], lines)
 
 
 def write(folder: Path, seconds: float, final_seconds: float) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sdm_lite import metrics
+from sdm_lite import markdown, metrics
 from sdm_lite.evaluate import Measurements, Sizes, Truth, evaluate_images, layout_diversity, measure_truth
 from sdm_lite.evaluate.corruptions import CORRUPTIONS, differences, measured_as_samples, sees, spoiled_and_clean
 from sdm_lite.evaluate.scene_scores import Statistic, statistics
@@ -186,13 +186,13 @@ def with_interval(statistic: Callable[[Tensor], float], num_layouts: int) -> lis
 
 def number(value: float, low: float, high: float, *, percent: bool = False) -> str:
     """12.3 [11.0, 13.5]."""
-    scale, digits = (100, 2) if percent else (1, 3)
-    return f"{scale * value:.{digits}f} [{scale * low:.{digits}f}, {scale * high:.{digits}f}]"
+    scale, spec = (100, ".2f") if percent else (1, ".3f")
+    return markdown.number(scale * value, (scale * low, scale * high), spec)
 
 
 def corruption_table(rows: dict) -> list[str]:
     """A line a corruption: how much farther from the truth than clean pictures."""
-    lines = ["| |" + "".join(f" {words} |" for words in COLUMNS.values()), "|---" * (1 + len(COLUMNS)) + "|"]
+    lines = []
     for name, row in rows.items():
         if name == "true pictures":
             continue
@@ -200,24 +200,24 @@ def corruption_table(rows: dict) -> list[str]:
         cells = []
         for key in COLUMNS:
             value, low, high, seen = row["clean"][key]
-            cell = f"{value:.3f} [{low:.3f}, {high:.3f}]"
+            cell = number(value, low, high)
             cells.append(f"**{cell}**" if seen and key in claimed else f"BLIND {cell}" if key in claimed else cell)
         title = "samples of scenes-32" if name == "samples" else name
-        lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    return lines
+        lines.append([title, *cells])
+    return markdown.table(["", *COLUMNS.values()], lines)
 
 
 def rank_table(rows: dict) -> list[str]:
     """Flat colours and blurs against good samples."""
-    lines = ["| less samples of scenes-32 |" + "".join(f" {COLUMNS[key]} |" for key in RANKED), "|---" * 4 + "|"]
+    lines = []
     for name in RANKED_CORRUPTIONS:
         cells = []
         for key in RANKED:
             value, low, high, _ = rows[name]["samples"][key]
             said = "farther" if low > 0 else "nearer" if high < 0 else "undecided"
-            cells.append(f"{value:.3f} [{low:.3f}, {high:.3f}], {said}")
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return lines
+            cells.append(f"{number(value, low, high)}, {said}")
+        lines.append([name, *cells])
+    return markdown.table(["less samples of scenes-32", *(COLUMNS[key] for key in RANKED)], lines)
 
 
 def sample_table(found: dict[str, dict], truth: dict) -> list[str]:
@@ -231,17 +231,14 @@ def sample_table(found: dict[str, dict], truth: dict) -> list[str]:
         "frechet_within": "FID within - floor",
         "kernel_within": "kernel within",
     }
-    lines = [
-        "| " + " | ".join(("sampler", "steps", "s", *percents.values(), *plain.values())) + " |",
-        "|---" * (3 + len(percents) + len(plain)) + "|",
-    ]
+    lines = []
     names = {"true pictures": ("true pictures", "", "")} | SAMPLES
     right = {"edge_sharpness": "1", "miou_edges": "1", "frechet_within": "0", "kernel_within": "0"}
     for name, row in {"true pictures": truth, **found}.items():
         cells = [*map(str, names[name]), *(number(*row[key], percent=True) for key in percents)]
         cells += [number(*row[key]) if key in row else right[key] for key in plain]
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
+        lines.append(cells)
+    return markdown.table(["sampler", "steps", "s", *percents.values(), *plain.values()], lines)
 
 
 def write(folder: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nbformat
 
+from sdm_lite import markdown
 from sdm_lite.files import write_whole
 from sdm_lite.progress import duration
 from sdm_lite.reproduce.committed import TIME_LINE
@@ -72,29 +73,27 @@ def lessons(folder: Path = NOTEBOOKS) -> list[Lesson]:
 
 def course_table(given: Sequence[Lesson], folder: str = "notebooks/") -> str:
     """The course as a table of Markdown: a link, the question, the time of a quick run, level, what comes before."""
-    lines = ["| notebook | question | time | level | before |", "|---|---|---|---|---|"]
+    rows = []
     for one in given:
         quick = [seconds for (profile, _), seconds in one.times.items() if profile == "quick"]
         time = duration(quick[0]) if quick else "not measured"
-        lines.append(
-            f"| [{one.title}]({folder}{one.stem}.ipynb) | {one.question} | {time} | {one.level} | {one.before} |"
-        )
-    return "\n".join(lines)
+        rows.append([f"[{one.title}]({folder}{one.stem}.ipynb)", one.question, time, one.level, one.before])
+    return "\n".join(markdown.table(["notebook", "question", "time", "level", "before"], rows))
 
 
 def times_table(given: Sequence[Lesson]) -> str:
     """Every time that was measured, a notebook a line and a profile on a device a column, with their sums."""
     columns = sorted({key for one in given for key in one.times}, key=lambda key: (key[0] != "quick", key))
     head = [f"{profile}, {device}" for profile, device in columns]
-    lines = [f"| notebook | {' | '.join(head)} |", "|---" * (len(columns) + 1) + "|"]
+    rows = []
     for one in given:
         cells = [duration(one.times[key]) if key in one.times else "not measured" for key in columns]
-        lines.append(f"| {one.title} | {' | '.join(cells)} |")
+        rows.append([one.title, *cells])
     sums = []
     for key in columns:
         measured = [one.times[key] for one in given if key in one.times]
         sums.append(f"{duration(sum(measured))} ({len(measured)} of {len(given)})")
-    return "\n".join([*lines, f"| together | {' | '.join(sums)} |"])
+    return "\n".join(markdown.table(["notebook", *head], [*rows, ["together", *sums]]))
 
 
 TABLES: dict[str, Callable[[Sequence[Lesson]], str]] = {"course": course_table, "times": times_table}

@@ -31,7 +31,7 @@ student
 modulation  concat
 unet  scenes  timesteps
 spade  sampling  mixture  batches  viz  ledger  side_by_side
-labels  diffusion  pyramid  presets  metrics  pictures  progress  command  files
+labels  diffusion  pyramid  presets  metrics  pictures  progress  command  markdown  files
 """
 HEIGHT = {room: -i for i, line in enumerate(LAYERS.strip().splitlines()) for room in line.split()}
 

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "sdm_lite"
 # How one reads the package: the paper, then the rooms as one comes to need them. The only list there is to keep.
 READING_ORDER = """
 labels diffusion pyramid spade presets unet concat modulation guidance sampling mixture timesteps student edit batches
-metrics pictures viz progress side_by_side command files
+metrics pictures viz progress side_by_side command markdown files
 train bound plan checkpoints scenes datasets cache judge guiders evaluate sample distill
 baselines widgets ledger reproduce course exercises app __main__
 """.split()

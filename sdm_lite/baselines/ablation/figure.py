@@ -5,11 +5,12 @@ Apart from the page because it is drawn of stored runs alone, in the notebook, w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sdm_lite.baselines.ablation.readings import IN_GROUPS
 from sdm_lite.baselines.ablation.runs import CLASS_STEPS, FULL_STEPS, LONG_STEPS, SHORT_STEPS
+from sdm_lite.markdown import number, table
 from sdm_lite.scenes.label_sets import LABEL_SETS
 from sdm_lite.viz import Difference, plot_differences
 
@@ -55,36 +56,35 @@ def draw_where_it_pays(table4: Results, photographs: Results | None) -> Figure:
     )
 
 
-def where_it_pays_lines(table4: Results, photographs: Results | None) -> Iterator[str]:
+def where_it_pays_lines(table4: Results, photographs: Results | None) -> list[str]:
     """The same as a table of Markdown, a row a difference."""
-    yield "| question | at | " + " | ".join(SCORES) + " |"
-    yield "|---" * (2 + len(SCORES)) + "|"
-    for question, rows in where_it_pays(table4, photographs).items():
-        if not any(rows.values()):
-            yield f"| {question} | | not measured | not measured |"
-        for of_place in zip(*rows.values(), strict=True):
+    rows = []
+    for question, differences in where_it_pays(table4, photographs).items():
+        if not any(differences.values()):
+            rows.append([question, "", *["not measured"] * len(SCORES)])
+        for of_place in zip(*differences.values(), strict=True):
             said = [_said(one, more) for one, more in zip(of_place, MORE_IS_BETTER.values(), strict=True)]
-            yield f"| {question} | {of_place[0].name.replace(chr(10), ' ')} | {' | '.join(said)} |"
+            rows.append([question, of_place[0].name.replace("\n", " "), *said])
+    return table(["question", "at", *SCORES], rows)
 
 
-def class_changes_lines(table4: Results) -> Iterator[str]:
+def class_changes_lines(table4: Results) -> list[str]:
     """What more classes add to SDM less concat, as a table of Markdown; "not measured" where a label set is missing."""
     changes = table4["sizes"].get("32", {}).get("classes", {}).get("changes", [])
     if not changes:
-        yield "not measured"
-        return
-    yield "| | " + " | ".join(SCORES) + " |"
-    yield "|---" * (1 + len(SCORES)) + "|"
+        return ["not measured"]
+    rows = []
     for change in changes:
         found = [_difference("", change[IN_GROUPS if score == "miou" else score]) for score in SCORES.values()]
         said = [_said(one, more, "gains") for one, more in zip(found, MORE_IS_BETTER.values(), strict=True)]
-        yield f"| {change['name']} | {' | '.join(said)} |"
+        rows.append([change["name"], *said])
+    return table(["", *SCORES], rows)
 
 
 def _said(one: Difference, more_is_better: bool, verdict: str = "better") -> str:
     if one.value is None:
         return "not measured"
-    found = f"{one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}]"
+    found = number(one.value, (one.low, one.high), "+.3f")
     winner = NAMES[(one.value > 0) != more_is_better]
     return f"{found} {f'**{winner} {verdict}**' if one.is_decided else 'undecided'}"
 

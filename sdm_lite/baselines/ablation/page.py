@@ -34,6 +34,7 @@ from sdm_lite.baselines.ablation.readings import (
 )
 from sdm_lite.baselines.ablation.runs import CONCAT, FULL_STEPS, MATCHES, SDM, SEEDS, num_steps
 from sdm_lite.ledger.evidence import StoredClaim, write_evidence
+from sdm_lite.markdown import number, table
 from sdm_lite.scenes.label_sets import LABEL_SETS
 
 COMMAND = "python -m sdm_lite.baselines table4"
@@ -53,11 +54,6 @@ KIND = "layouts and seeds"
 # From a claim of the paper to the contrast and the score that decide it.
 STRUCTURE = {"structure-fid": "frechet", "structure-miou": "miou", "structure-lpips": "diversity"}
 GUIDANCE = {"guidance-fid": "frechet", "guidance-miou": "miou", "guidance-lpips": "diversity"}
-
-
-def told(found: Found) -> str:
-    """A number with its interval."""
-    return f"{found.value:.3f} [{found.interval.low:.3f}, {found.interval.high:.3f}]"
 
 
 def cell_name(cell: Cell) -> str:
@@ -97,11 +93,8 @@ def lines(output: Path) -> Iterator[str]:
 def _table(title: str, rows: dict[str, list[Found | None]]) -> Iterator[str]:
     """A table of all scores, a row a name; none of what was not read."""
     rows = {name: found for name, found in rows.items() if None not in found}
-    yield f"\n| {title} | {' | '.join(NAMES[score] for score in SCORES)} |"
-    yield "|---" * (1 + len(SCORES)) + "|"
-    for name, found in rows.items():
-        yield f"| {name} | {' | '.join(map(told, found))} |"
-    yield ""
+    told = [[name, *(number(one.value, one.interval) for one in found)] for name, found in rows.items()]
+    yield from ("", *table([title, *(NAMES[score] for score in SCORES)], told), "")
 
 
 def results(output: Path) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sdm_lite import markdown
 from sdm_lite.baselines.comparison.rates import TOLD
 from sdm_lite.baselines.comparison.readings import GUIDED, SCORES, UNGUIDED
 from sdm_lite.baselines.comparison.results import AGAINST_THE_BEST, COMMAND, NO_DIVERSITY
@@ -21,9 +22,8 @@ def number(found: Json | None, digits: int = 3) -> str:
     """A value with its interval; a star where that is over layouts alone, though something was trained."""
     if found is None:
         return "-"
-    low, high = found["interval"]
     star = "" if "seeds" in found["over"] or not found["seeds"] else " *"
-    return f"{found['value']:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]{star}"
+    return markdown.number(found["value"], found["interval"], f".{digits}f") + star
 
 
 def heading(table: Json) -> str:
@@ -45,30 +45,28 @@ def name_of(row: Json) -> str:
     return f"**SDM**, s = {row['scale']:g}" if row["scale"] != UNGUIDED else "**SDM**, unguided"
 
 
-def scores_table(table: Json, names: Json) -> Iterator[str]:
+def scores_table(table: Json, names: Json) -> list[str]:
     """Scores of every row, and the truth's own."""
-    yield f"| {JUDGE} | {' | '.join(names[score] for score in SCORES)} |"
-    yield "|---" * (1 + len(SCORES)) + "|"
-    for row in table["rows"]:
-        yield f"| {name_of(row)} | {' | '.join(number(row[score]) for score in SCORES)} |"
+    rows = [[name_of(row), *(number(row[score]) for score in SCORES)] for row in table["rows"]]
     truth = (table["truth"][score] and {**table["truth"][score], "seeds": []} for score in SCORES)
-    yield f"| true pictures | {' | '.join(map(number, truth))} |"
+    rows.append(["true pictures", *map(number, truth)])
+    return markdown.table([JUDGE, *(names[score] for score in SCORES)], rows)
 
 
-def costs_table(table: Json) -> Iterator[str]:
+def costs_table(table: Json) -> list[str]:
     """What each row was trained with, and what its pictures take."""
-    heads = ("training seeds", "steps", "pictures seen", "rates times", "million weights", "for training alone")
-    heads += ("MMAC a picture",)
-    yield f"| | {' | '.join(heads)} | ms a picture |"
-    yield "|---" * (2 + len(heads)) + "|"
+    heads = ["", "training seeds", "steps", "pictures seen", "rates times", "million weights", "for training alone"]
+    heads += ["MMAC a picture", "ms a picture"]
+    rows = []
     for row in table["rows"]:
         if row["scale"] == UNGUIDED:
             continue
         seeds, ms = ", ".join(map(str, row["training_seeds"])), row["milliseconds"]
         rates = "-" if row["rate_factor"] is None else f"{row['rate_factor']:g}"
-        cells = [seeds, f"{row['steps']:,}", f"{row['pictures_seen']:,}", rates, f"{row['parameters'] / 1e6:.2f}"]
-        cells += [f"{row['other_parameters'] / 1e6:.2f}", f"{row['operations'] / 2e6:,.0f}"]
-        yield f"| {row['title']} | {' | '.join(cells)} | {'-' if ms is None else f'{ms:.1f}'} |"
+        cells = [row["title"], seeds, f"{row['steps']:,}", f"{row['pictures_seen']:,}", rates]
+        cells += [f"{row['parameters'] / 1e6:.2f}", f"{row['other_parameters'] / 1e6:.2f}"]
+        rows.append([*cells, f"{row['operations'] / 2e6:,.0f}", "-" if ms is None else f"{ms:.1f}"])
+    return markdown.table(heads, rows)
 
 
 def said(difference: Json, *, low: float | None, high: float | None) -> str:
@@ -81,19 +79,20 @@ def said(difference: Json, *, low: float | None, high: float | None) -> str:
     return "as the paper says" if above <= high else "not as the paper says" if below > high else "undecided"
 
 
-def claims_table(table: Json, names: Json, titles: Mapping[str, str]) -> Iterator[str]:
+def claims_table(table: Json, names: Json, titles: Mapping[str, str]) -> list[str]:
     """SDM beside the best GAN of every claim."""
-    yield f"| claim | score {JUDGE} | best GAN (in so many resamples) | guided SDM less it | | unguided SDM less it |"
-    yield "|---|---|---|---|---|---|"
+    heads = ["claim", f"score {JUDGE}", "best GAN (in so many resamples)", "guided SDM less it", ""]
+    rows = []
     for id, score in AGAINST_THE_BEST.items():
         guided, unguided = (table["less_best"][str(scale)][score] for scale in (GUIDED, UNGUIDED))
         if guided is None:
-            yield f"| {id} | {names[score]} | - | not attempted | | {number(unguided)} |"
+            rows.append([id, names[score], "-", "not attempted", "", number(unguided)])
             continue
         rule = find_rule(id)[2]
         best = f"{titles[guided['best']]} ({100 * guided['share']:.0f} %)"
         verdict = said(guided, low=rule.low, high=rule.high)
-        yield f"| {id} | {names[score]} | {best} | {number(guided)} | {verdict} | {number(unguided)} |"
+        rows.append([id, names[score], best, number(guided), verdict, number(unguided)])
+    return markdown.table([*heads, "unguided SDM less it"], rows)
 
 
 def sentences(table: Json, titles: Mapping[str, str]) -> Iterator[str]:
@@ -128,16 +127,16 @@ def sentences(table: Json, titles: Mapping[str, str]) -> Iterator[str]:
                 yield f"SDM less {titles[one]}: FID {fid}, diversity {diversity}."
 
 
-def paper_table(stored: Json) -> Iterator[str]:
+def paper_table(stored: Json) -> list[str]:
     """The paper's own figures."""
     heads = [f"{name} {of}" for name in DATASETS for of in ("FID", "LPIPS", "mIoU")]
-    yield f"| the paper's | {' | '.join(heads)} |"
-    yield "|---" * (1 + len(heads)) + "|"
+    rows = []
     for system, figures in stored["paper"].items():
-        cells = []
+        cells = [system]
         for (fid, lpips), miou in zip(figures["table_1"], figures["table_3"], strict=True):
             cells += ["n/a" if one is None else f"{one:g}" for one in (fid, lpips, miou)]
-        yield f"| {system} | {' | '.join(cells)} |"
+        rows.append(cells)
+    return markdown.table(["the paper's", *heads], rows)
 
 
 def perceptual_table(stored: Json) -> Iterator[str]:
@@ -149,34 +148,32 @@ def perceptual_table(stored: Json) -> Iterator[str]:
         if both is None:
             continue
         yield from (f"## With and without the perceptual term, {size} x {size}", "")
-        heads = (f"{stored['scores'][score]}: with | without" for score in scores)
-        yield f"| | seeds | {' | '.join(heads)} |"
-        yield "|---" * (2 + 2 * len(scores)) + "|"
+        heads = [words for score in scores for words in (f"{stored['scores'][score]}: with", "without")]
+        rows = []
         others = {row["system"]: row for row in without["rows"] if row["scale"] is None}
         for row in both["rows"]:
             other = others.get(row["system"])
             if other is None or not has_perceptual(row["system"]):
                 continue
             common = [seed for seed in row["training_seeds"] if seed in other["training_seeds"]]
-            cells = []
+            cells = [row["title"], ", ".join(map(str, common))]
             for score in scores:
                 for one in (row, other):
                     of_seed = dict(zip(one["training_seeds"], one[score]["seeds"], strict=True))
                     cells.append(f"{sum(of_seed[seed] for seed in common) / len(common):.3f}" if common else "-")
-            yield f"| {row['title']} | {', '.join(map(str, common))} | {' | '.join(cells)} |"
-        yield ""
+            rows.append(cells)
+        yield from (*markdown.table(["", "seeds", *heads], rows), "")
 
 
-def rates_table(stored: Json) -> Iterator[str]:
+def rates_table(stored: Json) -> list[str]:
     """The search of the factor of each system's learning rates."""
-    factors = list(next(iter(stored["rate_search"].values())))
-    yield f"| FID / mIoU, rates times | {' | '.join(factors)} |"
-    yield "|---" * (1 + len(factors)) + "|"
+    rows = []
     for system, tried in stored["rate_search"].items():
         best = min(one["frechet"] for one in tried.values())
         cells = (f"{one['frechet']:.2f} / {one['miou']:.3f}" for one in tried.values())
         marked = (f"**{cell}**" if tried[k]["frechet"] == best else cell for k, cell in zip(tried, cells, strict=True))
-        yield f"| {system} | {' | '.join(marked)} |"
+        rows.append([system, *marked])
+    return markdown.table(["FID / mIoU, rates times", *next(iter(stored["rate_search"].values()))], rows)
 
 
 def not_run(stored: Json) -> str:
