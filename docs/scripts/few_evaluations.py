@@ -38,7 +38,7 @@ FOLDER = Path(__file__).parents[1]
 COMMAND = "python docs/scripts/few_evaluations.py student-32"
 SCALE = 1.5  # where everything is measured
 OTHER_SCALES = (1.0, 2.0, 3.0)  # where pictures are held against the teacher's alone: does the student read its input?
-# The targets, fixed before a student was trained: its FID over the teacher's, by number of evaluations.
+# The targets, fixed before the first student was trained: its FID over the teacher's, by number of evaluations.
 TARGETS = {4: 1.2, 2: 1.5}
 ANOTHER = 0.2  # root mean square from which a picture counts as another one: two samples of a map differ by about 0.65
 SCORES = {
@@ -173,9 +173,10 @@ Written by `{COMMAND}`: a student of `python -m sdm_lite.distill` and its
 teacher `scenes-32`, guided at s = {SCALE:g} for t <= {INTERVAL[1]}, on {sizes.num_layouts} test layouts,
 Scenes(seed={sizes.scenes_seed}), the same noise in every row. A student's evaluation is one encode and one decode, a
 guided one of the teacher one encode and two decodes.
-Targets, fixed before a student was trained: FID over that of the teacher's {TEACHER_STEPS} steps at most
+Targets, fixed before the first student was trained: FID over that of the teacher's {TEACHER_STEPS} steps at most
 {TARGETS[4]:g} with 4 evaluations and {TARGETS[2]:g} with 2; the whole interval decides. Layouts are resampled once for
-both. 95 % centred bootstrap over layouts; one teacher, one student.
+both. 95 % centred bootstrap over layouts; one teacher, one student. A student that is trained because an earlier one
+missed is measured on the same layouts: of several, one may meet a target by chance.
 
 {chr(10).join(markdown.table(heads, rows))}
 

@@ -294,8 +294,9 @@ sampler without it) by how much farther it lies from the truth. The interval of 
 ({kind};
 diversity over {sizes.num_diversity_layouts} of the layouts).
 "As good": it lies within the margin on both sides ({margins}).
-"Better" or "worse": it excludes 0. "Undecided": neither. In all, a row is as good or better only if it is so in all
-three, and worse if it is worse in one and better in none.
+"Better" or "worse": not so, and it excludes 0. "Undecided": neither. In all, a row is as good or better only if it is
+so in all three, and worse if it is worse in one and better in none. Each interval is at 95 % by itself, and there are
+three for each of many rows: some of them exclude 0 by chance.
 
 {chr(10).join(comparison_table(differences))}
 

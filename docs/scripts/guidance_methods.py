@@ -254,7 +254,13 @@ def verdicts(stored: dict[str, object]) -> list[str]:
             cells.append("; ".join(f"{said} at {', '.join(at)}" for said, at in scales.items()))
         lines.append(f"| {name} | {' | '.join(cells)} |")
     told = ", ".join(f"{said} {number} times" for said, number in counts.items())
-    return [*lines, "", f"In these {sum(counts.values())} comparisons: {told}."]
+    return [
+        *lines,
+        "",
+        f"In these {sum(counts.values())} comparisons: {told}.",
+        "Each interval is at 95 % by itself: of so many comparisons some are decided by chance. The other",
+        f"{len(SCORES) - len(TOLD)} scores stand below; in some of those a method may be nearer to the truth.",
+    ]
 
 
 def page(stored: dict[str, object], sizes: Sizes) -> str:
@@ -270,6 +276,8 @@ def page(stored: dict[str, object], sizes: Sizes) -> str:
             cells = [*first, f"{row['control']:g}", *(number(row["less_control"][name]) for name in SCORES)]
             against.append(f"| {' | '.join(cells)} |")
     chosen = "; ".join(f"{name}: {one}" for name, one in stored["chosen"].items() if one)
+    known = methods(stored["num_steps"])
+    tried = "; ".join(f"{name}: {', '.join(of.variants)}" for name, of in known.items() if len(of.variants) > 1)
     margins = ", ".join(f"{label} {margin:g}" for label, margin in SCORES.values())
     return f"""# Guidance methods, measured
 
@@ -278,7 +286,8 @@ Written by `{COMMAND}`: the shipped `scenes-32` on
 {stored["num_steps"]} steps of DDIM (or of ancestral sampling, where the name says so); diversity from
 {sizes.samples_per_layout} samples of each of {sizes.num_diversity_layouts} layouts. The methods are those of
 `sdm_lite/guiders`. Chosen on {stored["num_choice_layouts"]} validation layouts, by FID at
-s = {" and ".join(f"{s:g}" for s in CHOICE_SCALES)}: {chosen}.
+s = {" and ".join(f"{s:g}" for s in CHOICE_SCALES)}: {chosen} ("none": no step is skipped).
+Tried were {tried}: where the last on its side was chosen, one beyond it may be better.
 All scores are by the Scenes judge, a small network of this package. Intervals: 95 % centred bootstrap over layouts; one
 network, trained once, so that nothing here says what another training run would do.
 
@@ -291,13 +300,14 @@ Is a method farther from the truth than its control, plain guidance of the same 
 Grey: plain guidance (of ancestral steps where the name says so), the control of every point straight above or below.
 Full points: decided, better or worse than that control; empty ones: as good, or undecided; a number: a point above the
 panel. Autoguidance goes beyond another network, so that its excess has another unit: its control is plain guidance of
-the same s, and no more.
+the same s, and no more. Its weak network is one, by the same recipe in 375 steps (the command that makes it stands in
+the script); neither its length nor its size was searched, so that its rows say nothing of a better one.
 
 **The control.** How far a method goes beyond the plain prediction, in units of the difference of its two predictions,
 is its excess: s - 1 for plain guidance. Beside each method stands plain guidance of the same mean excess over all steps
 and samples (to a twentieth). Differences are of the distance to the truth, layouts resampled once for both; "as
 good": within the margin on both sides; "better" or "worse": the interval excludes 0, and "better" is nearer to the
-truth, not higher. Margins, fixed before: {margins}.
+truth, not higher; what is within the margin is "as good" even so. Margins, fixed before: {margins}.
 
 {chr(10).join(against)}
 
