@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from sdm_lite.pictures import OKABE_ITO
 from sdm_lite.viz.alt import describe
 from sdm_lite.viz.style import FAINT, styled_axes
 from sdm_lite.viz.words import drawable
@@ -53,8 +54,10 @@ def plot_plane(
         for one, (x, y) in points.items():
             lows = [max(x[1], 0.02 * x[0]) if log_x else x[1], y[1]]
             reach = [[[one[0] - low], [one[2] - one[0]]] for one, low in zip((x, y), lows, strict=True)]
-            style = {"marker": "s", "color": "C1"} if one in marked else {"marker": "o", "color": "C0"}
-            axes.errorbar(x[0], y[0], xerr=reach[0], yerr=reach[1], elinewidth=0.8, markersize=5, alpha=0.8, **style)
+            # No "C1": a mark asks what that is when it is drawn, which may be outside of this style.
+            marker, color = ("s", OKABE_ITO[1]) if one in marked else ("o", OKABE_ITO[0])
+            style = {"marker": marker, "color": color, "elinewidth": 0.8, "markersize": 5, "alpha": 0.8}
+            axes.errorbar(x[0], y[0], xerr=reach[0], yerr=reach[1], **style)
         axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if log_x else "linear")
         axes.margins(y=0.15)
         if title is not None:

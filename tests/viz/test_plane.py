@@ -18,6 +18,8 @@ def test_a_plane_has_a_cross_for_each_point_and_the_point_to_hold_them_against()
     (axes,) = figure.axes
     places = {tuple(line.get_xydata()[0]) for line in axes.lines if len(line.get_xydata()) == 1}
     assert {(2.0, 0.5), (4.0, 0.0), (1.0, 0.9)} <= places and axes.get_xscale() == "log"
+    marks = {line.get_marker(): line.get_markerfacecolor() for line in axes.lines if line.get_marker() in ("o", "s")}
+    assert marks == {"o": viz.OKABE_ITO[0], "s": viz.OKABE_ITO[1]}, "colours of the style, whoever draws the figure"
     ends = [segment for one in axes.collections for segment in one.get_segments()]
     upright = [[end[1] for end in one] for one in ends if one[0][0] == one[1][0] == 2.0]
     assert np.allclose(sorted(upright[0]), (0.4, 0.8))
