@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 NEEDS = ("nothing", "layouts", "layouts and seeds")
-"""What the interval of a measurement must cover before it may decide: nothing where nothing is drawn at random."""
+"""What the interval of a measurement must cover before it may decide: nothing where nothing is drawn
+at random, or where a count goes by means and says so in its row."""
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Rule:
     """A quantity and the range in which the claim is true of it.
 
     The claim is reproduced if the whole interval lies in the range, contradicted if all of it lies outside, and
-    undecided otherwise; where nothing is drawn at random, the value itself decides.
+    undecided otherwise; where it needs no interval, the value itself decides.
 
     Attributes:
         quantity: what is measured, in words, its sign included: "FID of SDM less FID of concat".
