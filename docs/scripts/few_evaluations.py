@@ -13,21 +13,23 @@ at any time.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from sdm_lite import markdown
-from sdm_lite.checkpoints import Model, load_model, load_tensors, save_tensors
-from sdm_lite.evaluate import SampleSettings, Sizes, draw_groups, evaluate_images, layout_diversity, measure_truth
+from sdm_lite.checkpoints import Model, load_model, load_tensors
+from sdm_lite.command import run
+from sdm_lite.evaluate import SampleSettings, Sizes, draw_groups, measure_truth
+from sdm_lite.evaluate.kept import keep_samples, measure_kept
 from sdm_lite.evaluate.scene_scores import Statistic, statistics
 from sdm_lite.files import expanded, write_whole
-from sdm_lite.judge import Judge, load_judge
+from sdm_lite.judge import load_judge
 from sdm_lite.ledger.evidence import EVIDENCE_DIR, write_evidence
-from sdm_lite.metrics import bootstrap, centred_interval
+from sdm_lite.metrics import centred_bootstrap
 from sdm_lite.pictures import image_grid, png_bytes
 from sdm_lite.progress import progress
 from sdm_lite.sampling import sample_ddim
@@ -93,41 +95,25 @@ def draw(folder: Path, models: dict[str, Model], sizes: Sizes, num_slider: int) 
         print(f"{row.words}, s = {row.scale:g}", flush=True)
         samples_of = sizes.samples_of if whole else [1] * num_slider
         chosen = maps if whole else [part[:num_slider] for part in maps]
-        groups = draw_groups(models[row.who], *chosen, samples_of, settings_of(row), progress=progress)
-        several = sizes.num_diversity_layouts if whole else 0
-        tensors = {"first": torch.stack([group[0] for group in groups])}
-        if several:
-            tensors["several"] = torch.stack(groups[:several])
-        save_tensors(path, tensors, {"format": "sdm_lite samples 1"})
+        keep_samples(path, draw_groups(models[row.who], *chosen, samples_of, settings_of(row), progress=progress))
 
 
-def pictures(row: Row, folder: Path) -> dict[str, Tensor]:
-    """The pictures of a row; an error in one line if they are not there."""
+def drawn(row: Row, folder: Path) -> Path:
+    """The file of a row's pictures; an error in one line if it is not there."""
     if not (folder / row.file_name).exists():
         raise SystemExit(f"error: no {row.file_name} in {folder}: run it without --write first")
-    return load_tensors(folder / row.file_name)[0]
+    return folder / row.file_name
 
 
-def measured(row: Row, folder: Path, judge: Judge, truth: object) -> dict[str, Statistic]:
-    """A row's scores as functions of layouts."""
-    tensors = pictures(row, folder)
-    if len(tensors["first"]) != truth.sizes.num_layouts:
-        raise SystemExit(f"error: {folder / row.file_name} was drawn for {len(tensors['first'])} layouts: delete it")
-    images = evaluate_images(judge, tensors["first"][:, None], truth.sizes.layouts(32)[0])
-    return statistics(images, layout_diversity(judge, tensors["several"]), truth)
+def first_pictures(row: Row, folder: Path) -> Tensor:
+    """One picture of each layout, (L, 3, 32, 32)."""
+    return load_tensors(drawn(row, folder))[0]["first"]
 
 
-def told(of: object, num_layouts: int, num_resamples: int) -> dict[str, object]:
+def told(of: Callable[[Tensor], float], num_layouts: int, num_resamples: int) -> dict[str, object]:
     """A function of layouts on all of them, with its interval."""
-    value = of(torch.arange(num_layouts))
-    replicates = bootstrap(of, num_layouts, num_resamples=num_resamples)
-    return {"value": value, "interval": list(centred_interval(value, replicates, of=f"{num_layouts} layouts")[:2])}
-
-
-def apart(statistic: Statistic, i: Tensor) -> float:
-    """A score beside the truth's: a ratio to it, or what is above the floor."""
-    value, true = statistic.of(i)
-    return value / true if statistic.apart == "ratio" else value - true
+    value, interval = centred_bootstrap(of, num_layouts, of=f"{num_layouts} layouts", num_resamples=num_resamples)
+    return {"value": value, "interval": list(interval[:2])}
 
 
 def ratio(one: Statistic, other: Statistic, i: Tensor) -> float:
@@ -141,7 +127,7 @@ def to_teacher(row: Row, folder: Path) -> dict[str, float]:
     The median, and the share of pictures that became others: a mean would tell of those few alone.
     """
     teacher = TEACHER._replace(scale=row.scale)
-    difference = pictures(row, folder)["first"] - pictures(teacher, folder)["first"]
+    difference = first_pictures(row, folder) - first_pictures(teacher, folder)
     rms = difference.square().flatten(1).mean(1).sqrt()
     return {"median": rms.median().item(), "others": (rms > ANOTHER).double().mean().item()}
 
@@ -215,15 +201,15 @@ def main() -> None:
     judge = load_judge("judge-32")
     truth = measure_truth(judge, sizes, progress=progress)
     found = {
-        row: measured(row, folder, judge, truth) for row in progress([TEACHER, *STUDENT, *FEW], description="rows")
+        row: statistics(*measure_kept(drawn(row, folder), judge, truth), truth)
+        for row in progress([TEACHER, *STUDENT, *FEW], description="rows")
     }
     stored = {"rows": [], "num_slider": args.num_slider_layouts}
     for row, of in progress(found.items(), description="intervals"):
         asked = {"who": row.who, "num_steps": row.num_steps, "grid": row.grid, "words": row.words}
         of_ratio = partial(ratio, of["frechet"], found[TEACHER]["frechet"])
         scores = {
-            name: told(partial(apart, of[name]), of[name].num_layouts, args.num_resamples)
-            for name in ("frechet", *SCORES)
+            name: told(of[name].beside_truth, of[name].num_layouts, args.num_resamples) for name in ("frechet", *SCORES)
         }
         ratios = {"ratio": told(of_ratio, sizes.num_layouts, args.num_resamples), "to_teacher": to_teacher(row, folder)}
         stored["rows"].append(asked | ratios | scores)
@@ -247,9 +233,9 @@ def main() -> None:
 
 def plot(folder: Path, path: Path) -> None:
     """The first pictures of the teacher and of the student, a row of pictures each."""
-    rows = [pictures(row, folder)["first"][:10] for row in (TEACHER, *STUDENT)]
+    rows = [first_pictures(row, folder)[:10] for row in (TEACHER, *STUDENT)]
     write_whole(path, png_bytes(image_grid(rows, scale=3)))
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run(main))

@@ -18,21 +18,11 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
 from sdm_lite import markdown
-from sdm_lite.checkpoints import load_model, load_tensors, save_tensors
-from sdm_lite.evaluate import (
-    Measure,
-    SampleSettings,
-    Sizes,
-    Truth,
-    draw_groups,
-    evaluate_images,
-    layout_diversity,
-    measure_truth,
-    score,
-)
+from sdm_lite.checkpoints import load_model
+from sdm_lite.command import run
+from sdm_lite.evaluate import Measure, SampleSettings, Sizes, Truth, draw_groups, measure_truth, score
+from sdm_lite.evaluate.kept import keep_samples, measure_kept
 from sdm_lite.evaluate.scene_scores import Statistic, compare, statistics
 from sdm_lite.files import write_whole
 from sdm_lite.guidance import denoiser
@@ -109,7 +99,7 @@ class Scored(NamedTuple):
 
 def draw(folder: Path, sizes: Sizes) -> None:
     """Draw every row that is not in the folder yet."""
-    model, layouts, several = load_model("scenes-32"), sizes.layouts(32), sizes.num_diversity_layouts
+    model, layouts = load_model("scenes-32"), sizes.layouts(32)
     for row in rows():
         path = folder / row.file_name
         if path.exists():
@@ -123,23 +113,15 @@ def draw(folder: Path, sizes: Sizes) -> None:
             grid=TIME_GRIDS[row.grid],
         )
         start = time.perf_counter()
-        groups = draw_groups(model, *layouts, sizes.samples_of, settings, progress=progress)
-        tensors = {"first": torch.stack([group[0] for group in groups]), "several": torch.stack(groups[:several])}
-        save_tensors(path, tensors, {"format": "sdm_lite samples 1"})
+        keep_samples(path, draw_groups(model, *layouts, sizes.samples_of, settings, progress=progress))
         print(f"{row.words}: {sum(sizes.samples_of)} samples in {time.perf_counter() - start:.0f} s", flush=True)
 
 
 def measure(folder: Path, judge: Judge, truth: Truth, num_resamples: int) -> dict[Row, Scored]:
     """The rows whose pictures are there, read by the judge."""
-    sizes, found = truth.sizes, {}
-    label_maps, _ = sizes.layouts(32)
+    found = {}
     for row in progress([row for row in rows() if (folder / row.file_name).exists()], description="rows"):
-        tensors, _ = load_tensors(folder / row.file_name)
-        given = tensors["several"].shape[:2], len(tensors["first"])
-        if given != ((sizes.num_diversity_layouts, sizes.samples_per_layout), sizes.num_layouts):
-            raise SystemExit(f"error: {folder / row.file_name} was drawn for other sizes, {given}: delete it")
-        measured = evaluate_images(judge, tensors["first"][:, None], label_maps)
-        diversity = layout_diversity(judge, tensors["several"])
+        measured, diversity = measure_kept(folder / row.file_name, judge, truth)
         measures = score(measured, diversity, truth, num_resamples=num_resamples, num_exchanges=0)
         found[row] = Scored(statistics(measured, diversity, truth), measures)
     return found
@@ -343,4 +325,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run(main))

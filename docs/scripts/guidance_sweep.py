@@ -19,16 +19,10 @@ import numpy as np
 import torch
 
 from sdm_lite import markdown, metrics
-from sdm_lite.checkpoints import load_model, load_tensors, save_tensors
-from sdm_lite.evaluate import (
-    SampleSettings,
-    Sizes,
-    Truth,
-    draw_groups,
-    evaluate_images,
-    layout_diversity,
-    measure_truth,
-)
+from sdm_lite.checkpoints import load_model
+from sdm_lite.command import run
+from sdm_lite.evaluate import SampleSettings, Sizes, Truth, draw_groups, measure_truth
+from sdm_lite.evaluate.kept import keep_samples, measure_kept
 from sdm_lite.evaluate.scene_scores import Statistic, statistics
 from sdm_lite.files import expanded, write_whole
 from sdm_lite.judge import Judge, load_judge
@@ -73,30 +67,22 @@ class Row(NamedTuple):
 
 def draw(folder: Path, sizes: Sizes) -> None:
     """Draw every scale that is not in the folder yet."""
-    model, layouts, several = load_model("scenes-32"), sizes.layouts(32), sizes.num_diversity_layouts
+    model, layouts = load_model("scenes-32"), sizes.layouts(32)
     for scale in SCALES:
         path = folder / f"s{scale:g}.safetensors"
         if path.exists():
             continue
         print(f"s = {scale:g}", flush=True)
         settings = SampleSettings(scale, NUM_STEPS, sample_dpmpp_2m)
-        groups = draw_groups(model, *layouts, sizes.samples_of, settings, progress=progress)
-        tensors = {"first": torch.stack([group[0] for group in groups]), "several": torch.stack(groups[:several])}
-        save_tensors(path, tensors, {"format": "sdm_lite samples 1"})
+        keep_samples(path, draw_groups(model, *layouts, sizes.samples_of, settings, progress=progress))
 
 
 def measure(folder: Path, judge: Judge, truth: Truth, num_resamples: int) -> dict[float, Row]:
     """Every scale, read by the judge."""
-    sizes, found = truth.sizes, {}
-    label_maps, _ = sizes.layouts(32)
+    found = {}
     for scale in progress(SCALES, description="scales"):
-        path = folder / f"s{scale:g}.safetensors"
-        tensors, _ = load_tensors(path)
-        given = tensors["several"].shape[:2], len(tensors["first"])
-        if given != ((sizes.num_diversity_layouts, sizes.samples_per_layout), sizes.num_layouts):
-            raise SystemExit(f"error: {path} was drawn for other sizes, {given}: delete it")
-        measured = evaluate_images(judge, tensors["first"][:, None], label_maps)
-        of = statistics(measured, layout_diversity(judge, tensors["several"]), truth)
+        measured, diversity = measure_kept(folder / f"s{scale:g}.safetensors", judge, truth)
+        of = statistics(measured, diversity, truth)
         scores = {name: with_resamples(of[name], num_resamples) for name in SCORES}
         found[scale] = Row(scores, neighbourhoods(truth.reference.features[:, 0], measured.features[:, 0]))
     return found
@@ -302,4 +288,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run(main))

@@ -28,9 +28,10 @@ from typing import NamedTuple
 import torch
 
 from sdm_lite import markdown
-from sdm_lite.checkpoints import Model, save_model, save_tensors
+from sdm_lite.checkpoints import Model, save_model
 from sdm_lite.diffusion import DiffusionConfig, GaussianDiffusion
 from sdm_lite.evaluate import SampleSettings, Sizes, Truth, evaluate_model, measure_truth
+from sdm_lite.evaluate.kept import keep_samples
 from sdm_lite.evaluate.measures import scores_json
 from sdm_lite.files import write_whole
 from sdm_lite.judge import Judge, load_judge
@@ -169,8 +170,7 @@ def measure_one(job: Job) -> str:
     save_model(path.with_suffix(".safetensors"), trained.model.unet, trained.process)
 
     def keep(groups: list[torch.Tensor]) -> None:
-        tensors = {"first": torch.stack([group[0] for group in groups])}
-        save_tensors(path.with_suffix(".samples.safetensors"), tensors, {"format": "sdm_lite samples 1"})
+        keep_samples(path.with_suffix(".samples.safetensors"), [group[:1] for group in groups])
 
     scores = evaluate_model(trained.model, judge, SETTINGS, SIZES, truth=truth, keep=keep)
     trial = {"num_steps": trained.num_steps, "num_training": trained.num_images, "seconds": trained.seconds}

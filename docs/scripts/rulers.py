@@ -144,7 +144,7 @@ def measure_samples(folder: Path, samples: Path, judge: Judge, truth: Truth) -> 
         found = statistics(generated, layout_diversity(judge, several), truth)
         row = errors(generated) | mixtures(torch.stack([group[0] for group in groups]), label_maps)
         for key in ("edge_sharpness", "miou_edges", "miou_inside", "miou", "frechet_within", "kernel_within"):
-            row[key] = with_interval(apart(found[key]), truth.sizes.num_layouts)
+            row[key] = with_interval(found[key].beside_truth, truth.sizes.num_layouts)
         write_whole(path, to_json(row, indent=1))
         print(f"{name}: measured", flush=True)
     scenes = Scenes(32, length=truth.sizes.num_layouts, seed=truth.sizes.scenes_seed)
@@ -164,21 +164,10 @@ def errors(of: Measurements) -> dict[str, list[float]]:
     return {key: with_interval(error(confusion), len(confusion)) for key, confusion in parts.items()}
 
 
-def apart(statistic: Statistic) -> Callable[[Tensor], float]:
-    """A score against the truth's: its ratio, or its difference."""
-
-    def of(i: Tensor) -> float:
-        value, true = statistic.of(i)
-        return value / true if statistic.apart == "ratio" else value - true
-
-    return of
-
-
 def with_interval(statistic: Callable[[Tensor], float], num_layouts: int) -> list[float]:
     """[value, low, high], centred bootstrap over layouts."""
-    value = statistic(torch.arange(num_layouts))
-    replicates = metrics.bootstrap(statistic, num_layouts, num_resamples=NUM_RESAMPLES)
-    return [value, *metrics.centred_interval(value, replicates, of="layouts")[:2]]
+    value, interval = metrics.centred_bootstrap(statistic, num_layouts, of="layouts", num_resamples=NUM_RESAMPLES)
+    return [value, *interval[:2]]
 
 
 # Writing.

@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from sdm_lite.checkpoints import Model, load_facts, load_model, save_tensors
+from sdm_lite.checkpoints import Model, load_facts, load_model
 from sdm_lite.command import check_device, check_packages, default_device, run
 from sdm_lite.datasets import DATASETS, Photographs
 from sdm_lite.datasets.options import add_treatment, open_asked
 from sdm_lite.evaluate.drawing import SAMPLER_WORDS, SampleSettings, guidance_scale_of, usual_steps
 from sdm_lite.evaluate.folders import command as folders
+from sdm_lite.evaluate.kept import keep_samples
 from sdm_lite.evaluate.measures import Scores, format_scores, scores_json
 from sdm_lite.evaluate.photographs import MoreMeasures, PhotographSizes, evaluate_photographs
 from sdm_lite.evaluate.photographs.seen import nearest_measures, read_seen
@@ -325,10 +325,8 @@ def _check_not_trained_on(model: str, facts: dict[str, object], scenes_seed: int
 
 
 def _keep(path: Path, groups: list[Tensor]) -> None:
-    """Write samples: the first of every layout, then all of those layouts that have several."""
-    several = [group for group in groups if len(group) > 1]
-    tensors = {"first": torch.stack([group[0] for group in groups]), "several": torch.stack(several)}
-    save_tensors(path, tensors, {"format": "sdm_lite samples 1"})
+    """Keep samples, and say so."""
+    keep_samples(path, groups)
     print(f"wrote {path}, samples (L, 3, H, W) and (layouts, N, 3, H, W) in [-1, 1]")
 
 

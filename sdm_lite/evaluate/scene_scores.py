@@ -106,6 +106,11 @@ class Statistic(NamedTuple):
     truth_name: str = "the same of true pictures"
     apart: str = "difference"
 
+    def beside_truth(self, i: Tensor) -> float:
+        """Samples against true pictures, on layouts i: their ratio where that tells them apart, else the difference."""
+        value, true = self.of(i)
+        return value / true if self.apart == "ratio" else value - true
+
 
 def statistics(generated: Measurements, diversity: Tensor, truth: Truth) -> dict[str, Statistic]:
     """All scores of measured samples next to measured true pictures of the same layouts.
@@ -283,16 +288,15 @@ def compare(one: Statistic, other: Statistic, *, num_resamples: int = 1000) -> M
     def difference(i: Tensor) -> float:
         return _deviation(one, i) - _deviation(other, i)
 
-    value = difference(torch.arange(one.num_layouts, device="cpu"))
-    replicates = metrics.bootstrap(difference, one.num_layouts, num_resamples=num_resamples)
     of = f"{one.num_layouts} {COVERED}, resampled once for both"
-    return Measure(f"{one.name}: one less the other", value, metrics.centred_interval(value, replicates, of=of))
+    value, interval = metrics.centred_bootstrap(difference, one.num_layouts, of=of, num_resamples=num_resamples)
+    return Measure(f"{one.name}: one less the other", value, interval)
 
 
 def _deviation(statistic: Statistic, i: Tensor) -> float:
     """How far samples are from the truth, on some layouts."""
-    value, true = statistic.of(i)
-    return abs(value / true - 1) if statistic.apart == "ratio" else value - true
+    beside = statistic.beside_truth(i)
+    return abs(beside - 1) if statistic.apart == "ratio" else beside
 
 
 # The statistics.

@@ -14,7 +14,14 @@ from sdm_lite.metrics.frechet import (
     frechet_distance_of_moments,
     moments_of_sums,
 )
-from sdm_lite.metrics.intervals import Interval, bootstrap, bootstrap_interval, centred_interval, verdict
+from sdm_lite.metrics.intervals import (
+    Interval,
+    bootstrap,
+    bootstrap_interval,
+    centred_bootstrap,
+    centred_interval,
+    verdict,
+)
 from sdm_lite.metrics.kernel import kernel_distance, kernel_distance_of_groups
 from sdm_lite.metrics.kernel_pairs import kernel_distance_of_pairs, pair_kernel
 from sdm_lite.metrics.neighbours import Neighbourhoods, neighbourhoods
@@ -29,6 +36,7 @@ __all__ = [
     "Neighbourhoods",
     "bootstrap",
     "bootstrap_interval",
+    "centred_bootstrap",
     "centred_interval",
     "confusion_matrix",
     "edge_mixtures",

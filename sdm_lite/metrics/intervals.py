@@ -103,6 +103,29 @@ def centred_interval(value: float, replicates: np.ndarray, *, of: str, level: fl
     return Interval(float(value + low), float(value + high), f"{100 * level:g} % centred bootstrap over {of}")
 
 
+def centred_bootstrap(
+    statistic: Callable[[Tensor], float], num_items: int, *, of: str, num_resamples: int = 1000, seed: int = 0
+) -> tuple[float, Interval]:
+    """A statistic of all items and its 95 % interval: `bootstrap`, then `centred_interval`.
+
+    Args:
+        statistic: indices of items, (N,) int64 -> a number.
+        num_items: N.
+        of: what is resampled and so what the interval covers, for its kind.
+        num_resamples: R.
+        seed: of the resampling.
+
+    Returns:
+        The value, and "95 % centred bootstrap over OF".
+
+    Raises:
+        ValueError: if there are no items or no resamples.
+    """
+    replicates = bootstrap(statistic, num_items, num_resamples=num_resamples, seed=seed)
+    value = statistic(torch.arange(num_items, device="cpu"))
+    return value, centred_interval(value, replicates, of=of)
+
+
 def verdict(difference: Interval, margin: float) -> str:
     """What an interval of "this less that" allows to be said, where less is better. Schuirmann (1987) for "as good".
 

@@ -47,6 +47,16 @@ def test_a_perfect_model_scores_as_the_truth():
     assert scores["diversity"].yardstick.interval.kind.startswith("95 % centred bootstrap over 50 layouts")
 
 
+def test_a_statistic_beside_the_truth_is_what_its_measure_says():
+    truth = imaginary_truth()
+    made, diversity = measurements(300, 1, 2, shift=0.5, right=0.8), 0.7 * truth.diversity
+    scores = evaluate.score(made, diversity, truth, num_resamples=2, num_exchanges=0)
+    for name, statistic in statistics(made, diversity, truth).items():
+        apart = scores[name].ratio or scores[name].difference or scores[name]
+        assert statistic.beside_truth(torch.arange(statistic.num_layouts)) == apart.value, name
+    assert scores["miou"].ratio and scores["frechet"].difference and not scores["kernel_within"].difference
+
+
 def test_faults_show_where_they_are():
     truth = imaginary_truth()
     good = measurements(300, 1, 2)

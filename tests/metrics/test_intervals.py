@@ -44,6 +44,18 @@ def test_bootstrap_is_reproducible_and_rejects_nonsense():
         metrics.bootstrap(lambda i: 0.0, 0)
 
 
+def test_centred_bootstrap_is_the_value_of_all_items_with_the_spread_of_resamples_about_it():
+    values = torch.randn(50, generator=torch.Generator().manual_seed(2))
+
+    def largest(i):  # which resampling can only lower
+        return values[i].max().item()
+
+    value, interval = metrics.centred_bootstrap(largest, 50, of="50 layouts", num_resamples=200, seed=4)
+    replicates = metrics.bootstrap(largest, 50, num_resamples=200, seed=4)
+    assert value == values.max().item() > replicates.mean()
+    assert interval == metrics.centred_interval(value, replicates, of="50 layouts")
+
+
 def test_a_resample_is_as_many_of_the_items_and_all_statistics_see_the_same():
     seen = []
 
