@@ -12,12 +12,12 @@ at any time.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from layout_options import layout_parser, sizes_of
 from torch import Tensor
 
 from sdm_lite import markdown
@@ -180,21 +180,13 @@ Top to bottom: the teacher's {TEACHER_STEPS} steps, then the student's {", ".joi
 
 def main() -> None:
     """Draw what is missing, measure, and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = layout_parser(__doc__, output="runs/few_evaluations")
     parser.add_argument("student", help="a shipped name, or a file that sdm_lite.distill wrote")
     parser.add_argument("--teacher", default="scenes-32", help="that it was distilled from (default scenes-32)")
-    parser.add_argument("--output", default="runs/few_evaluations", help="pictures are kept here")
-    parser.add_argument("--num-layouts", type=int, default=512, help="test layouts (default 512)")
-    parser.add_argument("--num-diversity-layouts", type=int, default=128, help="of them for diversity (default 128)")
     parser.add_argument("--num-slider-layouts", type=int, default=64, help="at other scales (default 64)")
-    parser.add_argument("--samples-per-layout", type=int, default=2, help="for diversity (default 2)")
-    parser.add_argument("--num-resamples", type=int, default=400, help="of the bootstrap (default 400)")
     parser.add_argument("--evidence", default=EVIDENCE_DIR, help="folder of the stored run")
-    parser.add_argument("--write", action="store_true", help="draw nothing, write what is there")
     args = parser.parse_args()
-    folder, several = expanded(args.output), {"samples_per_layout": args.samples_per_layout}
-    sizes = Sizes(args.num_layouts, num_diversity_layouts=args.num_diversity_layouts, **several)
-    sizes.check()
+    folder, sizes = expanded(args.output), sizes_of(args)
     models = {"student": load_model(args.student), "teacher": load_model(args.teacher)}
     if not args.write:
         draw(folder, models, sizes, args.num_slider_layouts)

@@ -12,11 +12,12 @@ is measured and are not drawn again, so it can be stopped at any time.
 
 from __future__ import annotations
 
-import argparse
 import time
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+
+from layout_options import layout_parser, sizes_of
 
 from sdm_lite import markdown
 from sdm_lite.checkpoints import load_model
@@ -24,7 +25,7 @@ from sdm_lite.command import run
 from sdm_lite.evaluate import Measure, SampleSettings, Sizes, Truth, draw_groups, measure_truth, score
 from sdm_lite.evaluate.kept import keep_samples, measure_kept
 from sdm_lite.evaluate.scene_scores import Statistic, compare, statistics
-from sdm_lite.files import write_whole
+from sdm_lite.files import expanded, write_whole
 from sdm_lite.guidance import denoiser
 from sdm_lite.guiders import dynamic_thresholding, guided
 from sdm_lite.judge import Judge, load_judge
@@ -301,26 +302,15 @@ network, trained once: what holds of its samplers need not hold of another's.
 
 def main() -> None:
     """Draw what is missing, measure, and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=Path("runs/few_steps"), help="pictures are kept here")
-    parser.add_argument("--num-layouts", type=int, default=512, help="test layouts (default 512)")
-    parser.add_argument("--num-diversity-layouts", type=int, default=128, help="of them for diversity (default 128)")
-    parser.add_argument("--samples-per-layout", type=int, default=2, help="for diversity (default 2)")
-    parser.add_argument("--num-resamples", type=int, default=400, help="of the bootstrap (default 400)")
-    parser.add_argument("--write", action="store_true", help="draw nothing, write what is there")
+    parser = layout_parser(__doc__, output="runs/few_steps")
     args = parser.parse_args()
-    sizes = Sizes(
-        args.num_layouts,
-        samples_per_layout=args.samples_per_layout,
-        num_diversity_layouts=args.num_diversity_layouts,
-    )
-    sizes.check()
+    folder, sizes = expanded(args.output), sizes_of(args)
     if not args.write:
-        draw(args.output, sizes)
-    if not any((args.output / row.file_name).exists() for row in rows() if row.sampler == "ancestral"):
-        raise SystemExit(f"error: no rows of ancestral sampling in {args.output}: run it without --write first")
+        draw(folder, sizes)
+    if not any((folder / row.file_name).exists() for row in rows() if row.sampler == "ancestral"):
+        raise SystemExit(f"error: no rows of ancestral sampling in {folder}: run it without --write first")
     judge = load_judge("judge-32")
-    found = measure(args.output, judge, measure_truth(judge, sizes, progress=progress), args.num_resamples)
+    found = measure(folder, judge, measure_truth(judge, sizes, progress=progress), args.num_resamples)
     write(found, sizes, args.num_resamples)
 
 

@@ -11,12 +11,12 @@ at any time.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from layout_options import layout_parser, sizes_of
 
 from sdm_lite import markdown, metrics
 from sdm_lite.checkpoints import load_model
@@ -246,22 +246,10 @@ def plot(stored: dict[str, object], path: Path) -> None:
 
 def main() -> None:
     """Draw what is missing, measure, and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", default="runs/guidance_sweep", help="pictures are kept here")
-    parser.add_argument("--num-layouts", type=int, default=512, help="test layouts (default 512)")
-    parser.add_argument("--num-diversity-layouts", type=int, default=256, help="of them for diversity (default 256)")
-    parser.add_argument("--samples-per-layout", type=int, default=4, help="for diversity (default 4)")
-    parser.add_argument("--num-resamples", type=int, default=400, help="of the bootstrap (default 400)")
+    parser = layout_parser(__doc__, output="runs/guidance_sweep", num_diversity_layouts=256, samples_per_layout=4)
     parser.add_argument("--evidence", default=EVIDENCE_DIR, help="folder of the stored run")
-    parser.add_argument("--write", action="store_true", help="draw nothing, write what is there")
     args = parser.parse_args()
-    folder = expanded(args.output)
-    sizes = Sizes(
-        args.num_layouts,
-        samples_per_layout=args.samples_per_layout,
-        num_diversity_layouts=args.num_diversity_layouts,
-    )
-    sizes.check()
+    folder, sizes = expanded(args.output), sizes_of(args)
     if not args.write:
         draw(folder, sizes)
     missing = [f"s{scale:g}" for scale in SCALES if not (folder / f"s{scale:g}.safetensors").exists()]

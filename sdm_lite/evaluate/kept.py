@@ -8,7 +8,7 @@ Shapes: L layouts, D of them with N samples, H x W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -21,13 +21,14 @@ from sdm_lite.evaluate.scenes import evaluate_images, layout_diversity
 from sdm_lite.judge.network import Judge
 
 
-def keep_samples(path: Path, groups: Sequence[Tensor]) -> None:
+def keep_samples(path: Path, groups: Sequence[Tensor], *, more: Mapping[str, Tensor] | None = None) -> None:
     """Write samples.
 
     Args:
         path: of the file, .safetensors.
         groups: from `draw_groups`, a (N, 3, H, W) in [-1, 1] for each of L layouts; N is 1 of layouts that only the
             first sample is asked of.
+        more: what else was found in drawing, kept under these names.
 
     The file has "first", (L, 3, H, W), the first sample of each layout, and "several", (D, N, 3, H, W), all samples of
     those layouts that have more than one, where there are such layouts.
@@ -36,7 +37,7 @@ def keep_samples(path: Path, groups: Sequence[Tensor]) -> None:
     several = [group for group in groups if len(group) > 1]
     if several:
         tensors["several"] = torch.stack(several)
-    save_tensors(path, tensors, {"format": "sdm_lite samples 1"})
+    save_tensors(path, {**tensors, **(more or {})}, {"format": "sdm_lite samples 1"})
 
 
 def measure_kept(path: Path, judge: Judge, truth: Truth) -> tuple[Measurements, Tensor]:

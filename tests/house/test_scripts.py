@@ -37,6 +37,7 @@ def loaded(monkeypatch, tmp_path):
     """A script as a module that writes into an empty folder, some of its names replaced."""
     (tmp_path / "images").mkdir()
     monkeypatch.setenv("SDM_LITE_STATIC", "1")
+    monkeypatch.syspath_prepend(SCRIPTS)  # as for `python docs/scripts/NAME.py`
 
     def load(name, **others):
         spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
