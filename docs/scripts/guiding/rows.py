@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from guiding.methods import PLAIN, PLAIN_ANCESTRAL, methods
 
+from guiding.methods import PLAIN, PLAIN_ANCESTRAL, methods
 from sdm_lite.checkpoints import load_model, load_tensors
 from sdm_lite.evaluate import SampleSettings, Sizes, draw_groups
 from sdm_lite.evaluate.kept import keep_samples
