@@ -12,11 +12,12 @@ at any time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from fresh_layouts import FIRST_SEED, distances, fresh_maps, fresh_sizes, fresh_truths, mean_ratio
 from layout_options import layout_parser, sizes_of
 from torch import Tensor
 
@@ -42,6 +43,7 @@ SCALE = 1.5  # where everything is measured
 OTHER_SCALES = (1.0, 2.0, 3.0)  # where pictures are held against the teacher's alone: does the student read its input?
 # The targets, fixed before the first student was trained: its FID over the teacher's, by number of evaluations.
 TARGETS = {4: 1.2, 2: 1.5}
+FRESH = "fresh"  # the folder of the pictures of fresh layouts
 ANOTHER = 0.2  # root mean square from which a picture counts as another one: two samples of a map differ by about 0.65
 SCORES = {
     "miou": "mIoU ratio",
@@ -98,6 +100,16 @@ def draw(folder: Path, models: dict[str, Model], sizes: Sizes, num_slider: int) 
         keep_samples(path, draw_groups(models[row.who], *chosen, samples_of, settings_of(row), progress=progress))
 
 
+def draw_fresh(folder: Path, models: dict[str, Model], of: Sequence[Sizes]) -> None:
+    """The same of the fresh layouts, one picture each, of the rows whose ratio they are for."""
+    maps = fresh_maps(of, 32)
+    for row in (TEACHER, *STUDENT):
+        if not (path := folder / FRESH / row.file_name).exists():
+            print(f"{row.words}, fresh layouts", flush=True)
+            groups = draw_groups(models[row.who], *maps, [1] * len(maps[0]), settings_of(row), progress=progress)
+            keep_samples(path, groups)
+
+
 def drawn(row: Row, folder: Path) -> Path:
     """The file of a row's pictures; an error in one line if it is not there."""
     if not (folder / row.file_name).exists():
@@ -132,9 +144,9 @@ def to_teacher(row: Row, folder: Path) -> dict[str, float]:
     return {"median": rms.median().item(), "others": (rms > ANOTHER).double().mean().item()}
 
 
-def verdict(row: dict[str, object]) -> str:
+def verdict(row: Mapping[str, object], of: str = "ratio") -> str:
     """Whether a student's ratio to its teacher is within the target, by its whole interval."""
-    target, (low, high) = TARGETS.get(row["num_steps"]), row["ratio"]["interval"]
+    target, (low, high) = TARGETS.get(row["num_steps"]), row[of]["interval"]
     if row["who"] != "student" or target is None:
         return ""
     return f"within {target:g}" if high <= target else f"not within {target:g}" if low > target else "undecided"
@@ -153,6 +165,17 @@ def page(stored: dict[str, object], sizes: Sizes) -> str:
         [scale, *(f"{one['median']:.3f} ({one['others']:.0%})" for one in values)]
         for scale, values in stored["slider"].items()
     ]
+    fresh = [
+        [
+            row["words"],
+            markdown.number(row["fresh"]["value"], row["fresh"]["interval"]),
+            verdict(row, "fresh"),
+            ", ".join(f"{one:.2f}" for one in row["fresh"]["sets"]),
+        ]
+        for row in stored["rows"]
+        if "fresh" in row
+    ]
+    fresh_heads = ["drawn by, evaluations", "FID over the teacher's, mean over the sets", "target", "each set's"]
     return f"""# Four evaluations, two, one
 
 Written by `{COMMAND}`: a student of `python -m sdm_lite.distill` and its
@@ -165,6 +188,16 @@ both. 95 % centred bootstrap over layouts; one teacher, one student. A student t
 missed is measured on the same layouts: of several, one may meet a target by chance.
 
 {chr(10).join(markdown.table(heads, rows))}
+
+## On layouts that no student was scored on
+
+{stored["num_fresh_sets"]} further sets of {sizes.num_layouts} layouts each, Scenes(seed={FIRST_SEED}) and on.
+The rule is the same, the interval is Student's t over the sets, 95 %: layouts and noise, one teacher, one student. Both
+were fixed before the student in `data/` was measured.
+
+{chr(10).join(markdown.table(fresh_heads, fresh))}
+
+## Beside the teacher's own pictures
 
 Beside the scores: the root mean squared difference of a picture from the teacher's of {TEACHER_STEPS} steps, from the
 same noise, its median over pictures, and how many pictures became others (above {ANOTHER:g}). The same at other scales,
@@ -184,19 +217,26 @@ def main() -> None:
     parser.add_argument("student", help="a shipped name, or a file that sdm_lite.distill wrote")
     parser.add_argument("--teacher", default="scenes-32", help="that it was distilled from (default scenes-32)")
     parser.add_argument("--num-slider-layouts", type=int, default=64, help="at other scales (default 64)")
+    parser.add_argument("--num-fresh-sets", type=int, default=8, help="of further layouts, at least 2 (default 8)")
     parser.add_argument("--evidence", default=EVIDENCE_DIR, help="folder of the stored run")
     args = parser.parse_args()
     folder, sizes = expanded(args.output), sizes_of(args)
+    if args.num_fresh_sets < 2:
+        parser.error(f"--num-fresh-sets must be at least 2, got {args.num_fresh_sets}")
     models = {"student": load_model(args.student), "teacher": load_model(args.teacher)}
+    fresh = fresh_sizes(sizes, args.num_fresh_sets)
     if not args.write:
         draw(folder, models, sizes, args.num_slider_layouts)
+        draw_fresh(folder, models, fresh)
     judge = load_judge("judge-32")
     truth = measure_truth(judge, sizes, progress=progress)
     found = {
         row: statistics(*measure_kept(drawn(row, folder), judge, truth), truth)
         for row in progress([TEACHER, *STUDENT, *FEW], description="rows")
     }
-    stored = {"rows": [], "num_slider": args.num_slider_layouts}
+    truths = fresh_truths(judge, fresh)
+    of_sets = {row: list(distances(first_pictures(row, folder / FRESH), judge, truths)) for row in (TEACHER, *STUDENT)}
+    stored = {"rows": [], "num_slider": args.num_slider_layouts, "num_fresh_sets": args.num_fresh_sets}
     for row, of in progress(found.items(), description="intervals"):
         asked = {"who": row.who, "num_steps": row.num_steps, "grid": row.grid, "words": row.words}
         of_ratio = partial(ratio, of["frechet"], found[TEACHER]["frechet"])
@@ -204,6 +244,8 @@ def main() -> None:
             name: told(of[name].beside_truth, of[name].num_layouts, args.num_resamples) for name in ("frechet", *SCORES)
         }
         ratios = {"ratio": told(of_ratio, sizes.num_layouts, args.num_resamples), "to_teacher": to_teacher(row, folder)}
+        if row.who == "student":
+            ratios["fresh"] = mean_ratio(of_sets[row], of_sets[TEACHER])
         stored["rows"].append(asked | ratios | scores)
     stored["slider"] = {
         f"{scale:g}": [to_teacher(row._replace(scale=scale), folder) for row in STUDENT] for scale in OTHER_SCALES

@@ -98,8 +98,8 @@ def test_few_evaluations(loaded, tmp_path, monkeypatch):
     untrained = Student(teacher.unet.config)
     untrained.load_state_dict(teacher.unet.state_dict(), strict=False)
     save_model(student, untrained, DiffusionConfig("cosine", 1000, "v"))
-    sizes = "--num-layouts 6 --num-diversity-layouts 2 --num-slider-layouts 2 --num-resamples 4".split()
-    options = [str(student), *sizes, "--output", str(tmp_path / "drawn"), "--evidence", str(tmp_path)]
+    sizes = "--num-layouts 6 --num-diversity-layouts 2 --num-slider-layouts 2 --num-resamples 4 --num-fresh-sets 2"
+    options = [str(student), *sizes.split(), "--output", str(tmp_path / "drawn"), "--evidence", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", ["few_evaluations.py", *options])
     script.main()
     page, stored = (tmp_path / "few_evaluations.md").read_text(), read_evidence("few_evaluations", folder=tmp_path)
@@ -109,13 +109,32 @@ def test_few_evaluations(loaded, tmp_path, monkeypatch):
     assert itself["to_teacher"] == {"median": 0.0, "others": 0.0}
     four, one = (rows[f"teacher, {n}, landings"]["to_teacher"] for n in (4, 1))
     assert 0.01 < four["median"] < one["median"] and one["others"] == 1
-    assert page.count("\n| student, ") == 3 and page.count("\n| teacher, ") == 9
+    assert page.count("\n| student, ") == 2 * 3 and page.count("\n| teacher, ") == 9
+    ratios = [rows[f"student, {n}"]["fresh"] for n in (4, 2, 1)]
+    assert all(len(one["sets"]) == 2 and sum(one["sets"]) / 2 == pytest.approx(one["value"]) for one in ratios)
+    assert not any("fresh" in row for words, row in rows.items() if "teacher" in words)
     assert script.verdict({"who": "student", "num_steps": 4, "ratio": {"interval": [1.0, 1.1]}}) == "within 1.2"
     assert (tmp_path / "images" / "few_evaluations.png").exists()
     next((tmp_path / "drawn").glob("student-4-*")).unlink()
     monkeypatch.setattr(sys, "argv", ["few_evaluations.py", *options, "--write"])
     with pytest.raises(SystemExit, match="no student-4-landings"):
         script.main()
+
+
+def test_fresh_layouts_give_a_ratio_for_each_set_and_student_s_interval_of_their_mean(loaded):
+    script = loaded("fresh_layouts")
+    found = script.mean_ratio([1.0, 3.0, 6.0], [1.0, 2.0, 3.0])
+    assert found["sets"] == [1.0, 1.5, 2.0] and found["value"] == 1.5
+    half = 4.3027 * 0.5 / 3**0.5  # t of two degrees of freedom
+    assert found["interval"] == pytest.approx([1.5 - half, 1.5 + half], rel=1e-3)
+    sets = script.fresh_sizes(Sizes(3, num_renders=2, num_diversity_layouts=1, samples_per_layout=2), 2)
+    label_maps, _ = script.fresh_maps(sets, 32)
+    assert len({one.numpy().tobytes() for one in label_maps}) == 6, "no layout twice"
+    judge = load_judge("judge-32")
+    truths = script.fresh_truths(judge, sets)
+    true = torch.stack([Scenes(32, length=3, seed=one.scenes_seed).render(i, 9) for one in sets for i in range(3)])
+    found = list(script.distances(torch.cat([true[:3], torch.zeros_like(true[3:])]), judge, truths))
+    assert found[1] > 10 * found[0] > 0, "the second set alone is grey"
 
 
 def test_guidance_sweep(loaded, tmp_path, monkeypatch):
