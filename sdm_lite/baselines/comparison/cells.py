@@ -165,6 +165,32 @@ def no_worse(sdm: Cell, gans: Sequence[Cell], output: Path) -> list[str] | None:
     return found
 
 
+def count_no_worse(sdm: Cell, gans: Sequence[Cell], output: Path) -> Found | None:
+    """How many GANs `no_worse` has, with percentiles of that count over resamples; None if a run is missing.
+
+    In a resample layouts are drawn once for all systems, as everywhere, and training seeds for each system by itself,
+    with replacement (Efron & Tibshirani 1993). A count takes few values: an interval centred on it would hold numbers
+    that are no counts. Three seeds that are drawn from three scatter less than three new ones would.
+    """
+    found = no_worse(sdm, gans, output)
+    if found is None:
+        return None
+    generator = np.random.default_rng(0)
+    readings = [cell.readings(output) for cell in (sdm, *gans)]
+    of_each = []
+    for one in readings:
+        scores = np.stack([[one[seed][score].replicates for seed in one] for score in ("frechet", "diversity")])
+        seeds = generator.integers(len(one), size=scores.shape[1:])  # (S, R)
+        of_each.append(np.take_along_axis(scores, seeds[None], axis=1).mean(axis=1))  # (2, R)
+    (fid, diversity), *others = of_each
+    counts = np.sum([(theirs[0] <= fid) & (theirs[1] >= diversity) for theirs in others], axis=0)  # (R,)
+    low, high = np.quantile(counts, [0.025, 0.975], method="inverted_cdf")
+    num_layouts = next(iter(readings[0].values()))["frechet"].num_layouts
+    seeds = min(map(len, readings))
+    interval = Interval(float(low), float(high), f"95 % of resamples of {num_layouts} layouts and {seeds} seeds")
+    return Found(len(found), interval, LAYOUTS_AND_SEEDS if seeds > 1 else LAYOUTS, (), num_layouts)
+
+
 def sdm_cell(size: int, scale: float, length: str = LESSON) -> Cell:
     """SDM's row."""
     return Cell(size, SDM, length, True, scale)

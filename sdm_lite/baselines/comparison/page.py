@@ -123,11 +123,17 @@ def sentences(table: Json, titles: Mapping[str, str]) -> Iterator[str]:
             which = f" ({', '.join(titles[one] for one in found)})" if found else ""
             yield (
                 f"GANs with an FID as low as that of SDM at s = {scale} and a diversity as high, by the means of the "
-                f"rows: {len(found)}{which}."
+                f"rows: {len(found)}{which}; over resamples {counted(table['count_of_both'][scale])}."
             )
             for one in found:
                 fid, diversity = (number(table["less_each"][scale][one][score]) for score in ("frechet", "diversity"))
                 yield f"SDM less {titles[one]}: FID {fid}, diversity {diversity}."
+
+
+def counted(found: Json) -> str:
+    """The percentiles of a count, and over what."""
+    low, high = (f"{one:g}" for one in found["interval"])
+    return f"of {found['over']} {low if low == high else f'{low} to {high}'} (95 % of them)"
 
 
 def steps_taken(stored: Json) -> str:

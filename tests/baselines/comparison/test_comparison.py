@@ -226,6 +226,26 @@ def test_claims_are_the_ledgers_quantities_of_both_tables(folder):
     ] == 1
 
 
+def test_a_count_has_the_percentiles_of_counts_over_resamples_of_layouts_and_seeds(folder):
+    sdm, others = sdm_cell(32, 1.5), gans()[-2:]
+    assert cells.count_no_worse(sdm, others, folder)[:2] == (0, (0, 0, "95 % of resamples of 8 layouts and 3 seeds"))
+    for seed in SEEDS:  # as good as SDM by its mean, and in half of the resamples of layouts
+        noise = np.tile([0.5, -0.5], RESAMPLES // 2)
+        made_up(folder, "inade", seed, {"frechet": 1.4, "diversity": 2.0}, noise=noise)
+    found = cells.count_no_worse(sdm, others, folder)
+    assert (found.value, *found.interval[:2], found.kind) == (1, 0, 1, cells.LAYOUTS_AND_SEEDS)
+    for seed, fid in zip(SEEDS, (0.5, 1.4, 2.4), strict=True):  # on all layouts, but not from all seeds
+        made_up(folder, "inade", seed, {"frechet": fid, "diversity": 2.0})
+    assert cells.count_no_worse(sdm, others, folder)[:2] == (1, (0, 1, "95 % of resamples of 8 layouts and 3 seeds"))
+    for seed in SEEDS:
+        made_up(folder, "inade", seed, {"frechet": 0.5, "diversity": 2.0})
+    assert cells.count_no_worse(sdm, others, folder).interval[:2] == (1, 1)
+    for seed in (1, 2):
+        for path in (folder / "readings").glob(f"32-inade*seed{seed}*"):
+            path.unlink()
+    assert cells.count_no_worse(sdm, others, folder).kind == cells.LAYOUTS
+
+
 def test_what_is_stored_is_told(folder, tmp_path):
     results.store(folder, tmp_path / "evidence")
     run = read_evidence("table1", folder=tmp_path / "evidence")
