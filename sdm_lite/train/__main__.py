@@ -110,7 +110,7 @@ def train_and_tell(run: Run, results: Results, signals: StopSignals) -> Run:
             stop, save, sample = processes.any(
                 [signals.received is not None, results.checkpoint_is_due(run), results.samples_are_due(run)]
             )
-            with follower.pause():
+            with follower.bar.pause():
                 if evaluator is not None and step.step % config.evaluate_steps == 0:
                     run, enough = results.evaluate(run, evaluator, follower)
                     stop, save = stop or enough, True

@@ -8,15 +8,12 @@ from __future__ import annotations
 import json
 import math
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
 from sdm_lite.files import to_json, write_whole
-from sdm_lite.progress import is_static, is_watched, tqdm_bar
+from sdm_lite.train.bar import TrainingBar
 from sdm_lite.train.config import RunConfig
 from sdm_lite.train.loop import TrainStep
 from sdm_lite.train.resume import Run
@@ -76,10 +73,7 @@ class Log:
 
 
 class Follower:
-    """Gathers steps into log lines, and shows the bar.
-
-    Where nobody watches (the error stream is no terminal) there is no bar, and log lines are printed instead, one in
-    half a minute at most.
+    """Gathers steps into log lines, and shows them at the bar.
 
     Args:
         log: where lines go, or None in all processes but the main one.
@@ -93,21 +87,16 @@ class Follower:
         self.num_steps, self.batch_size = config.train.num_steps, config.train.batch_size
         self.num_skipped = run.num_skipped
         self._window: list[TrainStep] = []
-        self._since = self._printed = time.monotonic()
-        bar_is_drawn = log is not None and is_watched() and not is_static()
-        self._bar = tqdm_bar(None, self.num_steps, initial=run.step) if bar_is_drawn else None
+        self.bar = TrainingBar(self.num_steps, run.step, is_silent=log is None)
 
     def add(self, step: TrainStep, seconds: float) -> None:
         """Take notice of a step; `seconds` is how long the run has trained in all."""
         self._window.append(step)
         self.num_skipped += step.skipped
-        if self._bar is not None:
-            self._bar.update()
+        self.bar.update()
         if step.step % self.every and step.step != self.num_steps:
             return
-        now = time.monotonic()
-        rate = len(self._window) * self.batch_size / max(now - self._since, 1e-9)
-        self._since = now
+        rate = self.bar.rate(len(self._window) * self.batch_size)
         figures = window_means(self._window) | {
             "num_skipped": self.num_skipped,
             "images_per_second": rate,
@@ -117,47 +106,23 @@ class Follower:
         self._window = []
         if self.log is not None:
             self.log.write(figures)
-            self._tell(figures, now)
-
-    def say(self, line: str) -> None:
-        """Print a line without breaking the bar."""
-        if self.log is None:
-            return
-        if self._bar is not None:
-            self._bar.write(line, file=sys.stderr)
-        else:
-            print(line, file=sys.stderr, flush=True)
-
-    @contextmanager
-    def pause(self) -> Iterator[None]:
-        """Leave what is done inside, an evaluation say, out of images/s."""
-        started = time.monotonic()
-        yield
-        self._since += time.monotonic() - started
+            self._tell(figures)
 
     def close(self) -> None:
         """End the bar and the log."""
-        if self._bar is not None:
-            self._bar.close()
+        self.bar.close()
         if self.log is not None:
             self.log.close()
 
-    def _tell(self, figures: dict[str, object], now: float) -> None:
+    def _tell(self, figures: dict[str, object]) -> None:
         skipped = f", {self.num_skipped} skipped" if self.num_skipped else ""
         text = (
             f"simple {figures['simple']:.4f}, vlb {figures['vlb']:.4f} bits/dim, "
             f"{figures['images_per_second']:.0f} images/s, {figures['memory_gib']:.1f} GiB{skipped}"
         )
-        if self._bar is not None:
-            self._bar.set_postfix_str(text)
-        elif now - self._printed > 30 or figures["step"] == self.num_steps:
-            self._printed = now
-            left = (self.num_steps - figures["step"]) * self.batch_size / figures["images_per_second"]
-            print(
-                f"step {figures['step']} of {self.num_steps}: {text}, {left / 60:.0f} min left",
-                file=sys.stderr,
-                flush=True,
-            )
+        left = (self.num_steps - figures["step"]) * self.batch_size / figures["images_per_second"]
+        line = f"step {figures['step']} of {self.num_steps}: {text}, {left / 60:.0f} min left"
+        self.bar.tell(text, line, at_end=figures["step"] == self.num_steps)
 
 
 def window_means(steps: list[TrainStep]) -> dict[str, object]:

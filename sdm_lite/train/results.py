@@ -96,7 +96,7 @@ class Results:
             evaluation = evaluator(Model(run.ema, self.diffusion), run.step)
             run = run._replace(evaluations=(*run.evaluations, evaluation._asdict()))
             verdict = _verdict(run)
-            follower.say(verdict.line)
+            follower.bar.say(verdict.line)
             if follower.log is not None:
                 improving = verdict.num_without_improvement == 0
                 follower.log.write({"step": run.step, "evaluation": evaluation.figures, "still_improving": improving})
@@ -104,7 +104,7 @@ class Results:
                 save_model(self.folder / "best.safetensors", run.ema, self.config.diffusion, facts=self.facts(run))
             enough = self.has_stopped_improving(run)
             if enough:
-                follower.say(f"stopping: stop_after_no_improvement is {self.config.stop_after_no_improvement}")
+                follower.bar.say(f"stopping: stop_after_no_improvement is {self.config.stop_after_no_improvement}")
         return run, self.processes.any([enough])[0]
 
     def finish(self, run: Run) -> None:

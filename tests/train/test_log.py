@@ -53,11 +53,11 @@ def test_where_nobody_watches_lines_are_printed(tmp_path, capsys):
     one = follower(log)
     for number in (1, 2, 3, 4):
         one.add(step(number), 1.0)
-    one.say("a line")
+    one.bar.say("a line")
     log.close()
     told = capsys.readouterr().err
     assert "step 4 of 4: simple 1.0000, vlb 0.5000 bits/dim" in told and told.endswith("a line\n")
-    follower(None).say("said by another process")
+    follower(None).bar.say("said by another process")
     assert capsys.readouterr().err == ""
 
 
@@ -125,7 +125,7 @@ def test_a_bar_is_drawn_where_somebody_watches(tmp_path, monkeypatch, capsys):
     one = follower(log)
     for number in (1, 2, 3, 4):
         one.add(step(number, skipped=number == 2), 1.0)
-    one.say("a line")
+    one.bar.say("a line")
     one.close()
     log.close()
     told = capsys.readouterr().err

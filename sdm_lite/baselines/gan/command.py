@@ -240,7 +240,7 @@ def train_and_tell(run: Training, signals: StopSignals) -> Training:
             sample = bool(args.sample_steps and step % args.sample_steps == 0)
             if save or sample or stop:
                 paused = time.monotonic()
-                with follower.pause():
+                with follower.bar.pause():
                     if sample:
                         picture = png_bytes(grid(run, settled(players, run.data.batches, run.config)))
                         write_whole(run.folder / "samples" / f"step-{step:09d}.png", picture)

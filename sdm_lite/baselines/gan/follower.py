@@ -6,15 +6,11 @@ Apart from the loop because telling waits for the device, which is done once in 
 from __future__ import annotations
 
 import math
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 
 from sdm_lite.baselines.gan.training import GanStep
-from sdm_lite.progress import is_static, is_watched, tqdm_bar
+from sdm_lite.train.bar import TrainingBar
 from sdm_lite.train.log import Log, memory_gib
 
 VANISHED = 0.02
@@ -63,9 +59,7 @@ class Follower:
         self.max_skipped_steps = max_skipped_steps
         self._window: list[GanStep] = []
         self._told: set[str] = set()
-        self._since = self._printed = time.monotonic()
-        total = None if num_steps == NO_END else num_steps
-        self._bar = tqdm_bar(None, total, initial=start) if is_watched() and not is_static() else None
+        self.bar = TrainingBar(None if num_steps == NO_END else num_steps, start)
 
     def add(self, step: GanStep, seconds: float) -> None:
         """Take notice of a step; `seconds` is how long the run has trained in all.
@@ -74,8 +68,7 @@ class Follower:
             FloatingPointError: after more steps in a row that changed nothing than are allowed.
         """
         self._window.append(step)
-        if self._bar is not None:
-            self._bar.update()
+        self.bar.update()
         if step.step % self.log_steps == 0 or step.step == self.num_steps:
             self.flush(seconds)
 
@@ -87,12 +80,10 @@ class Follower:
         self._window = []
         figures = window_means(steps[0].names, rows)
         self.num_skipped += round(sum(row[steps[0].names.index("skipped")] for row in rows))
-        now = time.monotonic()
-        rate = len(rows) * self.batch_size / max(now - self._since, 1e-9)
-        self._since = now
+        rate = self.bar.rate(len(rows) * self.batch_size)
         line = {"step": steps[-1].step, **figures, "num_skipped": self.num_skipped, "images_per_second": rate}
         self.log.write(line | {"memory_gib": memory_gib(self.device), "seconds": seconds})
-        self._tell(line, now)
+        self._tell(line)
         in_a_row = max(row[steps[0].names.index("skipped_in_a_row")] for row in rows)
         if in_a_row > self.max_skipped_steps:
             raise FloatingPointError(
@@ -101,43 +92,24 @@ class Follower:
             )
         self._tell_collapse(line)
 
-    def say(self, line: str) -> None:
-        """Print a line without breaking the bar."""
-        if self._bar is not None:
-            self._bar.write(line, file=sys.stderr)
-        else:
-            print(line, file=sys.stderr, flush=True)
-
-    @contextmanager
-    def pause(self) -> Iterator[None]:
-        """Leave what is done inside out of images/s."""
-        started = time.monotonic()
-        yield
-        self._since += time.monotonic() - started
-
     def close(self) -> None:
         """End the bar and the log."""
-        if self._bar is not None:
-            self._bar.close()
+        self.bar.close()
         self.log.close()
 
-    def _tell(self, line: dict[str, float], now: float) -> None:
+    def _tell(self, line: dict[str, float]) -> None:
         skipped = f", {self.num_skipped} skipped" if self.num_skipped else ""
         text = (
             f"discriminator {line['discriminator']:.3f}, generator {line['generator']:.3f}, "
             f"contrast {line['contrast']:.2f}, {line['images_per_second']:.0f} images/s{skipped}"
         )
-        if self._bar is not None:
-            self._bar.set_postfix_str(text)
-        elif now - self._printed > 30 or line["step"] == self.num_steps:
-            self._printed = now
-            print(f"step {line['step']}: {text}", file=sys.stderr, flush=True)
+        self.bar.tell(text, f"step {line['step']}: {text}", at_end=line["step"] == self.num_steps)
 
     def _tell_collapse(self, line: dict[str, float]) -> None:
         for kind, sentence in collapses(line, self.chance).items():
             if kind not in self._told:
                 self._told.add(kind)
-                self.say(sentence)
+                self.bar.say(sentence)
                 self.log.write({"step": line["step"], "collapse": kind})
 
 
