@@ -46,16 +46,28 @@ def guided(preset: str) -> Callable[[], object]:
     return lambda: draw(x_t, t)
 
 
+def seconds(work: Callable[[], object], times: int = 1) -> float:
+    """Of the processor, for one call."""
+    started = time.process_time()
+    for _ in range(times):
+        work()
+    return (time.process_time() - started) / times
+
+
+def parsed(parser: argparse.ArgumentParser, *, rounds: int) -> argparse.Namespace:
+    """The words of a command that takes turns in rounds, of which the first is not counted; on one thread from here."""
+    parser.add_argument("--rounds", type=int, default=rounds)
+    args = parser.parse_args()
+    if args.rounds < 3:
+        parser.error(f"--rounds must be at least 3, as the first is not counted, got {args.rounds}")
+    torch.set_num_threads(1)
+    return args
+
+
 def ratio(ours: Callable[[], object], other: Callable[[], object], rounds: int) -> tuple[float, float, float]:
     """Median seconds of each, and the median of their quotient."""
-    seconds: tuple[list[float], list[float]] = ([], [])
-    for _ in range(rounds):
-        for step, taken in zip((ours, other), seconds, strict=True):
-            started = time.process_time()
-            for _ in range(3):
-                step()
-            taken.append((time.process_time() - started) / 3)
-    first, second = (taken[1:] for taken in seconds)  # the first round warms up
+    pairs = [(seconds(ours, 3), seconds(other, 3)) for _ in range(rounds)]
+    first, second = zip(*pairs[1:], strict=True)  # the first round warms up
     return (
         statistics.median(first),
         statistics.median(second),
@@ -66,11 +78,7 @@ def ratio(ours: Callable[[], object], other: Callable[[], object], rounds: int) 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=12)
-    args = parser.parse_args()
-    if args.rounds < 3:
-        parser.error(f"--rounds must be at least 3, as the first is not counted, got {args.rounds}")
-    torch.set_num_threads(1)
+    args = parsed(parser, rounds=12)
     print(f"one thread, torch {torch.__version__}, seconds of 8 pictures")
     for size in (32, 64):
         for what, make in (("training", training), ("guided sampling", guided)):

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
-from copy import deepcopy
 
 import torch
+from conditioning_step import parsed, seconds, training
 
 from sdm_lite.baselines.comparison.runs import SDM, systems_of
 from sdm_lite.baselines.gan import SYSTEMS, LayoutForm, draw_noise, layout_of
@@ -28,19 +27,9 @@ from sdm_lite.evaluate import SampleSettings, draw_samples
 from sdm_lite.presets import PRESETS
 from sdm_lite.sampling import sample_dpmpp_2m
 from sdm_lite.scenes import Scenes
-from sdm_lite.train import LITE_DIFFUSION, ImageBatches, TrainConfig, train
+from sdm_lite.train import LITE_DIFFUSION, ImageBatches
 
 NUM_PICTURES = 16
-
-
-def sdm_step(size: int) -> Callable[[], object]:
-    """One step of SDM, of 8 pictures."""
-    torch.manual_seed(0)
-    unet = make_unet(PRESETS[f"scenes-{size}"])
-    batches = ImageBatches(Scenes(size, length=64).materialize(range(64)), batch_size=8, flip_probability=0.5, seed=0)
-    config = TrainConfig(num_steps=10**6, null_probability=0.2)
-    steps = train(unet, deepcopy(unet), LITE_DIFFUSION.build(), batches, config)
-    return lambda: next(steps)
 
 
 def gan_step(name: str, size: int) -> Callable[[], object]:
@@ -87,28 +76,16 @@ def maps_of(size: int) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.stack(label_maps), torch.stack(instance_maps)
 
 
-def seconds(work: Callable[[], object], times: int = 1) -> float:
-    """Of the processor, for one call."""
-    started = time.process_time()
-    for _ in range(times):
-        work()
-    return (time.process_time() - started) / times
-
-
 def main() -> None:
     """Measure and print, as the constants of `baselines.comparison.runs`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", nargs="+", type=int, choices=(32, 64), default=[32, 64])
     parser.add_argument("--systems", nargs="+", choices=list(SYSTEMS), default=list(SYSTEMS))
-    parser.add_argument("--rounds", type=int, default=8)
-    args = parser.parse_args()
-    if args.rounds < 3:
-        parser.error(f"--rounds must be at least 3, as the first is not counted, got {args.rounds}")
-    torch.set_num_threads(1)
+    args = parsed(parser, rounds=8)
     print(f"one thread, torch {torch.__version__}, median of {args.rounds - 1} rounds")
     for size in args.sizes:
         names = [name for name in systems_of(size) if name in args.systems]
-        steps = {SDM: sdm_step(size)} | {name: gan_step(name, size) for name in names}
+        steps = {SDM: training(f"scenes-{size}")} | {name: gan_step(name, size) for name in names}
         pictures = {SDM: sdm_pictures(size)} | {name: gan_pictures(name, size) for name in names}
         rounds = []
         for _ in range(args.rounds):  # in turn, so that what else the machine does meets all alike

@@ -1,6 +1,7 @@
 """Small networks for tests, none of their weights zero, and the stored example of another implementation."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,31 +26,17 @@ TINY = UNetConfig(
     num_groups=4,
 )
 # The least that trains on Scenes: for tests of what surrounds the network.
-LEAST = UNetConfig(
+LEAST = replace(
+    TINY,
     num_classes=11,
     instance_edges=True,
-    image_size=(16, 16),
-    base_channels=8,
-    channel_multipliers=(1, 2),
-    num_res_blocks=1,
     attention_resolutions=(),
-    channels_per_head=8,
-    spade_hidden_channels=8,
     spade_kernel_size=1,
-    num_groups=4,
     residual_resampling=False,
 )
 # The least of the published family, whose groups are 32.
-SMALL = UNetConfig(
-    num_classes=4,
-    instance_edges=True,
-    image_size=(16, 16),
-    base_channels=32,
-    channel_multipliers=(1, 2),
-    num_res_blocks=1,
-    attention_resolutions=(8,),
-    channels_per_head=32,
-    spade_hidden_channels=16,
+SMALL = replace(
+    TINY, instance_edges=True, base_channels=32, channels_per_head=32, spade_hidden_channels=16, num_groups=32
 )
 
 
