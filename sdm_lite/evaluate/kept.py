@@ -56,13 +56,13 @@ def measure_kept(path: Path, judge: Judge, truth: Truth) -> tuple[Measurements, 
         ValueError: if the file holds other numbers of samples than the truth's sizes ask for.
     """
     tensors, _ = load_tensors(path)
-    first, several, sizes = tensors["first"], tensors.get("several", torch.empty(0, 0)), truth.sizes
+    first, sizes = tensors["first"], truth.sizes
     expected = sizes.num_layouts, sizes.num_diversity_layouts, sizes.samples_per_layout
-    if (len(first), *several.shape[:2]) != expected:
-        got = f"{len(first)}, {several.shape[0]} and {several.shape[1]}"
+    got = len(first), *(tensors["several"].shape[:2] if "several" in tensors else (0, 0))
+    if got != expected:
         raise ValueError(
             f"{path}: expected samples of {expected[0]} layouts, {expected[1]} of them with {expected[2]} each, got "
-            f"{got}: delete it and draw again"
+            f"{got[0]}, {got[1]} and {got[2]}: delete it and draw again"
         )
     label_maps, _ = sizes.layouts(first.shape[-1])
-    return evaluate_images(judge, first[:, None], label_maps), layout_diversity(judge, several)
+    return evaluate_images(judge, first[:, None], label_maps), layout_diversity(judge, tensors["several"])
