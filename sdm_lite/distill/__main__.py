@@ -166,6 +166,7 @@ def write(paths: list[Path], student: Student, teacher: str, facts: dict[str, ob
 def card(name: str, facts: dict[str, object]) -> str:
     """What it is, how it was made and how long that took, what it has learned, how to draw with it."""
     seen, unseen = facts["losses"]["seen"], facts["losses"]["unseen"]
+    threads = "1 thread" if facts["threads"] == 1 else f"{facts['threads']} threads"
     began = ""
     if (start := facts.get("start")) is not None:
         began = f"""
@@ -177,7 +178,7 @@ It began as an earlier student of this command: {start["num_trajectories"]} traj
 A student of `{facts["teacher"]}`, distilled for 4, 2 and 1 evaluations with the guidance scale as an input.
 Made by `{facts["command"]}` with {facts["num_trajectories"]} trajectories
 ({duration(facts["collecting_seconds"])}) and {facts["steps"]} steps of {facts["train_config"]["batch_size"]} jumps
-({duration(facts["seconds"])}), {facts["threads"]} threads.{began}
+({duration(facts["seconds"])}) on {threads}.{began}
 
     student = load_model("{name}")
     draw_samples(student, label_maps, instance_maps, seeds, SampleSettings(num_steps=4, guidance_scale=1.5))

@@ -107,7 +107,7 @@ def sentences(table: Json, titles: Mapping[str, str]) -> Iterator[str]:
             yield "The best of nine is the best of those that are here, and the ledger is told nothing."
     none = table["without_diversity"]
     yield (
-        f"Diversity below {NO_DIVERSITY:g} of that of true pictures: {len(none)} GANs"
+        f"Diversity below {NO_DIVERSITY:g} of that of true pictures: {len(none)} GAN{'s' * (len(none) != 1)}"
         + (f" ({', '.join(titles[one] for one in none)})." if none else ".")
         + (f" {SIXTH}" if table["size"] == 32 else "")
     )
