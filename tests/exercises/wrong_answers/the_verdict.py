@@ -38,10 +38,12 @@ def judge_of_touching(low, high, rule_low, rule_high):
     return "reproduced" if rule_low <= low and high <= rule_high else "inconclusive"
 
 
+# Two verdicts that are not the ledger's, whatever that says.
+TWO_OFF = {id: "reproduced" if TRUTH[id] != "reproduced" else "contradicted" for id in list(TRUTH)[:2]}
 WRONG = [
     (1, {}, "No verdict yet for"),
     (1, {**dict.fromkeys(TRUTH, "reproduced"), next(iter(TRUTH)): "Contradicted"}, "not 'Contradicted'"),
-    (1, {**TRUTH, **dict.fromkeys(list(TRUTH)[:2], "not attempted")}, "3 of 5 as in the ledger"),
+    (1, {**TRUTH, **TWO_OFF}, "3 of 5 as in the ledger"),
     (1, ["reproduced"], "A verdict for each"),
     (2, judge_by_the_value, "middle"),
     (2, judge_of_two_verdicts, "contradicts nothing"),
