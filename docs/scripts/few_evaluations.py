@@ -189,11 +189,11 @@ missed is measured on the same layouts: of several, one may meet a target by cha
 
 {chr(10).join(markdown.table(heads, rows))}
 
-## On layouts that no student was scored on
+## On fresh layouts
 
-{stored["num_fresh_sets"]} further sets of {sizes.num_layouts} layouts each, Scenes(seed={FIRST_SEED}) and on.
-The rule is the same, the interval is Student's t over the sets, 95 %: layouts and noise, one teacher, one student. Both
-were fixed before the student in `data/` was measured.
+{stored["num_fresh_sets"]} further sets of {sizes.num_layouts} layouts each, Scenes(seed={FIRST_SEED}) and on:
+nothing was chosen by them. The rule is the same, the interval Student's t over the sets, 95 %: layouts and noise, one
+teacher, one student. Both were fixed before the student in `data/` was measured.
 
 {chr(10).join(markdown.table(fresh_heads, fresh))}
 

@@ -20,7 +20,8 @@ from sdm_lite.judge import Judge
 from sdm_lite.metrics.seeds import student_quantile
 from sdm_lite.progress import progress
 
-FIRST_SEED = 11  # of Scenes; nothing else in this repository is scored on this or a later one
+# Of Scenes: nothing else is scored on this seed or a later one. Whoever trains because of these sets takes later ones.
+FIRST_SEED = 11
 
 
 def fresh_sizes(sizes: Sizes, num_sets: int) -> list[Sizes]:

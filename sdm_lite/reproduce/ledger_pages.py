@@ -37,7 +37,7 @@ mathematics the scale is "exact".
 * **stale**: a stored run of it was made by other code or other weights than those that are here now.
 
 Each interval is at 95 % by itself: of so many, about one in twenty would miss what it is of even if all else were
-right. Mathematics, arithmetic, and counts that go by means have no interval; there the value decides.
+right. Mathematics, arithmetic, and how many GANs have next to no diversity have no interval; there the value decides.
 
 What merely checks this package is no part of this page; the report of a run has it, kept apart.
 """

@@ -180,15 +180,15 @@ def count_no_worse(sdm: Cell, gans: Sequence[Cell], output: Path) -> Found | Non
     of_each = []
     for one in readings:
         scores = np.stack([[one[seed][score].replicates for seed in one] for score in ("frechet", "diversity")])
-        seeds = generator.integers(len(one), size=scores.shape[1:])  # (S, R)
-        of_each.append(np.take_along_axis(scores, seeds[None], axis=1).mean(axis=1))  # (2, R)
+        drawn = generator.integers(len(one), size=scores.shape[1:])  # (S, R)
+        of_each.append(np.take_along_axis(scores, drawn[None], axis=1).mean(axis=1))  # (2, R)
     (fid, diversity), *others = of_each
     counts = np.sum([(theirs[0] <= fid) & (theirs[1] >= diversity) for theirs in others], axis=0)  # (R,)
     low, high = np.quantile(counts, [0.025, 0.975], method="inverted_cdf")
     num_layouts = next(iter(readings[0].values()))["frechet"].num_layouts
-    seeds = min(map(len, readings))
-    interval = Interval(float(low), float(high), f"95 % of resamples of {num_layouts} layouts and {seeds} seeds")
-    return Found(len(found), interval, LAYOUTS_AND_SEEDS if seeds > 1 else LAYOUTS, (), num_layouts)
+    num_seeds = min(map(len, readings))
+    interval = Interval(float(low), float(high), f"95 % of resamples of {num_layouts} layouts and {num_seeds} seeds")
+    return Found(len(found), interval, LAYOUTS_AND_SEEDS if num_seeds > 1 else LAYOUTS, (), num_layouts)
 
 
 def sdm_cell(size: int, scale: float, length: str = LESSON) -> Cell:

@@ -257,8 +257,9 @@ Intervals are over layouts and training seeds, of true pictures over layouts; th
 as there was one seed. The best of the GANs is chosen anew in every resample of the layouts and for every training seed,
 so that the interval covers the choice; a best of several that are measured with noise looks better than it is, which is
 against SDM. A difference decides by the ledger's rule, which stands beside it ("true if"), or is undecided. Each
-interval is at 95 % by itself: of many comparisons some exclude 0 by chance. What is counted (whose diversity is next to
-nothing, which GAN has both) goes by means and has no interval: a difference that is undecided counts by its value.
+interval is at 95 % by itself: of many comparisons some exclude 0 by chance. Whose diversity is next to nothing goes by
+means and has no interval. How many GANs have both goes by means too, and beside it stand the counts of resamples, of
+layouts and of training seeds where there are several: where these differ, it is undecided.
 
 The perceptual term is a loss that eight of the nine were published with, by features of VGG; here it reads those of a
 small network of this package. OASIS has no such term: its row is the same with and without. All are small, and most
